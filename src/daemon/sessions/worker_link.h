@@ -1,0 +1,75 @@
+// The private link between sluiced and its workers: messages over a SOCK_SEQPACKET socket.
+//
+// A worker is started with its end of the link as descriptor 3 (`worker_link_fd`) and the device to open on its
+// command line. Both sides are ours, but a kernel that runs on a CPU device runs inside the worker: what a worker says
+// is checked like a tenant's word, and can only harm its own session.
+//
+//   worker -> daemon  Ready     its driver is loaded            + encoded DeviceTraits of its device
+//                     Probed    answer to `--probe`             + count and DeviceTraits of every device
+//                     Attached  the session's memory is mapped
+//                     Ended     the session is over, and why; the worker exits right after
+//                     Adopt     to a new daemon, over the worker socket: here is a living session
+//                                                               + descriptors: meter page, tenant page
+//   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
+//                     Adopted   answer to Adopt
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "wire/device_traits.h"
+#include "wire/handshake.h"
+
+namespace sluice {
+
+inline constexpr int worker_link_fd = 3;
+inline constexpr std::size_t adoption_key_bytes = 32;
+
+enum class WorkerMessageKind : std::uint32_t { ready = 1, probed, attached, ended, adopt, attach, adopted };
+
+enum AttachFd : std::size_t {
+  attach_fd_control,        // wire::ControlPage and ring
+  attach_fd_arena,
+  attach_fd_meter,          // metering::MeterPage
+  attach_fd_tenant,         // TenantPage
+  attach_fd_session,        // the worker's end of the session socket
+  attach_fd_client,         // a pidfd of the program
+  attach_fd_stdout,         // only if SessionRecord::has_output: the program's stdout and stderr
+  attach_fd_stderr,
+};
+
+// All that a daemon must know to account for a session, and all that a worker must know to serve it. Plain data: it
+// goes to the worker with Attach and comes back with Adopt.
+struct SessionRecord {
+  std::uint64_t session_id = 0;
+  std::uint64_t memory_limit_bytes = 0;    // the tenant's
+  std::uint64_t control_bytes = 0, arena_bytes = 0;
+  std::uint64_t started_unix_ns = 0;
+  std::uint32_t device_index = 0;
+  std::uint32_t tenant_slot = 0;           // in the TenantPage
+  std::uint32_t gpu_milli = 0;
+  std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
+  std::uint32_t has_output = 0;
+  std::uint32_t worker_number = 0;
+  char tenant[wire::name_bytes_max] = {};
+  char program[wire::name_bytes_max] = {};
+};
+static_assert(sizeof(SessionRecord) == 200);
+
+struct WorkerMessage {
+  WorkerMessageKind kind{};
+  std::vector<wire::DeviceTraits> devices;           // ready (one), probed (all)
+  SessionRecord record;                              // attach, adopt
+  std::string cache_folder;                          // attach: the tenant's own; may be empty
+  std::string text;                                  // ended: the reason; ready, probed: an error, if not empty
+  std::uint8_t key[adoption_key_bytes] = {};         // attach, adopt: the secret that proves a worker to a new daemon
+};
+
+std::vector<std::byte> encode_worker_message(const WorkerMessage& message);
+Result<WorkerMessage> decode_worker_message(std::span<const std::byte> bytes);
+
+}  // namespace sluice

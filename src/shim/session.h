@@ -1,0 +1,123 @@
+// Session: the client core that every front end stands on. It joins this process to the pool, mints ids, writes
+// commands, waits for answers, and owns the arena's books.
+//
+// One session per process, made at the first API call that needs a device, never torn down: programs call from static
+// destructors and atexit handlers, and from threads that outlive main. It holds one thread, which sleeps until the
+// worker dies. It never prints, exits or kills, except for one line on stderr when there is no pool to join.
+// All methods are thread-safe.
+//
+// After fork, the child has no session: its first call joins anew, and objects that it inherited report loss.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/status.h"
+#include "wire/arena.h"
+#include "wire/commands.h"
+#include "wire/device_traits.h"
+#include "wire/handshake.h"
+#include "wire/message_socket.h"
+#include "wire/outcome.h"
+#include "wire/ring.h"
+#include "wire/shared_memory.h"
+#include "wire/timeline.h"
+
+namespace sluice::shim {
+
+// What a call brought back. data is empty unless the command has a variable answer.
+struct Answer {
+  wire::Outcome outcome = wire::Outcome::internal;
+  std::vector<std::byte> data;
+};
+
+class Session {
+ public:
+  // The process's session, joined at the first call. Null: there is no pool, or it refused; a line on stderr has said
+  // why, once per process. A process that was refused asks again at the next call.
+  static Session* get();
+  // The process's session if it has one; never joins.
+  static Session* existing();
+
+  const wire::DeviceTraits& traits() const { return traits_; }
+  const wire::AttachReply& grant() const { return grant_; }
+
+  // True once the worker is gone. Nothing posted reaches anyone any more, and every wait returns.
+  bool lost() const { return lost_.load(std::memory_order_acquire); }
+  const std::atomic<bool>& lost_flag() const { return lost_; }
+
+  wire::ObjectId mint() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+
+  // ---- commands ----
+  wire::RingWriter& ring() { return *ring_; }
+  wire::ControlPage& control() { return ring_->control(); }
+
+  // Posts a command that trails nothing, filling in its header. False: lost.
+  template <typename Command>
+  bool post(Command command) {
+    wire::CommandHeader& header = header_of(command);
+    header.op = Command::op;
+    header.bytes = sizeof command;
+    return ring_->post(std::as_bytes(std::span(&command, 1)));
+  }
+
+  // Sends a call and waits for its answer. `data_room`: bytes to set aside for a variable answer; if the answer is
+  // larger, the call is sent again with enough. Outcome::device_lost if the worker is gone.
+  template <typename Command>
+  Answer call(Command command, std::size_t data_room = 0) {
+    command.call.header.op = Command::op;
+    command.call.header.bytes = sizeof command;
+    return call_bytes(std::as_writable_bytes(std::span(&command, 1)), data_room);
+  }
+
+  // ---- the arena ----
+  std::byte* arena_at(std::uint64_t at) { return arena_.data() + at; }
+  // Offset in the arena, or nothing if it is full.
+  std::optional<std::uint64_t> allocate(std::uint64_t bytes);
+  // The range must not be used by any command that has not completed.
+  void release(std::uint64_t at);
+
+  wire::TimelineSlot* make_timeline(std::uint64_t& at);   // zeroed; null: the arena is full
+  void drop_timeline(std::uint64_t at);
+  wire::EventSlot* make_event_slot(std::uint64_t& at);    // zeroed
+  void drop_event_slot(std::uint64_t at);
+
+ private:
+  Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::SharedMemory control, wire::SharedMemory arena,
+          wire::MessageSocket link);
+  static Result<Session*> join();
+  static wire::CommandHeader& header_of(wire::CommandHeader& header) { return header; }
+  template <typename Command>
+  static wire::CommandHeader& header_of(Command& command) {
+    if constexpr (requires { command.enqueue; }) return command.enqueue.header;
+    else return command.header;
+  }
+  Answer call_bytes(std::span<std::byte> command, std::size_t data_room);
+  std::optional<std::uint64_t> make_slot(std::vector<std::uint64_t>& free_slots);
+  void watch_worker();  // the session's thread
+  void lose();
+
+  wire::AttachReply grant_;
+  wire::DeviceTraits traits_;
+  wire::SharedMemory control_memory_, arena_;
+  wire::MessageSocket link_;
+  std::optional<wire::RingWriter> ring_;
+  std::atomic<wire::ObjectId> next_id_{1};
+  std::atomic<bool> lost_{false};
+
+  std::mutex books_;                              // guards what follows
+  wire::ArenaAllocator allocator_;
+  std::uint64_t idle_resident_bytes_ = 0;         // released, still backed by pages
+  std::vector<std::uint64_t> free_slots_;         // 64-byte slots, any kind
+  std::unordered_set<std::uint64_t> timelines_;   // whom to wake when the worker is lost
+  std::unordered_set<std::uint64_t> replies_;
+};
+
+}  // namespace sluice::shim

@@ -1,0 +1,76 @@
+#include "wire/arena.h"
+
+
+namespace sluice::wire {
+namespace {
+
+constexpr std::uint64_t small_align = 256;
+constexpr std::uint64_t staging_bytes = 512ull << 20;
+
+std::uint64_t round_up(std::uint64_t value, std::uint64_t align) { return (value + align - 1) / align * align; }
+
+std::uint64_t rounded_size(std::uint64_t bytes) {
+  return round_up(bytes, bytes < page_bytes ? small_align : page_bytes);
+}
+
+}  // namespace
+
+std::uint64_t arena_bytes_for(std::uint64_t memory_limit_bytes) {
+  return round_up(memory_limit_bytes + memory_limit_bytes / 4 + staging_bytes, page_bytes);
+}
+
+ArenaAllocator::ArenaAllocator(std::uint64_t bytes) { insert_gap(0, bytes / page_bytes * page_bytes); }
+
+void ArenaAllocator::insert_gap(std::uint64_t at, std::uint64_t bytes) {
+  if (bytes == 0) return;
+  gaps_.emplace(at, bytes);
+  gaps_by_size_.emplace(bytes, at);
+}
+
+void ArenaAllocator::erase_gap(std::map<std::uint64_t, std::uint64_t>::iterator gap) {
+  gaps_by_size_.erase({gap->second, gap->first});
+  gaps_.erase(gap);
+}
+
+std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes) {
+  if (bytes > UINT64_MAX / 2) return std::nullopt;
+  const std::uint64_t size = rounded_size(bytes);
+  const std::uint64_t align = size < page_bytes ? small_align : page_bytes;
+  for (auto fit = gaps_by_size_.lower_bound({size, 0}); fit != gaps_by_size_.end(); ++fit) {
+    const auto [gap_bytes, gap_at] = *fit;
+    const std::uint64_t at = round_up(gap_at, align);
+    if (at - gap_at + size > gap_bytes) continue;  // small gaps may start inside a page
+    erase_gap(gaps_.find(gap_at));
+    insert_gap(gap_at, at - gap_at);
+    insert_gap(at + size, gap_at + gap_bytes - at - size);
+    used_.emplace(at, size);
+    used_bytes_ += size;
+    return at;
+  }
+  return std::nullopt;
+}
+
+std::pair<std::uint64_t, std::uint64_t> ArenaAllocator::release(std::uint64_t at) {
+  const auto used = used_.find(at);
+  std::uint64_t bytes = used->second;
+  used_bytes_ -= bytes;
+  used_.erase(used);
+  auto after = gaps_.lower_bound(at);
+  if (after != gaps_.end() && after->first == at + bytes) {
+    bytes += after->second;
+    erase_gap(after);
+  }
+  auto before = gaps_.lower_bound(at);
+  if (before != gaps_.begin()) {
+    --before;
+    if (before->first + before->second == at) {
+      at = before->first;
+      bytes += before->second;
+      erase_gap(before);
+    }
+  }
+  insert_gap(at, bytes);
+  return {at, bytes};
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,74 @@
+// The arena: the session's shared memory for bulk data, slots and buffers.
+//
+// The shim decides what lies where (ArenaAllocator, in the program's private memory, so that a stray kernel cannot
+// corrupt its books). The worker only ever checks that what it is told to touch lies inside (ArenaView).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+
+namespace sluice::wire {
+
+inline constexpr std::uint64_t page_bytes = 4096;
+
+// How large a session's arena is for a slice's memory limit: room for every buffer the limit allows in spite of
+// fragmentation, and for staging and slots. Address space only; pages come when touched.
+std::uint64_t arena_bytes_for(std::uint64_t memory_limit_bytes);
+
+// Best fit over offsets, neighbours joined on release. What was released last of a size is found first, so pages that
+// are already resident are used again. Not thread-safe. Allocations below a page are aligned to 256 bytes, larger
+// ones to a page.
+class ArenaAllocator {
+ public:
+  explicit ArenaAllocator(std::uint64_t bytes);
+
+  // Nothing: no gap is large enough. REQUIRES: bytes > 0.
+  std::optional<std::uint64_t> allocate(std::uint64_t bytes);
+  // REQUIRES: `at` came from allocate and was not released since.
+  // Returns the gap that it is part of now: {offset, bytes}.
+  std::pair<std::uint64_t, std::uint64_t> release(std::uint64_t at);
+
+  std::uint64_t used_bytes() const { return used_bytes_; }
+
+ private:
+  void insert_gap(std::uint64_t at, std::uint64_t bytes);
+  void erase_gap(std::map<std::uint64_t, std::uint64_t>::iterator gap);
+
+  std::map<std::uint64_t, std::uint64_t> gaps_;                        // offset -> bytes
+  std::set<std::pair<std::uint64_t, std::uint64_t>> gaps_by_size_;     // {bytes, offset}
+  std::map<std::uint64_t, std::uint64_t> used_;                        // offset -> bytes
+  std::uint64_t used_bytes_ = 0;
+};
+
+// The worker's bounds check.
+class ArenaView {
+ public:
+  ArenaView() = default;
+  explicit ArenaView(std::span<std::byte> arena) : arena_(arena) {}
+
+  // Nothing: the range is not inside. Zero bytes at the very end are inside.
+  std::optional<std::span<std::byte>> range(std::uint64_t at, std::uint64_t bytes) const {
+    if (at > arena_.size() || bytes > arena_.size() - at) return std::nullopt;
+    return arena_.subspan(at, bytes);
+  }
+
+  // A slot, which must lie inside on a 64-byte boundary; null if it does not.
+  template <typename Slot>
+  Slot* slot(std::uint64_t at) const {
+    static_assert(alignof(Slot) == 64);
+    if (at % alignof(Slot) != 0 || !range(at, sizeof(Slot))) return nullptr;
+    return reinterpret_cast<Slot*>(arena_.data() + at);
+  }
+
+  std::span<std::byte> bytes() const { return arena_; }
+
+ private:
+  std::span<std::byte> arena_;
+};
+
+}  // namespace sluice::wire

@@ -1,0 +1,38 @@
+// Sleeping and waking across processes, and the polite spin that comes before it.
+//
+// Measured on a two-core virtual machine: waking a sleeping process costs 10 to 20 us, a spin that yields the core on
+// every round sees a change within 1 us and lets the device's own threads run. So: yield for `polite_spin_ns`, then
+// sleep. Nobody spins while idle.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace sluice::wire {
+
+using FutexWord = std::atomic<std::uint32_t>;
+static_assert(sizeof(FutexWord) == 4 && FutexWord::is_always_lock_free);
+
+inline constexpr Nanoseconds polite_spin_ns = 50 * ns_per_us;
+inline constexpr Nanoseconds no_deadline = UINT64_MAX;
+
+// Sleeps while `word` holds `expected`, until woken or until `deadline_ns` (CLOCK_MONOTONIC). May return early for no
+// reason: the caller loops. The word may live in memory shared with another process.
+void futex_wait(FutexWord& word, std::uint32_t expected, Nanoseconds deadline_ns = no_deadline);
+void futex_wake_all(FutexWord& word);
+
+// Counts down one spin: `while (!changed() && spin.again()) {}`.
+class PoliteSpin {
+ public:
+  explicit PoliteSpin(Nanoseconds budget_ns = polite_spin_ns) : budget_ns_(budget_ns) {}
+  // Yields the core; false once the budget is used up.
+  bool again();
+
+ private:
+  Nanoseconds budget_ns_;
+  Nanoseconds started_ns_ = 0;
+};
+
+}  // namespace sluice::wire

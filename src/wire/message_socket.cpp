@@ -1,0 +1,155 @@
+#include "wire/message_socket.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::wire {
+namespace {
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return Status(Code::invalid_argument, "socket path is longer than 107 bytes: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+Status wait_for(int fd, short events, Nanoseconds deadline_ns) {
+  for (;;) {
+    int timeout_ms = -1;
+    if (deadline_ns != UINT64_MAX) {
+      const Nanoseconds now = now_ns();
+      if (now >= deadline_ns) return Status(Code::deadline_exceeded, "the other side did not answer in time");
+      timeout_ms = static_cast<int>(std::min<Nanoseconds>((deadline_ns - now) / ns_per_ms + 1, 60'000));
+    }
+    pollfd poll_fd{fd, events, 0};
+    const int ready = ::poll(&poll_fd, 1, timeout_ms);
+    if (ready > 0) return Status();
+    if (ready < 0 && errno != EINTR) return errno_status("wait for a socket", errno);
+  }
+}
+
+// The control part of a message: at most message_fds_max descriptors.
+union ControlBuffer {
+  cmsghdr header;
+  char bytes[CMSG_SPACE(sizeof(int) * message_fds_max)];
+};
+
+std::vector<UniqueFd> take_descriptors(msghdr& header) {
+  std::vector<UniqueFd> fds;
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
+      fds.emplace_back(fd);
+    }
+  }
+  return fds;
+}
+
+}  // namespace
+
+Result<MessageSocket> MessageSocket::connect(const std::string& path) {
+  auto address = address_of(path);
+  if (!address.ok()) return address.status();
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return errno_status("make a socket", errno);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.value()), sizeof(sockaddr_un)) != 0) {
+    Status status = errno_status("connect to " + path, errno);
+    return errno == ENOENT ? Status(Code::unavailable, status.message()) : status;
+  }
+  return MessageSocket(std::move(fd));
+}
+
+Result<std::pair<MessageSocket, MessageSocket>> MessageSocket::pair() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+    return errno_status("make a pair of sockets", errno);
+  return std::make_pair(MessageSocket(UniqueFd(fds[0])), MessageSocket(UniqueFd(fds[1])));
+}
+
+Status MessageSocket::send(std::span<const std::byte> bytes, std::span<const int> fds,
+                           Nanoseconds deadline_ns) const {
+  if (bytes.size() > message_bytes_max || fds.size() > message_fds_max)
+    return Status(Code::invalid_argument, "message too long");
+  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  ControlBuffer control{};
+  if (!fds.empty()) {
+    header.msg_control = control.bytes;
+    header.msg_controllen = CMSG_SPACE(fds.size_bytes());
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+  }
+  for (;;) {
+    const ssize_t sent = ::sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return Status();
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return errno_status("send a message", errno);
+    if (Status status = wait_for(fd_.get(), POLLOUT, deadline_ns); !status.ok()) return status;
+  }
+}
+
+Result<Message> MessageSocket::receive(Nanoseconds deadline_ns) const {
+  Message message;
+  message.bytes.resize(message_bytes_max);
+  iovec part{message.bytes.data(), message.bytes.size()};
+  ControlBuffer control{};
+  msghdr header{};
+  for (;;) {
+    header = msghdr{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.bytes;
+    header.msg_controllen = sizeof control.bytes;
+    const ssize_t received = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (received > 0) {
+      message.bytes.resize(static_cast<std::size_t>(received));
+      break;
+    }
+    if (received == 0) return Status(Code::unavailable, "the other side closed the connection");
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return errno_status("receive a message", errno);
+    if (Status status = wait_for(fd_.get(), POLLIN, deadline_ns); !status.ok()) return status;
+  }
+  message.fds = take_descriptors(header);
+  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+    return Status(Code::protocol_fault, "message longer than allowed, or with too many descriptors");
+  return message;
+}
+
+Result<PeerCredentials> MessageSocket::peer() const {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    return errno_status("ask who is at the other end", errno);
+  return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
+}
+
+Result<UniqueFd> listen_at(const std::string& path, unsigned mode) {
+  auto address = address_of(path);
+  if (!address.ok()) return address.status();
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return errno_status("make a socket", errno);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_status("remove the stale socket " + path, errno);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.value()), sizeof(sockaddr_un)) != 0)
+    return errno_status("bind " + path, errno);
+  if (::chmod(path.c_str(), mode) != 0) return errno_status("set the permissions of " + path, errno);
+  if (::listen(fd.get(), 256) != 0) return errno_status("listen at " + path, errno);
+  return fd;
+}
+
+}  // namespace sluice::wire

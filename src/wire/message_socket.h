@@ -1,0 +1,62 @@
+// Whole messages with file descriptors over a Unix SOCK_SEQPACKET socket.
+//
+// Used for every handshake: program to daemon, daemon to worker. A message is received into a buffer of fixed size: a
+// longer one is a protocol fault, never a partial read. Not thread-safe; one owner per socket.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace sluice::wire {
+
+inline constexpr std::size_t message_bytes_max = 128 * 1024;
+inline constexpr std::size_t message_fds_max = 8;
+
+struct Message {
+  std::vector<std::byte> bytes;
+  std::vector<UniqueFd> fds;  // all close-on-exec
+};
+
+// The kernel's word about the process at the other end.
+struct PeerCredentials {
+  int pid = 0;
+  unsigned uid = 0;
+  unsigned gid = 0;
+};
+
+class MessageSocket {
+ public:
+  MessageSocket() = default;
+  explicit MessageSocket(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  // unavailable: nobody listens there. The path must fit sockaddr_un (107 bytes).
+  static Result<MessageSocket> connect(const std::string& path);
+  static Result<std::pair<MessageSocket, MessageSocket>> pair();
+
+  // Blocks for at most until `deadline_ns`. unavailable: the peer is gone.
+  Status send(std::span<const std::byte> bytes, std::span<const int> fds, Nanoseconds deadline_ns) const;
+
+  // deadline_exceeded, unavailable (the peer closed), or protocol_fault (too long, or more descriptors than allowed).
+  Result<Message> receive(Nanoseconds deadline_ns) const;
+
+  Result<PeerCredentials> peer() const;
+  int fd() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
+  UniqueFd take_fd() { return std::move(fd_); }
+  void close() { fd_.reset(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+// Listens at `path`, replacing a stale socket there. mode: permissions of the socket file.
+Result<UniqueFd> listen_at(const std::string& path, unsigned mode);
+
+}  // namespace sluice::wire

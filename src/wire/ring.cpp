@@ -1,0 +1,124 @@
+#include "wire/ring.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::wire {
+namespace {
+
+constexpr std::uint64_t ring_mask = ring_bytes - 1;
+static_assert((ring_bytes & ring_mask) == 0 && ring_bytes >= 4 * command_bytes_max);
+
+ControlPage* control_page(std::span<std::byte> control) {
+  // Freshly made shared memory is zero, which is the state of an empty ring.
+  return reinterpret_cast<ControlPage*>(control.data());
+}
+
+// Takes the flag down and wakes whoever put it up. The fence orders what the caller published before the look.
+void wake_if_asleep(FutexWord& flag) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in sleep_unless
+  if (flag.load(std::memory_order_relaxed) != 0 && flag.exchange(0, std::memory_order_acq_rel) != 0)
+    futex_wake_all(flag);
+}
+
+template <typename Condition>
+void sleep_unless(FutexWord& flag, Condition done) {
+  flag.store(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in wake_if_asleep
+  if (!done()) futex_wait(flag, 1);
+  flag.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+RingWriter::RingWriter(std::span<std::byte> control) : control_(control_page(control)), ring_(control.data() + ring_at) {}
+
+bool RingWriter::post(std::span<const std::byte> head, std::span<const std::byte> middle,
+                      std::span<const std::byte> tail) {
+  std::lock_guard lock(order_);
+  return post_locked(head, middle, tail);
+}
+
+bool RingWriter::post_locked(std::span<const std::byte> head, std::span<const std::byte> middle,
+                             std::span<const std::byte> tail) {
+  const std::size_t bytes = head.size() + middle.size() + tail.size();
+  if (!wait_for_space(bytes)) return false;
+  copy_in(written_, head);
+  copy_in(written_ + head.size(), middle);
+  copy_in(written_ + head.size() + middle.size(), tail);
+  written_ += bytes;
+  control_->written.store(written_, std::memory_order_release);  // pairs with RingReader::ready
+  wake_if_asleep(control_->reader_sleeps);
+  return true;
+}
+
+bool RingWriter::wait_for_space(std::size_t bytes) {
+  const auto fits = [&] {
+    read_seen_ = control_->read.load(std::memory_order_acquire);  // pairs with RingReader::next
+    return written_ - read_seen_ + bytes <= ring_bytes || stopped_.load(std::memory_order_relaxed);
+  };
+  if (!stopped_.load(std::memory_order_relaxed) && written_ - read_seen_ + bytes <= ring_bytes) return true;
+  PoliteSpin spin;
+  while (!fits() && spin.again()) {
+  }
+  while (!fits()) sleep_unless(control_->writer_sleeps, fits);
+  return !stopped_.load(std::memory_order_relaxed);
+}
+
+void RingWriter::copy_in(std::uint64_t position, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
+  const std::size_t at = position & ring_mask;
+  const std::size_t first = std::min(bytes.size(), ring_bytes - at);
+  std::memcpy(ring_ + at, bytes.data(), first);
+  std::memcpy(ring_, bytes.data() + first, bytes.size() - first);
+}
+
+void RingWriter::stop() {
+  stopped_.store(true, std::memory_order_seq_cst);
+  control_->writer_sleeps.store(0, std::memory_order_seq_cst);
+  futex_wake_all(control_->writer_sleeps);
+}
+
+RingReader::RingReader(std::span<std::byte> control) : control_(control_page(control)), ring_(control.data() + ring_at) {}
+
+bool RingReader::ready() const {
+  return control_->written.load(std::memory_order_acquire) != read_;  // pairs with RingWriter::post_locked
+}
+
+Result<std::span<const std::byte>> RingReader::next() {
+  const std::uint64_t waiting = control_->written.load(std::memory_order_acquire) - read_;
+  if (waiting == 0) return std::span<const std::byte>();
+  if (waiting > ring_bytes || waiting < sizeof(CommandHeader) || waiting % 8 != 0)
+    return Status(Code::protocol_fault, "the ring's write position is impossible");
+  const auto copy_out = [&](std::size_t from, std::size_t bytes) {
+    const std::size_t at = (read_ + from) & ring_mask;
+    const std::size_t first = std::min(bytes, ring_bytes - at);
+    std::memcpy(command_.data() + from, ring_ + at, first);
+    std::memcpy(command_.data() + from + first, ring_, bytes - first);
+  };
+  copy_out(0, sizeof(CommandHeader));
+  CommandHeader header;
+  std::memcpy(&header, command_.data(), sizeof header);
+  if (header.bytes < sizeof header || header.bytes > command_bytes_max || header.bytes % 8 != 0 ||
+      header.bytes > waiting)
+    return Status(Code::protocol_fault, "a command has an impossible length");
+  copy_out(sizeof header, header.bytes - sizeof header);
+  read_ += header.bytes;
+  control_->read.store(read_, std::memory_order_release);  // pairs with RingWriter::wait_for_space
+  wake_if_asleep(control_->writer_sleeps);
+  return std::span<const std::byte>(command_.data(), header.bytes);
+}
+
+void RingReader::wait() {
+  PoliteSpin spin;
+  while (!ready() && spin.again()) {
+  }
+  if (!ready()) sleep_unless(control_->reader_sleeps, [&] { return ready(); });
+}
+
+void RingReader::wake() {
+  control_->reader_sleeps.store(0, std::memory_order_seq_cst);
+  futex_wake_all(control_->reader_sleeps);
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,102 @@
+// The ring: one session's commands, from the program to its worker.
+//
+// A byte ring in the control memory. Many threads of the program write, under a lock of the writer's own; one thread
+// of the worker reads. Positions are 64-bit counters that never wrap; only the writer advances `written`, only the
+// reader `read`. Layout of the control memory: a ControlPage at 0, the ring's bytes at ring_at.
+//
+// The reader trusts nothing in this memory: it keeps its own position, copies each command out once and checks the
+// copy. Commands wrap around the end of the ring; the copy joins them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <span>
+
+#include "base/status.h"
+#include "wire/commands.h"
+#include "wire/futex.h"
+
+namespace sluice::wire {
+
+inline constexpr std::size_t ring_at = 4096;
+inline constexpr std::size_t ring_bytes = 1024 * 1024;
+inline constexpr std::size_t control_bytes = ring_at + ring_bytes;
+
+struct ControlPage {
+  alignas(64) std::atomic<std::uint64_t> written;
+  alignas(64) std::atomic<std::uint64_t> read;
+  alignas(64) FutexWord reader_sleeps;    // 1: wake the reader after writing
+  alignas(64) FutexWord writer_sleeps;    // 1: wake the writers after reading
+  // Anyone who waits for whatever completes next (timeline.h) sleeps on completion_seq.
+  alignas(64) FutexWord completion_wanted;
+  FutexWord completion_seq;
+  // Bytes that the program copied itself, straight into and out of the arena: as its shim reports them.
+  alignas(64) std::atomic<std::uint64_t> host_bytes_in;
+  std::atomic<std::uint64_t> host_bytes_out;
+};
+static_assert(sizeof(ControlPage) <= ring_at && offsetof(ControlPage, reader_sleeps) == 128 &&
+              offsetof(ControlPage, completion_wanted) == 256);
+
+class RingWriter {
+ public:
+  // REQUIRES: control has control_bytes bytes and outlives the writer.
+  explicit RingWriter(std::span<std::byte> control);
+
+  // Appends one command made of up to three parts, whole and in order; wakes the reader if it sleeps. Blocks while
+  // the ring is full. Thread-safe. False if `stop()` was called: nothing was or will be written.
+  // REQUIRES: the parts add up to a multiple of 8, at most command_bytes_max.
+  bool post(std::span<const std::byte> head, std::span<const std::byte> middle = {},
+            std::span<const std::byte> tail = {});
+
+  // Ends every post, now and later: the reader is gone. Thread-safe.
+  void stop();
+
+  // The lock that orders posts, for callers who must mint a sequence number and post as one step:
+  // `std::lock_guard lock(ring.order()); ...; ring.post_locked(...)`.
+  std::mutex& order() { return order_; }
+  bool post_locked(std::span<const std::byte> head, std::span<const std::byte> middle = {},
+                   std::span<const std::byte> tail = {});
+
+  ControlPage& control() { return *control_; }
+
+ private:
+  bool wait_for_space(std::size_t bytes);
+  void copy_in(std::uint64_t position, std::span<const std::byte> bytes);
+
+  ControlPage* control_;
+  std::byte* ring_;
+  std::mutex order_;
+  std::uint64_t written_ = 0;         // guarded by order_
+  std::uint64_t read_seen_ = 0;       // guarded by order_
+  std::atomic<bool> stopped_{false};
+};
+
+class RingReader {
+ public:
+  explicit RingReader(std::span<std::byte> control);
+
+  // True if a command waits. Never blocks.
+  bool ready() const;
+
+  // Copies the next command out. Empty: none waits. protocol_fault: the writer broke the rules; the session is over.
+  // The span is valid until the next call.
+  Result<std::span<const std::byte>> next();
+
+  // Spins politely, then sleeps until a command waits, `wake()` is called, or for no reason.
+  void wait();
+  // Ends a wait from another thread.
+  void wake();
+
+  ControlPage& control() { return *control_; }
+
+ private:
+  ControlPage* control_;
+  const std::byte* ring_;
+  std::uint64_t read_ = 0;
+  alignas(8) std::array<std::byte, command_bytes_max> command_;
+};
+
+}  // namespace sluice::wire
