@@ -1,17 +1,30 @@
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 namespace sluice::log {
+namespace {
+
+using Sink = spdlog::sinks::stdout_sink_base<spdlog::details::console_mutex>;
+
+// On a descriptor of its own: a worker lends its standard error to the program that it serves.
+std::FILE* open_log() {
+  std::FILE* file = fdopen(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), "w");
+  return file != nullptr ? file : stderr;
+}
+
+}  // namespace
 
 Status configure(const std::string& level, const std::string& who) {
-  const auto parsed = spdlog::level::from_str(level == "warn" ? "warning" : level);
-  if (parsed == spdlog::level::off)
+  if (level != "debug" && level != "info" && level != "warn" && level != "error")
     return Status(Code::invalid_argument, "unknown log level '" + level + "' (debug, info, warn or error)");
-  auto logger = std::make_shared<spdlog::logger>(who, std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_level(parsed);
+  auto logger = std::make_shared<spdlog::logger>(who, std::make_shared<Sink>(open_log()));
+  logger->set_level(spdlog::level::from_str(level));
   const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
   logger->set_pattern(journal ? "%n: %l: %v" : "%Y-%m-%dT%H:%M:%S.%e %n: %l: %v");
   logger->flush_on(spdlog::level::debug);

@@ -28,9 +28,10 @@ Result<Decimal> parse_decimal(std::string_view text) {
     }
     if (c < '0' || c > '9') break;
     seen_digit = true;
-    if (number.digits > (bytes_max - 9) / 10 || (seen_point && number.scale > 1'000'000'000))
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (number.digits > (bytes_max - digit) / 10 || (seen_point && number.scale > 1'000'000'000))
       return Status(Code::invalid_argument, "number too large: '" + std::string(text) + "'");
-    number.digits = number.digits * 10 + static_cast<std::uint64_t>(c - '0');
+    number.digits = number.digits * 10 + digit;
     if (seen_point) number.scale *= 10;
   }
   if (!seen_digit) return Status(Code::invalid_argument, "not a number: '" + std::string(text) + "'");
@@ -54,18 +55,28 @@ constexpr std::array<Unit, 10> units{{{"", 1},
                                       {"GB", 1'000'000'000},
                                       {"TB", 1'000'000'000'000}}};
 
+// "1.5", "2", "0.33": no zeros at the end.
+std::string two_decimals(double value) {
+  char digits[48];
+  std::snprintf(digits, sizeof digits, "%.2f", value);
+  std::string text = digits;
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 Result<MilliGpu> parse_milli_gpu(std::string_view text) {
   auto number = parse_decimal(text);
   if (!number.ok()) return number.status();
   const auto [digits, scale, rest] = number.value();
-  const std::uint64_t per_unit = rest == "m" ? 1 : 1000;
-  if ((rest != "m" && !rest.empty()) || (digits * per_unit) % scale != 0)
+  const unsigned __int128 product = static_cast<unsigned __int128>(digits) * (rest == "m" ? 1 : 1000);
+  if ((rest != "m" && !rest.empty()) || product % scale != 0)
     return Status(Code::invalid_argument, "not a share of a GPU: '" + std::string(text) + "' (write 250m, or 0.25)");
-  const std::uint64_t milli = digits * per_unit / scale;
-  if (milli > 1'000'000) return Status(Code::invalid_argument, "more than 1000 GPUs: '" + std::string(text) + "'");
-  return MilliGpu{static_cast<std::uint32_t>(milli)};
+  if (product / scale > 1'000'000)
+    return Status(Code::invalid_argument, "more than 1000 GPUs: '" + std::string(text) + "'");
+  return MilliGpu{static_cast<std::uint32_t>(product / scale)};
 }
 
 std::string format_milli_gpu(MilliGpu share) { return std::to_string(share.value) + "m"; }
@@ -89,14 +100,7 @@ std::string format_bytes(std::uint64_t bytes) {
       {{"TiB", 1ull << 40}, {"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1}}};
   for (const Unit& unit : shown) {
     if (bytes < unit.bytes) continue;
-    char text[48];
-    if (bytes % unit.bytes == 0)
-      std::snprintf(text, sizeof text, "%llu %s", static_cast<unsigned long long>(bytes / unit.bytes),
-                    unit.name.data());
-    else
-      std::snprintf(text, sizeof text, "%.2f %s", static_cast<double>(bytes) / static_cast<double>(unit.bytes),
-                    unit.name.data());
-    return text;
+    return two_decimals(static_cast<double>(bytes) / static_cast<double>(unit.bytes)).append(" ").append(unit.name);
   }
   return "0 B";
 }

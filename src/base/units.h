@@ -25,7 +25,7 @@ std::string format_milli_gpu(MilliGpu share);  // "250m"
 // A whole number with an optional unit: B, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000); "1.5GiB" is allowed.
 // Refuses a result that is not a whole number of bytes, or above 2^63 - 1.
 Result<std::uint64_t> parse_bytes(std::string_view text);
-// The largest binary unit that needs at most two decimals: "2 GiB", "1.5 MiB", "17 B".
+// In the largest binary unit that is not above it, rounded to two decimals: "2 GiB", "1.5 MiB", "17 B".
 std::string format_bytes(std::uint64_t bytes);
 
 // "417 ns", "20.5 us", "1.25 ms", "3.70 s".

@@ -50,10 +50,14 @@ class Session {
   const wire::AttachReply& grant() const { return grant_; }
 
   // True once the worker is gone. Nothing posted reaches anyone any more, and every wait returns.
+  // Once it is true no method takes a lock.
   bool lost() const { return lost_.load(std::memory_order_acquire); }
   const std::atomic<bool>& lost_flag() const { return lost_; }
 
   wire::ObjectId mint() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+
+  // In a forked child, for the session of its parent: it is lost here, and the child does not keep the worker alive.
+  void abandon();
 
   // ---- commands ----
   wire::RingWriter& ring() { return *ring_; }
@@ -65,7 +69,7 @@ class Session {
     wire::CommandHeader& header = header_of(command);
     header.op = Command::op;
     header.bytes = sizeof command;
-    return ring_->post(std::as_bytes(std::span(&command, 1)));
+    return !lost() && ring_->post(std::as_bytes(std::span(&command, 1)));
   }
 
   // Sends a call and waits for its answer. `data_room`: bytes to set aside for a variable answer; if the answer is
@@ -100,7 +104,15 @@ class Session {
     else return command.header;
   }
   Answer call_bytes(std::span<std::byte> command, std::size_t data_room);
-  std::optional<std::uint64_t> make_slot(std::vector<std::uint64_t>& free_slots);
+  wire::Outcome call_once(std::span<std::byte> command, std::size_t& data_room, std::vector<std::byte>& data);
+  std::optional<std::uint64_t> make_slot();
+  void drop_slot(std::uint64_t at);
+  template <typename Slot>
+  Slot* slot_at(std::uint64_t at) {
+    return reinterpret_cast<Slot*>(arena_.data() + at);
+  }
+  void note(std::unordered_set<std::uint64_t>& slots, std::uint64_t at, bool in_use);
+  Status start_watching();
   void watch_worker();  // the session's thread
   void lose();
 

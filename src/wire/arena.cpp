@@ -1,6 +1,5 @@
 #include "wire/arena.h"
 
-
 namespace sluice::wire {
 namespace {
 

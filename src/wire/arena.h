@@ -20,9 +20,9 @@ inline constexpr std::uint64_t page_bytes = 4096;
 // fragmentation, and for staging and slots. Address space only; pages come when touched.
 std::uint64_t arena_bytes_for(std::uint64_t memory_limit_bytes);
 
-// Best fit over offsets, neighbours joined on release. What was released last of a size is found first, so pages that
-// are already resident are used again. Not thread-safe. Allocations below a page are aligned to 256 bytes, larger
-// ones to a page.
+// Best fit over offsets, the lowest first among gaps of one size, neighbours joined on release: so the arena fills from
+// the front, and pages that are already resident are used again. Not thread-safe. Allocations below a page are aligned
+// to 256 bytes, larger ones to a page.
 class ArenaAllocator {
  public:
   explicit ArenaAllocator(std::uint64_t bytes);
@@ -39,9 +39,9 @@ class ArenaAllocator {
   void insert_gap(std::uint64_t at, std::uint64_t bytes);
   void erase_gap(std::map<std::uint64_t, std::uint64_t>::iterator gap);
 
-  std::map<std::uint64_t, std::uint64_t> gaps_;                        // offset -> bytes
-  std::set<std::pair<std::uint64_t, std::uint64_t>> gaps_by_size_;     // {bytes, offset}
-  std::map<std::uint64_t, std::uint64_t> used_;                        // offset -> bytes
+  std::map<std::uint64_t, std::uint64_t> gaps_;                     // offset -> bytes
+  std::set<std::pair<std::uint64_t, std::uint64_t>> gaps_by_size_;  // {bytes, offset}
+  std::map<std::uint64_t, std::uint64_t> used_;                     // offset -> bytes
   std::uint64_t used_bytes_ = 0;
 };
 

@@ -78,7 +78,9 @@ class EncodeVisitor {
  public:
   explicit EncodeVisitor(Encoder& encoder) : encoder_(encoder) {}
   template <Scalar T>
-  void operator()(const T& value) { encoder_.put(value); }
+  void operator()(const T& value) {
+    encoder_.put(value);
+  }
   void operator()(const std::string& value) { encoder_.put_string(value); }
   template <Scalar T, std::size_t N>
   void operator()(const T (&values)[N]) {
@@ -99,7 +101,9 @@ class DecodeVisitor {
  public:
   explicit DecodeVisitor(Decoder& decoder) : decoder_(decoder) {}
   template <Scalar T>
-  void operator()(T& value) { value = decoder_.get<T>(); }
+  void operator()(T& value) {
+    value = decoder_.get<T>();
+  }
   void operator()(std::string& value) { value = decoder_.get_string(); }
   template <Scalar T, std::size_t N>
   void operator()(T (&values)[N]) {

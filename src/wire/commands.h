@@ -19,26 +19,26 @@ namespace sluice::wire {
 
 using ObjectId = std::uint64_t;
 
-inline constexpr std::uint64_t nowhere = UINT64_MAX;        // for an offset: not in the arena
+inline constexpr std::uint64_t nowhere = UINT64_MAX;  // for an offset: not in the arena
 inline constexpr std::uint32_t command_bytes_max = 64 * 1024;
-inline constexpr std::uint32_t wait_list_max = 4096;        // events that one command may wait for
+inline constexpr std::uint32_t wait_list_max = 4096;  // events that one command may wait for
 inline constexpr std::uint32_t fill_pattern_bytes_max = 128;
 inline constexpr std::uint32_t inline_write_bytes_max = 4096;
 
 enum class Op : std::uint16_t {
   // objects
-  buffer_create = 1,      // call
-  sub_buffer_create = 2,  // post
-  image_create = 3,       // call
-  sampler_create = 4,     // post
-  program_build = 5,      // call: build, compile or link
-  program_binary = 6,     // call
-  kernel_create = 7,      // post
+  buffer_create = 1,          // call
+  sub_buffer_create = 2,      // post
+  image_create = 3,           // call
+  sampler_create = 4,         // post
+  program_build = 5,          // call: build, compile or link
+  program_binary = 6,         // call
+  kernel_create = 7,          // post
   kernel_argument_check = 8,  // call
-  queue_create = 9,       // post
-  user_event_create = 10, // post
-  user_event_set = 11,    // post
-  object_release = 12,    // post
+  queue_create = 9,           // post
+  user_event_create = 10,     // post
+  user_event_set = 11,        // post
+  object_release = 12,        // post
   // enqueued
   buffer_write = 32,
   buffer_read = 33,
@@ -81,7 +81,7 @@ struct BufferCreate {
   CallHeader call;
   ObjectId id = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t arena_at = nowhere;  // where its memory is, on devices that work on host memory
+  std::uint64_t arena_at = nowhere;                     // where its memory is, on devices that work on host memory
   std::uint32_t access = device_reads | device_writes;  // MemoryAccess bits
   std::uint32_t zero = 0;
 };
@@ -104,11 +104,11 @@ struct ImageCreate {
   static constexpr Op op = Op::image_create;
   CallHeader call;
   ObjectId id = 0;
-  ObjectId buffer = 0;               // of a 1D image over a buffer, else 0
+  ObjectId buffer = 0;  // of a 1D image over a buffer, else 0
   std::uint64_t width = 1, height = 1, depth = 1, layers = 0;
   std::uint64_t row_pitch = 0, slice_pitch = 0;  // bytes; of the arena's copy or of `buffer`; 0: packed
   std::uint64_t arena_at = nowhere;
-  std::uint64_t bytes = 0;           // what it counts for in the slice's memory
+  std::uint64_t bytes = 0;  // what it counts for in the slice's memory
   std::uint32_t channel_order = 0, channel_type = 0;
   std::uint32_t kind = 0;
   std::uint32_t access = 0;
@@ -148,7 +148,7 @@ struct KernelCreate {
   CommandHeader header;
   ObjectId id = 0;
   ObjectId program = 0;
-  std::uint32_t index = 0;            // of the kernel in the BuildReply
+  std::uint32_t index = 0;  // of the kernel in the BuildReply
   std::uint32_t zero = 0;
 };
 static_assert(sizeof(KernelCreate) == 32);
@@ -167,8 +167,8 @@ struct QueueCreate {
   static constexpr Op op = Op::queue_create;
   CommandHeader header;
   ObjectId id = 0;
-  std::uint64_t timeline_at = 0;      // its TimelineSlot
-  std::uint32_t out_of_order = 0;     // 0 or 1
+  std::uint64_t timeline_at = 0;   // its TimelineSlot
+  std::uint32_t out_of_order = 0;  // 0 or 1
   std::uint32_t zero = 0;
 };
 static_assert(sizeof(QueueCreate) == 32);
@@ -184,7 +184,7 @@ struct UserEventSet {
   static constexpr Op op = Op::user_event_set;
   CommandHeader header;
   ObjectId id = 0;
-  std::int32_t failed = 0;            // 0: complete; 1: ended with an error
+  std::int32_t failed = 0;  // 0: complete; 1: ended with an error
   std::uint32_t zero = 0;
 };
 static_assert(sizeof(UserEventSet) == 24);
@@ -203,8 +203,8 @@ struct EnqueueHeader {
   CommandHeader header;
   ObjectId queue = 0;
   std::uint64_t sequence = 0;
-  ObjectId event = 0;                 // 0: the program holds no event for this command
-  std::uint64_t event_at = nowhere;   // its EventSlot, if it has one
+  ObjectId event = 0;                // 0: the program holds no event for this command
+  std::uint64_t event_at = nowhere;  // its EventSlot, if it has one
   std::uint32_t wait_count = 0;
   std::uint32_t zero = 0;
 };
@@ -260,14 +260,18 @@ struct Box {
 struct BufferRect {
   EnqueueHeader enqueue;
   ObjectId buffer = 0;
-  Box origin;                         // bytes, rows, slices
+  Box origin;  // bytes, rows, slices
   Box region;
   std::uint64_t row_pitch = 0, slice_pitch = 0;  // of the buffer; never 0
   std::uint64_t arena_at = 0;
 };
 static_assert(sizeof(BufferRect) == 128);
-struct BufferWriteRect : BufferRect { static constexpr Op op = Op::buffer_write_rect; };
-struct BufferReadRect : BufferRect { static constexpr Op op = Op::buffer_read_rect; };
+struct BufferWriteRect : BufferRect {
+  static constexpr Op op = Op::buffer_write_rect;
+};
+struct BufferReadRect : BufferRect {
+  static constexpr Op op = Op::buffer_read_rect;
+};
 
 struct BufferCopyRect {
   static constexpr Op op = Op::buffer_copy_rect;
@@ -282,12 +286,16 @@ static_assert(sizeof(BufferCopyRect) == 168);
 struct ImageTransfer {
   EnqueueHeader enqueue;
   ObjectId image = 0;
-  Box origin, region;                 // pixels
+  Box origin, region;  // pixels
   std::uint64_t arena_at = 0;
 };
 static_assert(sizeof(ImageTransfer) == 112);
-struct ImageWrite : ImageTransfer { static constexpr Op op = Op::image_write; };
-struct ImageRead : ImageTransfer { static constexpr Op op = Op::image_read; };
+struct ImageWrite : ImageTransfer {
+  static constexpr Op op = Op::image_write;
+};
+struct ImageRead : ImageTransfer {
+  static constexpr Op op = Op::image_read;
+};
 
 struct ImageCopy {
   static constexpr Op op = Op::image_copy;
@@ -302,19 +310,23 @@ struct ImageFill {
   EnqueueHeader enqueue;
   ObjectId image = 0;
   Box origin, region;
-  std::uint32_t color[4] = {};        // float, int or unsigned by the image's channel type
+  std::uint32_t color[4] = {};  // float, int or unsigned by the image's channel type
 };
 static_assert(sizeof(ImageFill) == 120);
 
 struct ImageBufferCopy {
   EnqueueHeader enqueue;
   ObjectId image = 0, buffer = 0;
-  Box origin, region;                 // of the image
+  Box origin, region;  // of the image
   std::uint64_t buffer_offset = 0;
 };
 static_assert(sizeof(ImageBufferCopy) == 120);
-struct ImageToBuffer : ImageBufferCopy { static constexpr Op op = Op::image_to_buffer; };
-struct BufferToImage : ImageBufferCopy { static constexpr Op op = Op::buffer_to_image; };
+struct ImageToBuffer : ImageBufferCopy {
+  static constexpr Op op = Op::image_to_buffer;
+};
+struct BufferToImage : ImageBufferCopy {
+  static constexpr Op op = Op::buffer_to_image;
+};
 
 // `argument_count` records trail the command, each a KernelArgument and its data, padded to 8.
 struct KernelLaunch {
@@ -323,16 +335,16 @@ struct KernelLaunch {
   ObjectId kernel = 0;
   std::uint64_t global_offset[3] = {};
   std::uint64_t global_size[3] = {1, 1, 1};
-  std::uint64_t local_size[3] = {};   // all 0: the device chooses
+  std::uint64_t local_size[3] = {};  // all 0: the device chooses
   std::uint32_t dimensions = 1;
-  std::uint32_t argument_count = 0;   // every argument of the kernel, in order
+  std::uint32_t argument_count = 0;  // every argument of the kernel, in order
 };
 static_assert(sizeof(KernelLaunch) == 136);
 
 enum class ArgumentValue : std::uint32_t {
-  bytes = 1,     // `bytes` bytes of data follow
-  object = 2,    // an ObjectId follows: buffer, image or sampler; 0: a null buffer
-  local = 3,     // `bytes` of local memory; nothing follows
+  bytes = 1,   // `bytes` bytes of data follow
+  object = 2,  // an ObjectId follows: buffer, image or sampler; 0: a null buffer
+  local = 3,   // `bytes` of local memory; nothing follows
 };
 struct KernelArgument {
   ArgumentValue value{};

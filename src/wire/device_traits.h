@@ -21,15 +21,15 @@ enum ImageUse : std::uint8_t { image_read = 1, image_write = 2, image_read_write
 enum class ImageKind : std::uint8_t { d1, d1_array, d1_buffer, d2, d2_array, d3 };
 
 struct ImageFormat {
-  std::uint32_t channel_order = 0;      // numbers of the OpenCL specification, section 5.3.1: the only published
-  std::uint32_t channel_type = 0;       // set that covers every API here
+  std::uint32_t channel_order = 0;  // numbers of the OpenCL specification, section 5.3.1: the only published
+  std::uint32_t channel_type = 0;   // set that covers every API here
   ImageKind kind = ImageKind::d2;
-  std::uint8_t uses = 0;                // ImageUse bits
+  std::uint8_t uses = 0;  // ImageUse bits
 };
 
 struct NamedVersion {
   std::string name;
-  std::uint32_t version = 0;            // major << 22 | minor << 12 | patch, as cl_version
+  std::uint32_t version = 0;  // major << 22 | minor << 12 | patch, as cl_version
 };
 
 struct VectorWidths {
@@ -40,14 +40,14 @@ struct DeviceTraits {
   // Who it is.
   std::string name, vendor, driver_version, device_version, c_version, platform_name, profile;
   std::uint32_t vendor_id = 0;
-  std::uint8_t uuid[16] = {};           // stable over restarts for the same device and driver
+  std::uint8_t uuid[16] = {};  // stable over restarts for the same device and driver
   DeviceKind kind = DeviceKind::cpu;
   std::uint32_t numeric_version = 0;
   std::vector<NamedVersion> extensions, c_versions, c_features;
 
   // How Sluice reaches its memory.
-  bool buffers_in_arena = false;        // works on host memory: buffers live in the session's arena
-  bool images_in_arena = false;         // the same for images, stored linearly
+  bool buffers_in_arena = false;  // works on host memory: buffers live in the session's arena
+  bool images_in_arena = false;   // the same for images, stored linearly
 
   // Compute.
   std::uint32_t compute_units = 1;
@@ -59,12 +59,12 @@ struct DeviceTraits {
   std::uint64_t preferred_work_group_multiple = 1;
   std::uint32_t sub_groups_max = 0;
   VectorWidths preferred_widths, native_widths;
-  std::uint64_t single_fp = 0, double_fp = 0, half_fp = 0;   // cl_device_fp_config bits
-  std::uint64_t atomic_memory = 0, atomic_fence = 0;         // cl_device_atomic_capabilities bits
+  std::uint64_t single_fp = 0, double_fp = 0, half_fp = 0;  // cl_device_fp_config bits
+  std::uint64_t atomic_memory = 0, atomic_fence = 0;        // cl_device_atomic_capabilities bits
   bool little_endian = true, error_correction = false, available = true;
   bool compiler_available = true, linker_available = true, unified_memory = false;
   bool non_uniform_work_groups = false, generic_address_space = false, work_group_collectives = false;
-  std::uint64_t execution = 1;          // cl_device_exec_capabilities bits
+  std::uint64_t execution = 1;  // cl_device_exec_capabilities bits
   std::uint64_t profiling_resolution_ns = 1;
   std::uint64_t printf_buffer_bytes = 0;
   std::uint64_t parameter_bytes_max = 1024;

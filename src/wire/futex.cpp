@@ -17,8 +17,7 @@ void futex_wait(FutexWord& word, std::uint32_t expected, Nanoseconds deadline_ns
     deadline.tv_nsec = static_cast<long>(deadline_ns % ns_per_s);
   }
   // FUTEX_WAIT_BITSET, because its timeout is absolute; not PRIVATE, because the other side is another process.
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, timed ? &deadline : nullptr, nullptr,
-          FUTEX_BITSET_MATCH_ANY);
+  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, timed ? &deadline : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
 void futex_wake_all(FutexWord& word) { syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }

@@ -51,9 +51,9 @@ Result<AttachRequest> decode_attach_request(std::span<const std::byte> bytes) {
 std::vector<std::byte> encode_attach_reply(const AttachReply& reply, const DeviceTraits& traits) {
   Encoder encoder;
   encode(encoder, traits);
-  std::vector<std::byte> bytes(sizeof reply);
+  std::vector<std::byte> bytes(sizeof reply + encoder.bytes().size());
   std::memcpy(bytes.data(), &reply, sizeof reply);
-  bytes.insert(bytes.end(), encoder.bytes().begin(), encoder.bytes().end());
+  std::copy(encoder.bytes().begin(), encoder.bytes().end(), bytes.begin() + sizeof reply);
   return bytes;
 }
 

@@ -24,7 +24,7 @@ namespace sluice::wire {
 
 inline constexpr std::uint32_t handshake_magic = 0x43554C53;  // "SLUC"
 inline constexpr std::uint16_t protocol_version = 1;
-inline constexpr std::size_t name_bytes_max = 64;     // with the terminating NUL
+inline constexpr std::size_t name_bytes_max = 64;  // with the terminating NUL
 inline constexpr std::size_t reason_bytes_max = 512;
 
 enum class Api : std::uint16_t { opencl = 1 };
@@ -44,14 +44,14 @@ static_assert(sizeof(AttachRequest) == 152 && offsetof(AttachRequest, gpu_milli)
 struct AttachReply {
   std::uint32_t magic = handshake_magic;
   std::uint16_t version = protocol_version;
-  std::uint16_t granted = 0;             // 1: the rest holds; 0: `reason` says why not
-  std::int32_t code = 0;                 // sluice::Code of a refusal
+  std::uint16_t granted = 0;  // 1: the rest holds; 0: `reason` says why not
+  std::int32_t code = 0;      // sluice::Code of a refusal
   std::uint32_t gpu_milli = 0;
   std::uint64_t session_id = 0;
-  std::uint64_t memory_bytes = 0;        // the slice's limit
+  std::uint64_t memory_bytes = 0;  // the slice's limit
   std::uint64_t control_bytes = 0;
   std::uint64_t arena_bytes = 0;
-  char tenant[name_bytes_max] = {};      // who the daemon says this is
+  char tenant[name_bytes_max] = {};  // who the daemon says this is
   char reason[reason_bytes_max] = {};
 };
 static_assert(sizeof(AttachReply) == 624 && offsetof(AttachReply, session_id) == 16);

@@ -21,9 +21,8 @@ void visit_kernel(Visitor& v, Kernel& k) {
 template <typename Visitor, typename Request>
 void visit_request(Visitor& v, Request& r) {
   v(r.verb), v(r.source), v(r.options);
-  v.each(r.headers, 2 * string_bytes_min, [](auto& visitor, auto& header) {
-    visitor(header.include_name), visitor(header.source);
-  });
+  v.each(r.headers, 2 * string_bytes_min,
+         [](auto& visitor, auto& header) { visitor(header.include_name), visitor(header.source); });
   v.each(r.inputs, sizeof(std::uint64_t), [](auto& visitor, auto& id) { visitor(id); });
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire/codec.h"
@@ -14,25 +15,29 @@
 namespace sluice::wire {
 
 enum class ArgumentKind : std::uint8_t {
-  bytes,      // passed by value
-  memory,     // a buffer or an image, or null
-  local,      // local memory: only a size
+  bytes,   // passed by value
+  memory,  // a buffer or an image, or null
+  local,   // local memory: only a size
   sampler,
-  unknown,    // the driver gave no argument information: the front end goes by what the program passes
+  unknown,  // the driver gave no argument information: the front end goes by what the program passes
 };
 
 enum class AddressSpace : std::uint8_t { private_, local, constant, global };
 enum class ArgumentAccess : std::uint8_t { none, read_only, write_only, read_write };
-enum ArgumentQualifier : std::uint8_t { qualifier_const = 1, qualifier_restrict = 2, qualifier_volatile = 4,
-                                        qualifier_pipe = 8 };
+enum ArgumentQualifier : std::uint8_t {
+  qualifier_const = 1,
+  qualifier_restrict = 2,
+  qualifier_volatile = 4,
+  qualifier_pipe = 8
+};
 
 struct ArgumentTraits {
   ArgumentKind kind = ArgumentKind::unknown;
   AddressSpace address_space = AddressSpace::private_;
   ArgumentAccess access = ArgumentAccess::none;
-  std::uint8_t qualifiers = 0;     // ArgumentQualifier bits
-  std::uint32_t size_bytes = 0;    // of a by-value argument; 0: not known, ask with KernelArgumentCheck
-  std::string type_name, name;     // empty where the driver does not say
+  std::uint8_t qualifiers = 0;   // ArgumentQualifier bits
+  std::uint32_t size_bytes = 0;  // of a by-value argument; 0: not known, ask with KernelArgumentCheck
+  std::string type_name, name;   // empty where the driver does not say
 };
 
 struct KernelTraits {
@@ -44,6 +49,10 @@ struct KernelTraits {
   std::vector<ArgumentTraits> arguments;
 };
 
+// Every program binary that a backend hands out starts with this, so that a front end can refuse others at once. What
+// follows is the backend's own.
+inline constexpr std::string_view program_binary_magic = "SLUICEBN";
+
 enum class BuildVerb : std::uint8_t { build_source, build_binary, compile, link };
 enum class BinaryKind : std::uint8_t { none, compiled_object, library, executable };
 
@@ -53,17 +62,18 @@ struct BuildHeader {
 
 struct BuildRequest {
   BuildVerb verb = BuildVerb::build_source;
-  std::string source;                // build_source, compile: the text. build_binary: a container made by this pool
+  std::string source;  // build_source, compile: the text. build_binary: a container made by this pool
   std::string options;
-  std::vector<BuildHeader> headers;  // compile
-  std::vector<std::uint64_t> inputs; // link: ids of compiled programs and libraries
+  // compile, build_source: what the text may include. The compiler sees none of the program's files.
+  std::vector<BuildHeader> headers;
+  std::vector<std::uint64_t> inputs;  // link: ids of compiled programs and libraries
 };
 
 struct BuildReply {
   Outcome outcome = Outcome::internal;
   std::string log;
   BinaryKind binary_kind = BinaryKind::none;
-  std::vector<KernelTraits> kernels;      // of an executable
+  std::vector<KernelTraits> kernels;  // of an executable
 };
 
 void encode(Encoder& encoder, const BuildRequest& request);

@@ -5,11 +5,15 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace sluice::wire {
 namespace {
+
+// How long connect() may block on a listener whose queue is full.
+constexpr timeval connect_time_max{10, 0};
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -62,11 +66,15 @@ Result<MessageSocket> MessageSocket::connect(const std::string& path) {
   if (!address.ok()) return address.status();
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno_status("make a socket", errno);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.value()), sizeof(sockaddr_un)) != 0) {
-    Status status = errno_status("connect to " + path, errno);
-    return errno == ENOENT ? Status(Code::unavailable, status.message()) : status;
-  }
-  return MessageSocket(std::move(fd));
+  // Sends never block (MSG_DONTWAIT): this deadline is connect's alone.
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &connect_time_max, sizeof connect_time_max);
+  const auto* target = reinterpret_cast<const sockaddr*>(&address.value());
+  int error = 0;
+  do error = ::connect(fd.get(), target, sizeof(sockaddr_un)) == 0 ? 0 : errno;
+  while (error == EINTR);
+  if (error == 0) return MessageSocket(std::move(fd));
+  Status status = errno_status("connect to " + path, error);
+  return error == ENOENT || error == EAGAIN ? Status(Code::unavailable, status.message()) : status;
 }
 
 Result<std::pair<MessageSocket, MessageSocket>> MessageSocket::pair() {
@@ -76,10 +84,9 @@ Result<std::pair<MessageSocket, MessageSocket>> MessageSocket::pair() {
   return std::make_pair(MessageSocket(UniqueFd(fds[0])), MessageSocket(UniqueFd(fds[1])));
 }
 
-Status MessageSocket::send(std::span<const std::byte> bytes, std::span<const int> fds,
-                           Nanoseconds deadline_ns) const {
-  if (bytes.size() > message_bytes_max || fds.size() > message_fds_max)
-    return Status(Code::invalid_argument, "message too long");
+Status MessageSocket::send(std::span<const std::byte> bytes, std::span<const int> fds, Nanoseconds deadline_ns) const {
+  if (bytes.empty() || bytes.size() > message_bytes_max || fds.size() > message_fds_max)
+    return Status(Code::invalid_argument, "message empty or too long");
   iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
   msghdr header{};
   header.msg_iov = &part;
@@ -116,16 +123,16 @@ Result<Message> MessageSocket::receive(Nanoseconds deadline_ns) const {
     header.msg_control = control.bytes;
     header.msg_controllen = sizeof control.bytes;
     const ssize_t received = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (received > 0) {
+    if (received >= 0) {
       message.bytes.resize(static_cast<std::size_t>(received));
       break;
     }
-    if (received == 0) return Status(Code::unavailable, "the other side closed the connection");
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return errno_status("receive a message", errno);
     if (Status status = wait_for(fd_.get(), POLLIN, deadline_ns); !status.ok()) return status;
   }
-  message.fds = take_descriptors(header);
+  message.fds = take_descriptors(header);  // whatever is wrong with the message: they are open in this process now
+  if (message.bytes.empty()) return Status(Code::unavailable, "the other side closed the connection");
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
     return Status(Code::protocol_fault, "message longer than allowed, or with too many descriptors");
   return message;

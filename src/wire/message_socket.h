@@ -36,10 +36,12 @@ class MessageSocket {
   MessageSocket() = default;
   explicit MessageSocket(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  // unavailable: nobody listens there. The path must fit sockaddr_un (107 bytes).
+  // unavailable: nobody listens there, or the listener has not had time for 10 s. The path must fit sockaddr_un (107
+  // bytes).
   static Result<MessageSocket> connect(const std::string& path);
   static Result<std::pair<MessageSocket, MessageSocket>> pair();
 
+  // REQUIRES: bytes is not empty; an empty message cannot be told from a closed connection.
   // Blocks for at most until `deadline_ns`. unavailable: the peer is gone.
   Status send(std::span<const std::byte> bytes, std::span<const int> fds, Nanoseconds deadline_ns) const;
 

@@ -10,14 +10,14 @@ namespace sluice::wire {
 
 enum class Outcome : std::int32_t {
   ok = 0,
-  internal = -1,                  // the driver failed in a way it did not explain
-  device_lost = -2,               // worker or device gone
-  quota_exceeded = -3,            // the slice's memory limit
-  out_of_device_memory = -4,      // the device itself has no room
+  internal = -1,              // the driver failed in a way it did not explain
+  device_lost = -2,           // worker or device gone
+  quota_exceeded = -3,        // the slice's memory limit
+  out_of_device_memory = -4,  // the device itself has no room
   out_of_host_memory = -5,
   out_of_resources = -6,
   invalid_value = -7,
-  invalid_object = -8,            // an id that names nothing of that kind
+  invalid_object = -8,  // an id that names nothing of that kind
   build_failed = -9,
   compile_failed = -10,
   link_failed = -11,
@@ -38,13 +38,13 @@ enum class Outcome : std::int32_t {
   misaligned_sub_buffer = -26,
   copy_overlap = -27,
   unsupported = -28,
-  wait_list_failed = -29,         // an event in the wait list ended with an error
+  wait_list_failed = -29,  // an event in the wait list ended with an error
   invalid_operation = -30,
   compiler_unavailable = -31,
   invalid_compiler_options = -32,
   invalid_linker_options = -33,
   invalid_sampler = -34,
-  reply_too_small = -35,          // call again with room for the announced size
+  reply_too_small = -35,  // call again with room for the announced size
   profiling_unavailable = -36,
 };
 

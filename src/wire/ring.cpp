@@ -31,7 +31,8 @@ void sleep_unless(FutexWord& flag, Condition done) {
 
 }  // namespace
 
-RingWriter::RingWriter(std::span<std::byte> control) : control_(control_page(control)), ring_(control.data() + ring_at) {}
+RingWriter::RingWriter(std::span<std::byte> control)
+    : control_(control_page(control)), ring_(control.data() + ring_at) {}
 
 bool RingWriter::post(std::span<const std::byte> head, std::span<const std::byte> middle,
                       std::span<const std::byte> tail) {
@@ -79,7 +80,8 @@ void RingWriter::stop() {
   futex_wake_all(control_->writer_sleeps);
 }
 
-RingReader::RingReader(std::span<std::byte> control) : control_(control_page(control)), ring_(control.data() + ring_at) {}
+RingReader::RingReader(std::span<std::byte> control)
+    : control_(control_page(control)), ring_(control.data() + ring_at) {}
 
 bool RingReader::ready() const {
   return control_->written.load(std::memory_order_acquire) != read_;  // pairs with RingWriter::post_locked
@@ -95,6 +97,7 @@ Result<std::span<const std::byte>> RingReader::next() {
     const std::size_t first = std::min(bytes, ring_bytes - at);
     std::memcpy(command_.data() + from, ring_ + at, first);
     std::memcpy(command_.data() + from + first, ring_, bytes - first);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler must not read the shared bytes again
   };
   copy_out(0, sizeof(CommandHeader));
   CommandHeader header;
@@ -110,13 +113,16 @@ Result<std::span<const std::byte>> RingReader::next() {
 }
 
 void RingReader::wait() {
+  const auto done = [&] { return ready() || woken_.load(std::memory_order_acquire); };
   PoliteSpin spin;
-  while (!ready() && spin.again()) {
+  while (!done() && spin.again()) {
   }
-  if (!ready()) sleep_unless(control_->reader_sleeps, [&] { return ready(); });
+  if (!done()) sleep_unless(control_->reader_sleeps, done);
+  woken_.exchange(false, std::memory_order_acq_rel);
 }
 
 void RingReader::wake() {
+  woken_.store(true, std::memory_order_seq_cst);  // first: a wait that begins now must not sleep
   control_->reader_sleeps.store(0, std::memory_order_seq_cst);
   futex_wake_all(control_->reader_sleeps);
 }

@@ -28,8 +28,8 @@ inline constexpr std::size_t control_bytes = ring_at + ring_bytes;
 struct ControlPage {
   alignas(64) std::atomic<std::uint64_t> written;
   alignas(64) std::atomic<std::uint64_t> read;
-  alignas(64) FutexWord reader_sleeps;    // 1: wake the reader after writing
-  alignas(64) FutexWord writer_sleeps;    // 1: wake the writers after reading
+  alignas(64) FutexWord reader_sleeps;  // 1: wake the reader after writing
+  alignas(64) FutexWord writer_sleeps;  // 1: wake the writers after reading
   // Anyone who waits for whatever completes next (timeline.h) sleeps on completion_seq.
   alignas(64) FutexWord completion_wanted;
   FutexWord completion_seq;
@@ -69,8 +69,8 @@ class RingWriter {
   ControlPage* control_;
   std::byte* ring_;
   std::mutex order_;
-  std::uint64_t written_ = 0;         // guarded by order_
-  std::uint64_t read_seen_ = 0;       // guarded by order_
+  std::uint64_t written_ = 0;    // guarded by order_
+  std::uint64_t read_seen_ = 0;  // guarded by order_
   std::atomic<bool> stopped_{false};
 };
 
@@ -87,7 +87,7 @@ class RingReader {
 
   // Spins politely, then sleeps until a command waits, `wake()` is called, or for no reason.
   void wait();
-  // Ends a wait from another thread.
+  // Ends the wait of the reader's thread, or the next one if it is not waiting. Thread-safe.
   void wake();
 
   ControlPage& control() { return *control_; }
@@ -96,6 +96,7 @@ class RingReader {
   ControlPage* control_;
   const std::byte* ring_;
   std::uint64_t read_ = 0;
+  std::atomic<bool> woken_{false};
   alignas(8) std::array<std::byte, command_bytes_max> command_;
 };
 

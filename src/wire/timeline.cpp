@@ -6,8 +6,7 @@ namespace {
 // `wanted_inverted` holds ~target, so that zeroed memory means "nobody", and the lowest target is the largest value.
 void want(TimelineSlot& slot, std::uint64_t target) {
   std::uint64_t seen = slot.wanted_inverted.load(std::memory_order_relaxed);
-  while (seen < ~target &&
-         !slot.wanted_inverted.compare_exchange_weak(seen, ~target, std::memory_order_seq_cst)) {
+  while (seen < ~target && !slot.wanted_inverted.compare_exchange_weak(seen, ~target, std::memory_order_seq_cst)) {
   }
 }
 
@@ -54,9 +53,14 @@ void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes) {
   futex_wake_all(slot.state);
 }
 
-bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost,
-                    Nanoseconds deadline_ns) {
+bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost, Nanoseconds deadline_ns,
+                    const std::atomic<bool>* interrupted) {
   const auto reached = [&] { return slot.completed.load(std::memory_order_acquire) >= target; };
+  const auto ended = [&] {
+    return lost.load(std::memory_order_acquire) ||
+           (interrupted != nullptr && interrupted->load(std::memory_order_acquire)) ||
+           (deadline_ns != no_deadline && now_ns() >= deadline_ns);
+  };
   PoliteSpin spin;
   while (!reached() && spin.again()) {
   }
@@ -65,7 +69,7 @@ bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<
     want(slot, target);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (reached()) return true;
-    if (lost.load(std::memory_order_acquire) || (deadline_ns != no_deadline && now_ns() >= deadline_ns)) return false;
+    if (ended()) return false;
     futex_wait(slot.wake_seq, seq, deadline_ns);
   }
   return true;

@@ -23,7 +23,7 @@ struct alignas(64) TimelineSlot {
   std::atomic<std::uint64_t> completed;
   std::atomic<std::uint64_t> wanted_inverted;  // ~(lowest `completed` that a sleeper waits for); 0: nobody sleeps
   FutexWord wake_seq;
-  std::atomic<std::int32_t> first_error;       // Outcome of the first command without an event slot that failed
+  std::atomic<std::int32_t> first_error;  // Outcome of the first command without an event slot that failed
   std::uint64_t zero[5];
 };
 static_assert(sizeof(TimelineSlot) == 64);
@@ -31,9 +31,9 @@ static_assert(sizeof(TimelineSlot) == 64);
 enum class EventStage : std::int32_t { complete = 0, running = 1, submitted = 2, queued = 3 };  // <0: an Outcome
 
 struct alignas(64) EventSlot {
-  std::atomic<std::int32_t> stage;             // EventStage, or a negative Outcome; written last, released
+  std::atomic<std::int32_t> stage;  // EventStage, or a negative Outcome; written last, released
   std::uint32_t zero0;
-  std::uint64_t queued_ns;                     // by the shim, when it posted the command
+  std::uint64_t queued_ns;                           // by the shim, when it posted the command
   std::uint64_t submitted_ns, started_ns, ended_ns;  // by the worker; CLOCK_MONOTONIC
   std::uint64_t zero1[3];
 };
@@ -42,9 +42,9 @@ static_assert(sizeof(EventSlot) == 64 && offsetof(EventSlot, queued_ns) == 8);
 enum class ReplyState : std::uint32_t { pending = 0, done = 1, lost = 2 };
 
 struct alignas(64) ReplySlot {
-  FutexWord state;                             // ReplyState
-  std::int32_t outcome;                        // an Outcome, valid once done
-  std::uint64_t data_bytes;                    // the size of the whole answer; if above the room given, none was written
+  FutexWord state;           // ReplyState
+  std::int32_t outcome;      // an Outcome, valid once done
+  std::uint64_t data_bytes;  // the size of the whole answer; if above the room given, none was written
   std::uint64_t zero[6];
 };
 static_assert(sizeof(ReplySlot) == 64);
@@ -62,10 +62,10 @@ void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes);
 
 // ---- the program's side ----
 
-// Waits until `completed` reaches `target`. Returns false once `*lost` is set (see wake_all_waiters) or the deadline
-// is over.
+// Waits until `completed` reaches `target`. Returns false once `lost`, or `interrupted` if given, is set (and
+// wake_waiters called), or the deadline is over.
 bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost,
-                    Nanoseconds deadline_ns = no_deadline);
+                    Nanoseconds deadline_ns = no_deadline, const std::atomic<bool>* interrupted = nullptr);
 
 // Waits until anything in the session completes after completion_token() was taken. The order that loses nothing:
 // take a token, look at what is awaited, and only then wait with the token.

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "wire/commands.h"
 #include "wire/device_traits.h"
@@ -91,7 +92,8 @@ struct BufferRows {
 struct ArgumentRef {
   wire::ArgumentValue value{};
   std::span<const std::byte> bytes;  // ArgumentValue::bytes
-  Object* object = nullptr;          // ArgumentValue::object; null: a null buffer
+  Memory* memory = nullptr;          // ArgumentValue::object: one of these two; neither: a null buffer
+  Sampler* sampler = nullptr;
   std::uint32_t local_bytes = 0;     // ArgumentValue::local
 };
 
@@ -131,6 +133,8 @@ class Device {
   // `index` counts the kernels as BuildReply::kernels does.
   virtual Made<Kernel> create_kernel(Program& program, std::uint32_t index) = 0;
   virtual Outcome check_argument(Kernel& kernel, std::uint32_t index, std::uint32_t bytes) = 0;
+  // Called once, when the program has gone: saves, until the deadline, what later sessions of the tenant gain from.
+  virtual void save_builds(Nanoseconds deadline_ns) = 0;
 
   // Queues and events.
   virtual Made<Queue> create_queue(bool out_of_order) = 0;
@@ -178,8 +182,12 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;                              // "opencl"
   // Loads the drivers. The order is stable for the same drivers and environment.
+  virtual std::size_t device_count() = 0;
   virtual Result<std::vector<wire::DeviceTraits>> discover() = 0;
   virtual Result<std::unique_ptr<Device>> open(std::size_t index) = 0;
 };
+
+// Every backend of this build, in the order in which the pool numbers their devices (all.cpp).
+std::vector<std::unique_ptr<Backend>> make_backends();
 
 }  // namespace sluice::backend

@@ -55,7 +55,7 @@ class Object {
   ~Object() { kind_.store(Kind::dead, std::memory_order_relaxed); }
 
  private:
-  const cl_icd_dispatch* dispatch_ = &dispatch_table;  // must stay first: the ICD loader reads it
+  [[maybe_unused]] const cl_icd_dispatch* dispatch_ = &dispatch_table;  // must stay first: the ICD loader reads it
   std::atomic<Kind> kind_;
   std::atomic<cl_uint> references_{1};
   Destroy destroy_;

@@ -1,0 +1,126 @@
+#include "allocator/placement.h"
+
+#include <algorithm>
+
+namespace sluice::allocator {
+namespace {
+
+constexpr std::uint64_t memory_grain_bytes = 4096;
+constexpr std::uint64_t parts_per_whole = 1'000'000;  // resolution in which unlike devices are compared
+
+// `some` of `all` in millionths, rounded up: a shortfall or a rest never counts as none.
+std::uint64_t millionths(std::uint64_t some, std::uint64_t all) {
+  if (all == 0) return some == 0 ? 0 : parts_per_whole;
+  const unsigned __int128 scaled = static_cast<unsigned __int128>(some) * parts_per_whole + (all - 1);
+  return static_cast<std::uint64_t>(scaled / all);
+}
+
+// Compute and memory, each against the device's own whole.
+std::uint64_t weigh(const DeviceRoom& device, std::uint64_t milli, std::uint64_t bytes) {
+  return millionths(milli, device.gpu_total.value) + millionths(bytes, device.memory_total_bytes);
+}
+
+bool fits(MilliGpu gpu, std::uint64_t memory_bytes, const DeviceRoom& device, const Request& request) {
+  return request.gpu <= gpu && memory_wanted_bytes(device, request) <= memory_bytes;
+}
+
+std::uint64_t left_after(const DeviceRoom& device, const Request& request) {
+  return weigh(device, device.gpu_free.value - request.gpu.value,
+               device.memory_free_bytes - memory_wanted_bytes(device, request));
+}
+
+std::uint64_t missing_by(const DeviceRoom& device, const Request& request) {
+  const std::uint64_t wanted = memory_wanted_bytes(device, request);
+  const std::uint64_t milli = std::max(request.gpu, device.gpu_free).value - device.gpu_free.value;
+  const std::uint64_t bytes = std::max(wanted, device.memory_free_bytes) - device.memory_free_bytes;
+  return weigh(device, milli, bytes);
+}
+
+const DeviceRoom* best_fit(const Inventory& inventory, const Request& request) {
+  const DeviceRoom* best = nullptr;
+  for (const DeviceRoom& device : inventory) {
+    if (!fits(device.gpu_free, device.memory_free_bytes, device, request)) continue;
+    if (best == nullptr || left_after(device, request) < left_after(*best, request)) best = &device;
+  }
+  return best;
+}
+
+Placement largest_instead(const DeviceRoom& device, const Request& request) {
+  return {device.index, std::min(request.gpu, device.gpu_free),
+          std::min(memory_wanted_bytes(device, request), device.memory_free_bytes)};
+}
+
+// The device that misses least, if it can give anything of what was asked.
+const DeviceRoom* nearest_device(const Inventory& inventory, const Request& request) {
+  const DeviceRoom* nearest = nullptr;
+  for (const DeviceRoom& device : inventory) {
+    if (device.memory_free_bytes == 0 || (request.gpu.value > 0 && device.gpu_free.value == 0)) continue;
+    if (nearest == nullptr || missing_by(device, request) < missing_by(*nearest, request)) nearest = &device;
+  }
+  return nearest;
+}
+
+// In a unit that needs no decimals, never more than there is: what is offered here can be asked for as it is written.
+std::string writable_bytes(std::uint64_t bytes) {
+  constexpr std::uint64_t mib = 1ull << 20;
+  if (bytes < mib) return std::to_string(bytes) + " B";
+  if (bytes % (1024 * mib) == 0) return std::to_string(bytes / (1024 * mib)) + " GiB";
+  return std::to_string(bytes / mib) + " MiB";
+}
+
+std::string describe(MilliGpu gpu, std::uint64_t memory_bytes) {
+  std::string text = gpu.value > 0 ? format_milli_gpu(gpu) + " and " : "";
+  return text + writable_bytes(memory_bytes) + " of memory";
+}
+
+std::string asked(const Request& request) {
+  if (request.memory_bytes > 0) return describe(request.gpu, request.memory_bytes);
+  std::string text = request.gpu.value > 0 ? format_milli_gpu(request.gpu) + " and " : "";
+  return text + "1/" + std::to_string(request.memory_parts) + " of a device's memory";
+}
+
+std::string name_of(const DeviceRoom& device) {
+  return "device " + std::to_string(device.index) + " (" + device.name + ")";
+}
+
+std::string explain(const Request& request, RefusalKind kind, const DeviceRoom* nearest) {
+  if (kind == RefusalKind::no_devices) return "the pool has no devices";
+  std::string text =
+      kind == RefusalKind::larger_than_any ? "no device is large enough for " : "no device has room now for ";
+  text += asked(request);
+  if (nearest == nullptr) return text + ": nothing is free";
+  const Placement instead = largest_instead(*nearest, request);
+  text += "; the nearest is " + name_of(*nearest) + " with " + describe(nearest->gpu_free, nearest->memory_free_bytes) +
+          " free";
+  return text + ", where " + describe(instead.gpu, instead.memory_bytes) + " would fit";
+}
+
+Refusal refuse(const Inventory& inventory, const Request& request) {
+  Refusal refusal;
+  const bool ever = std::any_of(inventory.begin(), inventory.end(), [&](const DeviceRoom& device) {
+    return fits(device.gpu_total, device.memory_total_bytes, device, request);
+  });
+  if (!inventory.empty()) refusal.kind = ever ? RefusalKind::no_room_now : RefusalKind::larger_than_any;
+  const DeviceRoom* nearest = nearest_device(inventory, request);
+  if (nearest != nullptr) refusal.nearest = largest_instead(*nearest, request);
+  refusal.reason = explain(request, refusal.kind, nearest);
+  return refusal;
+}
+
+}  // namespace
+
+std::uint64_t memory_wanted_bytes(const DeviceRoom& device, const Request& request) {
+  if (request.memory_bytes > 0) return request.memory_bytes;
+  const std::uint64_t part = device.memory_total_bytes / request.memory_parts;
+  return std::max(part / memory_grain_bytes * memory_grain_bytes, memory_grain_bytes);
+}
+
+Decision place(const Inventory& inventory, const Request& request) {
+  Decision decision;
+  if (const DeviceRoom* device = best_fit(inventory, request); device != nullptr)
+    decision.placement = Placement{device->index, request.gpu, memory_wanted_bytes(*device, request)};
+  else decision.refusal = refuse(inventory, request);
+  return decision;
+}
+
+}  // namespace sluice::allocator

@@ -1,0 +1,61 @@
+#include "daemon/backends/opencl/backend.h"
+
+#include "daemon/backends/opencl/device.h"
+
+namespace sluice::backend::opencl {
+namespace {
+
+struct Found {
+  cl_platform_id platform = nullptr;
+  cl_device_id device = nullptr;
+};
+
+// In the loader's order, which follows the names of the ICD files.
+std::vector<Found> find_devices() {
+  std::vector<Found> found;
+  cl_uint count = 0;
+  if (clGetPlatformIDs(0, nullptr, &count) != CL_SUCCESS || count == 0) return found;
+  std::vector<cl_platform_id> platforms(count);
+  if (clGetPlatformIDs(count, platforms.data(), nullptr) != CL_SUCCESS) return found;
+  for (const cl_platform_id platform : platforms) {
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, nullptr, &count) != CL_SUCCESS || count == 0) continue;
+    std::vector<cl_device_id> devices(count);
+    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, devices.data(), nullptr) != CL_SUCCESS) continue;
+    for (const cl_device_id device : devices) found.push_back({platform, device});
+  }
+  return found;
+}
+
+class OpenClBackend final : public Backend {
+ public:
+  std::string name() const override { return "opencl"; }
+
+  std::size_t device_count() override { return find_devices().size(); }
+
+  Result<std::vector<wire::DeviceTraits>> discover() override {
+    std::vector<wire::DeviceTraits> all;
+    const auto found = find_devices();
+    for (std::size_t index = 0; index < found.size(); ++index) {
+      auto device = OpenClDevice::open(found[index].platform, found[index].device, index);
+      if (!device.ok()) return device.status();
+      all.push_back(device.value()->traits());
+    }
+    return all;
+  }
+
+  Result<std::unique_ptr<Device>> open(std::size_t index) override {
+    const auto found = find_devices();
+    if (index >= found.size())
+      return Status(Code::not_found, "no OpenCL device number " + std::to_string(index) + "; there are " +
+                                         std::to_string(found.size()));
+    auto device = OpenClDevice::open(found[index].platform, found[index].device, index);
+    if (!device.ok()) return device.status();
+    return std::unique_ptr<Device>(device.take());
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend() { return std::make_unique<OpenClBackend>(); }
+
+}  // namespace sluice::backend::opencl

@@ -1,0 +1,62 @@
+#include "daemon/backends/opencl/binary_container.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+namespace sluice::backend::opencl {
+namespace {
+
+constexpr std::string_view magic = wire::program_binary_magic;
+constexpr std::uint32_t container_version = 1;
+
+struct Header {
+  char magic[8] = {};
+  std::uint32_t version = container_version;
+  wire::BinaryKind kind{};
+  std::uint8_t zero[3] = {};
+  Digest make{};
+  std::uint64_t log_bytes = 0;
+  std::uint64_t native_bytes = 0;
+};
+static_assert(sizeof(Header) == 64 && offsetof(Header, make) == 16 && offsetof(Header, log_bytes) == 48);
+
+std::string_view as_text(const auto& value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
+
+Digest checksum_of(std::string_view bytes) { return digest_of(std::as_bytes(std::span(bytes))); }
+
+}  // namespace
+
+std::string pack(const BinaryContainer& container) {
+  Header header;
+  std::copy(magic.begin(), magic.end(), header.magic);
+  header.kind = container.kind;
+  header.make = container.make;
+  header.log_bytes = container.log.size();
+  header.native_bytes = container.native.size();
+  std::string bytes(as_text(header));
+  bytes.append(container.log).append(container.native);
+  bytes.append(as_text(checksum_of(bytes)));
+  return bytes;
+}
+
+std::optional<BinaryContainer> unpack(std::string_view bytes, const Digest& make) {
+  Header header;
+  constexpr std::size_t frame_bytes = sizeof header + sizeof(Digest);
+  if (bytes.size() < frame_bytes) return std::nullopt;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::size_t payload_bytes = bytes.size() - frame_bytes;
+  if (std::string_view(header.magic, sizeof header.magic) != magic || header.version != container_version ||
+      header.make != make || header.kind == wire::BinaryKind::none || header.kind > wire::BinaryKind::executable)
+    return std::nullopt;
+  if (header.log_bytes > payload_bytes || header.native_bytes != payload_bytes - header.log_bytes) return std::nullopt;
+  const Digest checksum = checksum_of(bytes.substr(0, bytes.size() - sizeof(Digest)));
+  if (std::memcmp(checksum.data(), bytes.data() + bytes.size() - sizeof checksum, sizeof checksum) != 0)
+    return std::nullopt;
+  BinaryContainer container{header.kind, header.make, {}, {}};
+  container.log = bytes.substr(sizeof header, header.log_bytes);
+  container.native = bytes.substr(sizeof header + header.log_bytes, header.native_bytes);
+  return container;
+}
+
+}  // namespace sluice::backend::opencl

@@ -1,0 +1,85 @@
+#include "daemon/backends/opencl/device.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "daemon/backends/opencl/traits.h"
+
+namespace sluice::backend::opencl {
+namespace {
+
+constexpr char pocl_cache_variable[] = "POCL_CACHE_DIR";
+
+Digest make_of(const wire::DeviceTraits& t) {
+  Hasher hasher;
+  for (const std::string* field : {&t.platform_name, &t.name, &t.device_version, &t.driver_version})
+    hasher.add_field(*field);
+  hasher.add(std::as_bytes(std::span(t.uuid)));
+  return hasher.finish();
+}
+
+// PoCL reads its cache folder's path once, when it loads, long before anyone knows the tenant. So the path is that of a
+// symlink of this worker's own, which is now pointed at the tenant's folder.
+Status point_pocl_cache_at(const std::string& folder) {
+  const char* link = std::getenv(pocl_cache_variable);
+  struct stat info {};
+  if (link == nullptr || ::lstat(link, &info) != 0 || !S_ISLNK(info.st_mode)) return Status();
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return errno_status("make " + folder, errno);
+  const std::string aside = std::string(link) + ".new";
+  (void)::unlink(aside.c_str());
+  if (::symlink(folder.c_str(), aside.c_str()) != 0 || ::rename(aside.c_str(), link) != 0)
+    return errno_status("point the driver's cache at " + folder, errno);
+  return Status();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform, cl_device_id device,
+                                                         std::size_t number) {
+  std::unique_ptr<OpenClDevice> opened(new OpenClDevice());
+  opened->device_ = device;
+  const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, reinterpret_cast<cl_context_properties>(platform), 0};
+  cl_int error = CL_SUCCESS;
+  opened->context_ = ContextHandle(clCreateContext(properties, 1, &device, nullptr, nullptr, &error));
+  if (error != CL_SUCCESS) return Status(Code::internal, "cannot open the device: " + error_text(error));
+  opened->traits_ = read_traits(platform, device, opened->context_.get(), number);
+  opened->make_ = make_of(opened->traits_);
+  auto queue = opened->make_queue(false);
+  if (!queue.ok()) return queue.status();
+  opened->clock_.measure(queue.value().get());
+  if (!opened->traits_.buffers_in_arena) opened->scrub_queue_ = queue.take();
+  opened->saver_ = std::make_unique<BuildSaver>(opened->activity_, opened->cache_);
+  return opened;
+}
+
+OpenClDevice::~OpenClDevice() {
+  // A callback of the driver may still be on its way; it must find this object.
+  while (activity_.in_flight.load(std::memory_order_acquire) > 0) usleep(1000);
+}
+
+Status OpenClDevice::use_cache_folder(const std::string& path) {
+  if (Status status = cache_.open(path + "/programs"); !status.ok()) return status;
+  return point_pocl_cache_at(path + "/pocl");
+}
+
+Result<QueueHandle> OpenClDevice::make_queue(bool out_of_order) const {
+  const cl_command_queue_properties flags =
+      CL_QUEUE_PROFILING_ENABLE |
+      (out_of_order ? static_cast<cl_command_queue_properties>(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) : 0);
+  cl_int error = CL_SUCCESS;
+  QueueHandle queue;
+  if (traits_.numeric_version >= CL_MAKE_VERSION(2, 0, 0)) {
+    const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, flags, 0};
+    queue = QueueHandle(clCreateCommandQueueWithProperties(context_.get(), device_, properties, &error));
+  } else {
+    queue = QueueHandle(clCreateCommandQueue(context_.get(), device_, flags, &error));
+  }
+  if (error != CL_SUCCESS) return Status(Code::exhausted, "cannot make a queue: " + error_text(error));
+  return queue;
+}
+
+}  // namespace sluice::backend::opencl

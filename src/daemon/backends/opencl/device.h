@@ -1,0 +1,134 @@
+// One OpenCL device, open for one session. The verbs are spread over files by object: memory.cpp, program.cpp,
+// kernel.cpp, queue.cpp (commands), event.cpp.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/free_list.h"
+#include "daemon/backends/backend.h"
+#include "daemon/backends/opencl/api.h"
+#include "daemon/backends/opencl/build_cache.h"
+#include "daemon/backends/opencl/build_saver.h"
+#include "daemon/backends/opencl/clock.h"
+#include "daemon/backends/opencl/objects.h"
+
+namespace sluice::backend::opencl {
+
+class OpenClDevice final : public Device {
+ public:
+  static Result<std::unique_ptr<OpenClDevice>> open(cl_platform_id platform, cl_device_id device, std::size_t number);
+  ~OpenClDevice() override;
+
+  const wire::DeviceTraits& traits() const override { return traits_; }
+  void set_sink(CompletionSink& sink) override { sink_ = &sink; }
+  Status use_cache_folder(const std::string& path) override;
+
+  Made<Memory> create_buffer(std::uint64_t bytes, std::span<std::byte> host, std::uint32_t access) override;
+  Made<Memory> create_sub_buffer(Memory& parent, std::uint64_t origin, std::uint64_t bytes,
+                                 std::uint32_t access) override;
+  Made<Memory> create_image(const ImageShape& shape, std::span<std::byte> host, Memory* buffer,
+                            std::uint32_t access) override;
+  Made<Sampler> create_sampler(const SamplerMode& mode) override;
+
+  wire::BuildReply build(const wire::BuildRequest& request, std::span<Program* const> inputs,
+                         std::unique_ptr<Program>& program) override;
+  Outcome binary(Program& program, std::string& bytes) override;
+  Made<Kernel> create_kernel(Program& program, std::uint32_t index) override;
+  Outcome check_argument(Kernel& kernel, std::uint32_t index, std::uint32_t bytes) override;
+  void save_builds(Nanoseconds deadline_ns) override;
+
+  Made<Queue> create_queue(bool out_of_order) override;
+  Made<Event> create_user_event() override;
+  void set_user_event(Event& event, bool failed) override;
+  void flush(Queue& queue) override;
+
+  Submitted write_buffer(const Submission& how, Memory& dst, std::uint64_t offset,
+                         std::span<const std::byte> src) override;
+  Submitted read_buffer(const Submission& how, Memory& src, std::uint64_t offset, std::span<std::byte> dst) override;
+  Submitted copy_buffer(const Submission& how, Memory& src, std::uint64_t src_offset, Memory& dst,
+                        std::uint64_t dst_offset, std::uint64_t bytes) override;
+  Submitted fill_buffer(const Submission& how, Memory& dst, std::uint64_t offset, std::uint64_t bytes,
+                        std::span<const std::byte> pattern) override;
+  Submitted write_buffer_rect(const Submission& how, Memory& dst, const BufferRows& rows,
+                              std::span<const std::byte> packed) override;
+  Submitted read_buffer_rect(const Submission& how, Memory& src, const BufferRows& rows,
+                             std::span<std::byte> packed) override;
+  Submitted copy_buffer_rect(const Submission& how, Memory& src, const BufferRows& src_rows, Memory& dst,
+                             const BufferRows& dst_rows) override;
+  Submitted write_image(const Submission& how, Memory& dst, const Box& origin, const Box& region,
+                        std::span<const std::byte> packed) override;
+  Submitted read_image(const Submission& how, Memory& src, const Box& origin, const Box& region,
+                       std::span<std::byte> packed) override;
+  Submitted copy_image(const Submission& how, Memory& src, const Box& src_origin, Memory& dst, const Box& dst_origin,
+                       const Box& region) override;
+  Submitted fill_image(const Submission& how, Memory& dst, const Box& origin, const Box& region,
+                       std::span<const std::uint32_t, 4> color) override;
+  Submitted copy_image_to_buffer(const Submission& how, Memory& image, const Box& origin, const Box& region,
+                                 Memory& buffer, std::uint64_t buffer_offset) override;
+  Submitted copy_buffer_to_image(const Submission& how, Memory& buffer, std::uint64_t buffer_offset, Memory& image,
+                                 const Box& origin, const Box& region) override;
+  Submitted launch(const Submission& how, Kernel& kernel, const Launch& launch) override;
+  Submitted marker(const Submission& how) override;
+  Submitted barrier(const Submission& how) override;
+
+ private:
+  // A command in flight, as its completion callback finds it.
+  struct Pending {
+    Pending* next_free = nullptr;
+    OpenClDevice* device = nullptr;
+    std::uint64_t token = 0;
+    Nanoseconds submitted_ns = 0;  // by the host's clock, where the driver gives no times
+    bool make_event = false;
+  };
+
+  OpenClDevice() = default;
+  Result<QueueHandle> make_queue(bool out_of_order) const;
+
+  // event.cpp
+  template <typename Enqueue>
+  Submitted submit(const Submission& how, Enqueue enqueue);
+  Submitted track(const Submission& how, cl_event event, Nanoseconds submitted_ns);
+  static void CL_CALLBACK on_complete(cl_event event, cl_int status, void* pending);
+  void finish(cl_event event, cl_int status, Pending* pending);
+
+  // memory.cpp
+  Made<Memory> own_memory(cl_mem memory, cl_int error, bool fresh);
+  bool scrub(cl_mem memory);
+  void wait_for_scrubs(QueueObject& queue);
+
+  // program.cpp
+  wire::BuildReply build_source(const wire::BuildRequest& request, ProgramObject& program);
+  // For text whose headers came along: a compile and a link.
+  wire::BuildReply build_with_headers(const wire::BuildRequest& request, ProgramObject& program);
+  wire::BuildReply build_binary(const wire::BuildRequest& request, ProgramObject& program);
+  wire::BuildReply compile(const wire::BuildRequest& request, ProgramObject& program);
+  wire::BuildReply link(const wire::BuildRequest& request, std::span<Program* const> inputs, ProgramObject& program);
+  wire::BuildReply describe(ProgramObject& program, cl_int error, Outcome if_failed) const;
+  bool load_binary(const std::string& native, const std::string& options, ProgramObject& program) const;
+  Digest build_key(const wire::BuildRequest& request) const;
+
+  // kernel.cpp
+  Outcome set_arguments(KernelObject& kernel, std::span<const ArgumentRef> arguments);
+
+  cl_device_id device_ = nullptr;
+  ContextHandle context_;
+  wire::DeviceTraits traits_;
+  Digest make_{};  // of platform, device and driver version: what a binary must have been made by
+  CompletionSink* sink_ = nullptr;
+  DeviceClock clock_;
+  FreeList<Pending> pendings_;
+  std::uint64_t next_serial_ = 1;
+
+  // Zero-fills of new memory, on devices whose memory outlives a process. In order, on a queue of their own.
+  QueueHandle scrub_queue_;
+  EventHandle last_scrub_;
+  std::uint64_t scrubs_ = 0;
+
+  BuildCache cache_;
+  Activity activity_;
+  std::unique_ptr<BuildSaver> saver_;  // last: its thread uses what is above
+};
+
+}  // namespace sluice::backend::opencl

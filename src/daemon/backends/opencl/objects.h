@@ -1,0 +1,54 @@
+// The OpenCL objects behind the neutral ones.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/backends/backend.h"
+#include "daemon/backends/opencl/api.h"
+
+namespace sluice::backend::opencl {
+
+// Serial numbers tell an object from its successor at the same address: see KernelObject::set.
+struct MemoryObject final : Memory {
+  MemoryHandle handle;
+  std::uint64_t serial = 0;
+};
+
+struct SamplerObject final : Sampler {
+  SamplerHandle handle;
+  std::uint64_t serial = 0;
+};
+
+struct ProgramObject final : Program {
+  ProgramHandle handle;
+  wire::BinaryKind kind = wire::BinaryKind::none;
+  std::vector<wire::KernelTraits> kernels;  // of an executable
+};
+
+// What an argument was last set to, so that it need not be set again.
+struct SetArgument {
+  wire::ArgumentValue value{};
+  std::uint64_t serial = 0;     // of a memory object or sampler; 0: null
+  std::uint32_t local_bytes = 0;
+  std::vector<std::byte> bytes;
+  bool known = false;           // false: never set, or not to be relied on
+};
+
+struct KernelObject final : Kernel {
+  KernelHandle handle;
+  std::vector<wire::ArgumentTraits> traits;  // one each argument
+  std::vector<SetArgument> set;
+};
+
+struct QueueObject final : Queue {
+  QueueHandle handle;
+  std::uint64_t scrubs_seen = 0;  // see OpenClDevice::wait_for_scrubs
+};
+
+struct EventObject final : Event {
+  EventHandle handle;
+};
+
+}  // namespace sluice::backend::opencl

@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <cctype>
+
+#include "base/log.h"
+#include "daemon/backends/opencl/describe.h"
+#include "daemon/backends/opencl/device.h"
+
+namespace sluice::backend::opencl {
+namespace {
+
+using wire::BuildReply;
+using wire::BuildRequest;
+using wire::BuildVerb;
+
+constexpr std::size_t log_bytes_max = 1 << 20;
+// Always given, so that the kinds of a kernel's arguments are known; programs may ask for them or not.
+constexpr char always_options[] = " -cl-kernel-arg-info";
+
+ProgramHandle source_program(cl_context context, const std::string& source, cl_int& error) {
+  const char* text = source.data();
+  const std::size_t bytes = source.size();
+  return ProgramHandle(clCreateProgramWithSource(context, 1, &text, &bytes, &error));
+}
+
+std::string build_log(cl_program program, cl_device_id device) {
+  std::string log = text_of(asking(clGetProgramBuildInfo, program, device), CL_PROGRAM_BUILD_LOG);
+  if (log.size() > log_bytes_max) log.resize(log_bytes_max);
+  return log;
+}
+
+// Does the text take in files, whose contents the cache's key cannot know?
+bool includes_files(const std::string& source) {
+  for (std::size_t at = source.find("include"); at != std::string::npos; at = source.find("include", at + 1)) {
+    std::size_t before = at;
+    while (before > 0 && (source[before - 1] == ' ' || source[before - 1] == '\t')) --before;
+    if (before > 0 && (source[before - 1] == '#' || source[before - 1] == ':')) return true;  // "#" or "%:"
+  }
+  return false;
+}
+
+BuildReply failed(Outcome outcome, std::string log = {}) {
+  BuildReply reply;
+  reply.outcome = outcome;
+  reply.log = std::move(log);
+  return reply;
+}
+
+// Counts as activity while it lives, and the end as the latest.
+class Busy {
+ public:
+  explicit Busy(Activity& activity) : activity_(activity) { activity_.in_flight.fetch_add(1); }
+  ~Busy() {
+    activity_.last_ended_ns.store(now_ns());
+    activity_.in_flight.fetch_sub(1);
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  Activity& activity_;
+};
+
+}  // namespace
+
+BuildReply OpenClDevice::build(const BuildRequest& request, std::span<Program* const> inputs,
+                               std::unique_ptr<Program>& program) {
+  const Busy busy(activity_);
+  if (request.options.find('\0') != std::string::npos) return failed(Outcome::invalid_build_options);
+  auto built = std::make_unique<ProgramObject>();
+  BuildReply reply;
+  switch (request.verb) {
+    case BuildVerb::build_source: reply = build_source(request, *built); break;
+    case BuildVerb::build_binary: reply = build_binary(request, *built); break;
+    case BuildVerb::compile: reply = compile(request, *built); break;
+    case BuildVerb::link: reply = link(request, inputs, *built); break;
+  }
+  if (reply.outcome == Outcome::ok) program = std::move(built);
+  return reply;
+}
+
+// Reads off the driver how a build ended, and what it made.
+BuildReply OpenClDevice::describe(ProgramObject& program, cl_int error, Outcome if_failed) const {
+  BuildReply reply;
+  if (program.handle) reply.log = build_log(program.handle.get(), device_);
+  reply.outcome = outcome_of(error);
+  if (error == CL_BUILD_PROGRAM_FAILURE) reply.outcome = if_failed;  // some drivers say it of every verb
+  if (reply.outcome != Outcome::ok) return reply;
+  program.kind = binary_kind_of(program.handle.get(), device_);
+  reply.binary_kind = program.kind;
+  if (program.kind == wire::BinaryKind::executable) program.kernels = describe_kernels(program.handle.get(), device_);
+  reply.kernels = program.kernels;
+  return reply;
+}
+
+Digest OpenClDevice::build_key(const BuildRequest& request) const {
+  Hasher hasher;
+  hasher.add(std::as_bytes(std::span(make_)));
+  hasher.add_field(request.source);
+  hasher.add_field(request.options);
+  return hasher.finish();
+}
+
+bool OpenClDevice::load_binary(const std::string& native, const std::string& options, ProgramObject& program) const {
+  cl_int error = CL_SUCCESS, status = CL_SUCCESS;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(native.data());
+  const std::size_t size = native.size();
+  program.handle =
+      ProgramHandle(clCreateProgramWithBinary(context_.get(), 1, &device_, &size, &bytes, &status, &error));
+  if (error != CL_SUCCESS || status != CL_SUCCESS) return false;
+  return clBuildProgram(program.handle.get(), 1, &device_, (options + always_options).c_str(), nullptr, nullptr) ==
+         CL_SUCCESS;
+}
+
+BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject& program) {
+  const bool cacheable = cache_.is_open() && !includes_files(request.source);
+  const Digest key = cacheable ? build_key(request) : Digest{};
+  if (cacheable) {
+    if (auto cached = cache_.find(key, make_); cached && load_binary(cached->native, request.options, program)) {
+      BuildReply reply = describe(program, CL_SUCCESS, Outcome::build_failed);
+      reply.log = std::move(cached->log);
+      return reply;
+    }
+  }
+  cl_int error = CL_SUCCESS;
+  program.handle = source_program(context_.get(), request.source, error);
+  if (error != CL_SUCCESS) return failed(outcome_of(error));
+  error = clBuildProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(), nullptr, nullptr);
+  // Headers that the jail hides from the compiler came with the request, and only a compile takes such.
+  if (error == CL_BUILD_PROGRAM_FAILURE && !request.headers.empty()) return build_with_headers(request, program);
+  BuildReply reply = describe(program, error, Outcome::build_failed);
+  if (cacheable && reply.outcome == Outcome::ok && clRetainProgram(program.handle.get()) == CL_SUCCESS)
+    saver_->add({ProgramHandle(program.handle.get()), key, {program.kind, make_, reply.log, {}}, program.kernels.size()});
+  return reply;
+}
+
+BuildReply OpenClDevice::build_with_headers(const BuildRequest& request, ProgramObject& program) {
+  ProgramObject compiled;
+  BuildReply reply = compile(request, compiled);
+  if (reply.outcome == Outcome::compile_failed) reply.outcome = Outcome::build_failed;
+  if (reply.outcome != Outcome::ok) return reply;
+  Program* const inputs[] = {&compiled};
+  std::string log = std::move(reply.log);
+  reply = link({}, inputs, program);
+  if (reply.outcome == Outcome::link_failed) reply.outcome = Outcome::build_failed;
+  reply.log.insert(0, log);
+  return reply;
+}
+
+BuildReply OpenClDevice::build_binary(const BuildRequest& request, ProgramObject& program) {
+  const auto container = unpack(request.source, make_);
+  if (!container) return failed(Outcome::invalid_binary);
+  if (container->kind == wire::BinaryKind::executable) {
+    if (!load_binary(container->native, request.options, program)) return failed(Outcome::invalid_binary);
+    return describe(program, CL_SUCCESS, Outcome::invalid_binary);
+  }
+  // A compiled object or a library: food for a later link, nothing to build.
+  cl_int error = CL_SUCCESS, status = CL_SUCCESS;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(container->native.data());
+  const std::size_t size = container->native.size();
+  program.handle =
+      ProgramHandle(clCreateProgramWithBinary(context_.get(), 1, &device_, &size, &bytes, &status, &error));
+  if (error != CL_SUCCESS || status != CL_SUCCESS) return failed(Outcome::invalid_binary);
+  program.kind = container->kind;
+  BuildReply reply;
+  reply.outcome = Outcome::ok;
+  reply.binary_kind = program.kind;
+  return reply;
+}
+
+BuildReply OpenClDevice::compile(const BuildRequest& request, ProgramObject& program) {
+  cl_int error = CL_SUCCESS;
+  program.handle = source_program(context_.get(), request.source, error);
+  if (error != CL_SUCCESS) return failed(outcome_of(error));
+  std::vector<ProgramHandle> headers;
+  std::vector<cl_program> natives;
+  std::vector<const char*> names;
+  for (const wire::BuildHeader& header : request.headers) {
+    headers.push_back(source_program(context_.get(), header.source, error));
+    if (error != CL_SUCCESS) return failed(outcome_of(error));
+    natives.push_back(headers.back().get());
+    names.push_back(header.include_name.c_str());
+  }
+  error = clCompileProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(),
+                           static_cast<cl_uint>(natives.size()), natives.empty() ? nullptr : natives.data(),
+                           names.empty() ? nullptr : names.data(), nullptr, nullptr);
+  return describe(program, error, Outcome::compile_failed);
+}
+
+BuildReply OpenClDevice::link(const BuildRequest& request, std::span<Program* const> inputs, ProgramObject& program) {
+  if (inputs.empty()) return failed(Outcome::invalid_value);
+  std::vector<cl_program> natives;
+  for (Program* input : inputs) natives.push_back(static_cast<ProgramObject*>(input)->handle.get());
+  cl_int error = CL_SUCCESS;
+  program.handle = ProgramHandle(clLinkProgram(context_.get(), 1, &device_, request.options.c_str(),
+                                               static_cast<cl_uint>(natives.size()), natives.data(), nullptr, nullptr,
+                                               &error));
+  return describe(program, error, Outcome::link_failed);
+}
+
+Outcome OpenClDevice::binary(Program& program, std::string& bytes) {
+  const Busy busy(activity_);
+  auto& object = static_cast<ProgramObject&>(program);
+  std::string native = native_binary(object.handle.get());
+  if (native.empty()) return Outcome::invalid_program_executable;
+  bytes = pack({object.kind, make_, {}, std::move(native)});
+  return Outcome::ok;
+}
+
+void OpenClDevice::save_builds(Nanoseconds deadline_ns) { saver_->drain(deadline_ns); }
+
+}  // namespace sluice::backend::opencl

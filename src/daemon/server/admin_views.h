@@ -1,0 +1,28 @@
+// What the pool tells its owner, as JSON (docs/ADMIN-PROTOCOL.md). Sizes are bytes, times nanoseconds.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "daemon/server/device_pool.h"
+#include "daemon/server/seats.h"
+#include "daemon/server/session_table.h"
+#include "daemon/server/worker_pool.h"
+
+namespace sluice::server {
+
+// All that can be looked at.
+struct PoolView {
+  const DevicePool& devices;
+  const Seats& seats;
+  const WorkerPool& workers;
+  const SessionTable& sessions;
+  std::string runtime_dir;
+  bool user_pool = false;
+  std::uint64_t started_unix_ns = 0;
+};
+
+nlohmann::json status_view(const PoolView& pool);
+nlohmann::json devices_view(const PoolView& pool);
+nlohmann::json sessions_view(const PoolView& pool, bool ended);
+
+}  // namespace sluice::server

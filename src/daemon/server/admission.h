@@ -1,0 +1,44 @@
+// Admission: may this program have a session, and in which slice? Pure: a function of the rules, the books and the
+// question, so that every refusal can be tested without a process.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "allocator/placement.h"
+#include "base/status.h"
+#include "base/units.h"
+
+namespace sluice::server {
+
+struct AdmissionRules {
+  std::uint32_t sessions_max = 256;
+  std::uint32_t sessions_per_tenant_max = 16;
+  std::optional<std::uint64_t> memory_max_bytes;      // for one tenant
+  std::optional<std::uint64_t> default_memory_bytes;  // absent: an eighth of the device's
+  MilliGpu default_gpu;
+};
+
+struct AdmissionRequest {
+  std::string tenant;              // for people
+  MilliGpu gpu;                    // 0: whatever the slice has
+  std::uint64_t memory_bytes = 0;  // 0: whatever the slice has
+};
+
+// The tenant as it is now.
+struct LiveSlice {
+  allocator::Placement slice;
+  std::size_t sessions = 0;
+};
+
+// The slice to be used: a new one, or `live`'s own. Refusals carry a sentence that says what would be granted:
+//   quota_exceeded    a limit of the configuration
+//   exhausted         no room now
+//   invalid_argument  no device could ever hold it, or it contradicts the tenant's live slice
+//   unavailable       the pool has no devices
+Result<allocator::Placement> admit(const AdmissionRules& rules, const allocator::Inventory& inventory,
+                                   std::size_t sessions_now, const std::optional<LiveSlice>& live,
+                                   const AdmissionRequest& request);
+
+}  // namespace sluice::server

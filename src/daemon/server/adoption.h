@@ -1,0 +1,74 @@
+// Adoption: takes over the sessions of a daemon that died, from the workers that went on without it.
+//
+// The dead daemon's notes say which workers live and what each serves (runtime_folder.h). Each of them connects to
+// worker.sock, proves that it knows the pool's key, and says what it serves; only what agrees with the notes and with
+// the kernel's word about the peer is believed. No program is let in before all have come or have died, so that the
+// books are whole; whoever has not come after patience_ns_max is ended.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "daemon/server/event_loop.h"
+#include "daemon/server/runtime_folder.h"
+#include "daemon/server/seats.h"
+#include "daemon/server/session_table.h"
+#include "daemon/server/stranger.h"
+#include "daemon/server/worker_pool.h"
+
+namespace sluice::server {
+
+class Adoption {
+ public:
+  static constexpr Nanoseconds patience_ns_max = 10 * ns_per_s;
+  static constexpr Nanoseconds idle_patience_ns_max = ns_per_s;  // for workers without a session: they leave
+
+  // REQUIRES: all of these outlive the adoption.
+  Adoption(EventLoop& loop, const RuntimeFolder& folder, Aside& aside, Seats& seats, WorkerPool& pool,
+           SessionTable& sessions)
+      : loop_(loop), folder_(folder), aside_(aside), seats_(seats), pool_(pool), sessions_(sessions) {}
+  Adoption(const Adoption&) = delete;
+  Adoption& operator=(const Adoption&) = delete;
+
+  // Listens at worker.sock; calls `done` once, from the loop, or at once if nobody is expected.
+  Status start(std::vector<LivingWorker> living, std::function<void()> done);
+  // Ends all that have not been taken over.
+  void give_up();
+
+ private:
+  struct Expected {
+    LivingWorker worker;
+    Watch exit_watch;
+    Timer patience;
+  };
+  struct Visitor {
+    wire::MessageSocket socket;
+    Peer peer;
+    Watch watch;
+    Timer deadline;
+  };
+  Status expect(LivingWorker living);
+  void accept_one();
+  void hear(std::uint64_t visitor_id);
+  Result<std::uint32_t> check(const WorkerMessage& message, const Visitor& visitor, std::size_t fds) const;
+  Status take_over(std::uint32_t number, Visitor& visitor, std::vector<UniqueFd> fds);
+  void forget(std::uint32_t number);
+  void finish_if_done();
+
+  EventLoop& loop_;
+  const RuntimeFolder& folder_;
+  Aside& aside_;
+  Seats& seats_;
+  WorkerPool& pool_;
+  SessionTable& sessions_;
+  UniqueFd socket_;
+  Watch watch_;
+  std::map<std::uint32_t, Expected> expected_;  // by worker number
+  std::map<std::uint64_t, Visitor> visitors_;
+  std::uint64_t next_visitor_ = 1;
+  std::function<void()> done_;
+};
+
+}  // namespace sluice::server

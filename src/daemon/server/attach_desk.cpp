@@ -1,0 +1,187 @@
+#include "daemon/server/attach_desk.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.h"
+#include "wire/arena.h"
+#include "wire/ring.h"
+
+namespace sluice::server {
+namespace {
+
+std::string tenant_name(const Caller& caller) {
+  if (caller.request.tenant[0] != '\0') return caller.request.tenant;
+  return default_tenant_name(caller.peer.credentials.uid);
+}
+
+}  // namespace
+
+// ---- callers ----
+
+void AttachDesk::caller_asks(Caller& caller) {
+  caller.deadline = loop_.at(now_ns() + attach_ns_max, [this, &caller] { out_of_time(caller); });
+  const TenantKey key{caller.peer.credentials.uid, tenant_name(caller)};
+  const auto seat = seats_.take(key, MilliGpu{caller.request.gpu_milli}, caller.request.memory_bytes);
+  if (!seat.ok()) return refuse(caller, seat.status());
+  const std::uint32_t device = device_of(seat.value());
+  waiting_[device].push_back({&caller, seat.value()});
+  serve_waiting(device);
+}
+
+void AttachDesk::caller_left(Caller& caller) {
+  for (auto& [number, attaching] : attaching_)
+    if (attaching.caller == &caller) {
+      attaching.caller = nullptr;
+      return pool_.end(*attaching.session->worker, "the program left before it had its session");
+    }
+  for (auto& [device, queue] : waiting_) {
+    const auto found = std::find_if(queue.begin(), queue.end(), [&](const Waiting& w) { return w.caller == &caller; });
+    if (found == queue.end()) continue;
+    seats_.leave(found->seat);
+    queue.erase(found);
+    return tell_waiting(device);
+  }
+}
+
+void AttachDesk::out_of_time(Caller& caller) {
+  std::string why = "no worker was ready in time";
+  for (const auto& [device, queue] : waiting_)
+    for (const Waiting& waiting : queue)
+      if (const auto view = pool_.view(device); waiting.caller == &caller && !view.failure.empty())
+        why = "device " + std::to_string(device) + " cannot be used now: " + view.failure;
+  caller_left(caller);
+  refuse(caller, Status(Code::deadline_exceeded, why));
+}
+
+void AttachDesk::refuse(Caller& caller, const Status& why) {
+  const auto& who = caller.peer.credentials;
+  refusals_.write("refused tenant " + tenant_name(caller) + " (uid " + std::to_string(who.uid) + "), " +
+                      caller.request.program + " (pid " + std::to_string(who.pid) + "): " + why.message(),
+                  now_ns());
+  door_.refuse(caller, why);
+}
+
+// ---- giving a session to a worker ----
+
+void AttachDesk::serve_waiting(std::uint32_t device) {
+  std::deque<Waiting>& queue = waiting_[device];
+  while (!queue.empty()) {
+    Worker* worker = pool_.take(device);
+    if (worker == nullptr) break;
+    const Waiting next = queue.front();
+    const Status given = give(next, *worker);
+    if (!given.ok()) pool_.end(*worker, given.message());
+    if (given.code() == Code::unavailable) continue;  // that worker had died; there may be another
+    queue.pop_front();
+    if (given.ok()) continue;
+    seats_.leave(next.seat);
+    refuse(*next.caller, given);
+  }
+  tell_waiting(device);
+}
+
+void AttachDesk::tell_waiting(std::uint32_t device) {
+  pool_.set_waiting(device, static_cast<std::uint32_t>(waiting_[device].size()));
+}
+
+SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worker) {
+  const Caller& caller = *waiting.caller;
+  const Tenant& tenant = *waiting.seat.tenant;
+  SessionRecord record;
+  record.session_id = sessions_.next_id();
+  record.memory_limit_bytes = tenant.slice.memory_bytes;
+  record.control_bytes = wire::control_bytes;
+  record.arena_bytes = wire::arena_bytes_for(tenant.slice.memory_bytes);
+  record.started_unix_ns = unix_now_ns();
+  record.device_index = tenant.slice.device;
+  record.tenant_slot = waiting.seat.slot;
+  record.gpu_milli = tenant.slice.gpu.value;
+  record.client_pid = static_cast<std::uint32_t>(caller.peer.credentials.pid);
+  record.client_uid = caller.peer.credentials.uid;
+  record.client_gid = caller.peer.credentials.gid;
+  record.has_output = caller.outputs.size() == 2 ? 1 : 0;
+  record.worker_number = worker.number;
+  wire::set_text(record.tenant, tenant.key.name);
+  wire::set_text(record.program, caller.request.program);
+  return record;
+}
+
+Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
+  const SessionRecord record = record_for(waiting, worker);
+  auto control = wire::SharedMemory::create("control", record.control_bytes);
+  if (!control.ok()) return control.status();
+  auto arena = wire::SharedMemory::create("arena", record.arena_bytes);
+  if (!arena.ok()) return arena.status();
+  auto meter = wire::SharedMemory::create("meter", metering::meter_bytes);
+  if (!meter.ok()) return meter.status();
+  auto ends = wire::MessageSocket::pair();
+  if (!ends.ok()) return ends.status();
+  Attaching attaching{waiting.caller, nullptr, control.take(), arena.take(), std::move(ends.value().first)};
+  if (Status sent = send_session(waiting, record, worker, meter.value(), attaching, ends.value().second.fd());
+      !sent.ok())
+    return sent;
+  attaching.session =
+      &sessions_.begin(record, waiting.seat, worker, meter.take(), std::move(waiting.caller->peer.pidfd));
+  attaching_.insert_or_assign(worker.number, std::move(attaching));
+  return Status();
+}
+
+Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
+                                const wire::SharedMemory& meter, const Attaching& attaching, int worker_end) {
+  WorkerMessage message;
+  message.kind = WorkerMessageKind::attach;
+  message.record = record;
+  message.cache_folder =
+      folder_.tenant_cache(record.client_uid, record.tenant, devices_.find(record.device_index)->traits.uuid);
+  std::copy(folder_.key().begin(), folder_.key().end(), message.key);
+  std::array<int, wire::message_fds_max> fds{};
+  fds[attach_fd_control] = attaching.control.fd();
+  fds[attach_fd_arena] = attaching.arena.fd();
+  fds[attach_fd_meter] = meter.fd();
+  fds[attach_fd_tenant] = waiting.seat.tenant->page.fd();
+  fds[attach_fd_session] = worker_end;
+  fds[attach_fd_client] = waiting.caller->peer.pidfd.get();
+  std::size_t count = attach_fd_client + 1;
+  if (record.has_output != 0)
+    for (const UniqueFd& output : waiting.caller->outputs) fds[count++] = output.get();
+  if (Status noted = folder_.record_session(worker.number, record); !noted.ok()) return noted;
+  return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
+}
+
+// ---- workers ----
+
+void AttachDesk::worker_ready(std::uint32_t device) { serve_waiting(device); }
+
+void AttachDesk::worker_attached(Worker& worker) {
+  const auto found = attaching_.find(worker.number);
+  if (found == attaching_.end() || found->second.caller == nullptr) return;
+  Attaching attaching = std::move(found->second);
+  attaching_.erase(found);
+  const SessionRecord& record = attaching.session->record;
+  const MilliGpu gpu{record.gpu_milli};
+  wire::AttachReply reply;
+  reply.granted = 1;
+  reply.gpu_milli = record.gpu_milli;
+  reply.session_id = record.session_id;
+  reply.memory_bytes = record.memory_limit_bytes;
+  reply.control_bytes = record.control_bytes;
+  reply.arena_bytes = record.arena_bytes;
+  wire::set_text(reply.tenant, record.tenant);
+  const auto traits = slice_traits(devices_.find(record.device_index)->traits, gpu, record.memory_limit_bytes);
+  const std::array fds{attaching.control.fd(), attaching.arena.fd(), attaching.program_end.fd()};
+  if (Status sent = door_.answer(*attaching.caller, reply, traits, fds); !sent.ok())
+    return pool_.end(worker, "the program left before it had its session");
+  sessions_.go_live(*attaching.session);
+}
+
+void AttachDesk::worker_gone(Worker& worker, const std::string& reason) {
+  if (const auto found = attaching_.find(worker.number); found != attaching_.end()) {
+    Caller* caller = found->second.caller;
+    attaching_.erase(found);
+    if (caller != nullptr) refuse(*caller, Status(Code::unavailable, "the session could not be started: " + reason));
+  }
+  sessions_.end(worker, reason);
+}
+
+}  // namespace sluice::server

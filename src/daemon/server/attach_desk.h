@@ -1,0 +1,73 @@
+// AttachDesk: turns a caller into a session.
+//
+// A caller asks; it is admitted to a seat or refused; it waits for a ready worker of its slice's device; the worker is
+// given the session's memory; once the worker serves, the caller gets its answer. Whoever dies in between, the seat is
+// given back. All of it within attach_ns_max.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+
+#include "daemon/server/device_pool.h"
+#include "daemon/server/refusal_log.h"
+#include "daemon/server/runtime_folder.h"
+#include "daemon/server/seats.h"
+#include "daemon/server/session_table.h"
+#include "daemon/server/tenant_door.h"
+#include "daemon/server/worker_pool.h"
+
+namespace sluice::server {
+
+class AttachDesk final : public CallerListener {
+ public:
+  static constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
+
+  // REQUIRES: all of these outlive the desk.
+  AttachDesk(EventLoop& loop, const RuntimeFolder& folder, const DevicePool& devices, Seats& seats, WorkerPool& pool,
+             SessionTable& sessions, TenantDoor& door)
+      : loop_(loop), folder_(folder), devices_(devices), seats_(seats), pool_(pool), sessions_(sessions), door_(door) {}
+
+  void caller_asks(Caller& caller) override;
+  void caller_left(Caller& caller) override;
+
+  void worker_ready(std::uint32_t device);
+  void worker_attached(Worker& worker);
+  void worker_gone(Worker& worker, const std::string& reason);
+
+ private:
+  struct Waiting {
+    Caller* caller = nullptr;
+    Seat seat;
+  };
+  // A session on its way: the worker has it, the caller has no answer yet.
+  struct Attaching {
+    Caller* caller = nullptr;  // null: it has left
+    Session* session = nullptr;
+    wire::SharedMemory control, arena;
+    wire::MessageSocket program_end;
+  };
+  std::uint32_t device_of(const Seat& seat) const { return seat.tenant->slice.device; }
+  void serve_waiting(std::uint32_t device);
+  void tell_waiting(std::uint32_t device);
+  // unavailable: that worker had died. Anything else: it cannot be done for this caller.
+  Status give(const Waiting& waiting, Worker& worker);
+  SessionRecord record_for(const Waiting& waiting, const Worker& worker);
+  Status send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
+                      const wire::SharedMemory& meter, const Attaching& attaching, int worker_end);
+  void out_of_time(Caller& caller);
+  void refuse(Caller& caller, const Status& why);
+
+  EventLoop& loop_;
+  const RuntimeFolder& folder_;
+  const DevicePool& devices_;
+  Seats& seats_;
+  WorkerPool& pool_;
+  SessionTable& sessions_;
+  TenantDoor& door_;
+  std::map<std::uint32_t, std::deque<Waiting>> waiting_;  // by device, the first come first
+  std::map<std::uint32_t, Attaching> attaching_;          // by worker number
+  RefusalLog refusals_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,59 @@
+// Config: what an administrator may decide, from one TOML file.
+//
+// Everything has a default: no file at all is a whole configuration. Whatever the file says that is not understood is
+// refused with file, line and column, never skipped: a misspelt limit would be no limit.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "base/units.h"
+
+namespace sluice::server {
+
+// One [[device]] table: what holds for the devices that it matches. Of several that match, the last one counts.
+struct DeviceRule {
+  std::optional<std::uint32_t> index;  // either this ...
+  std::string name;                    // ... or a pattern of the shell over the device's name
+  bool enabled = true;
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<MilliGpu> gpu;
+  std::string where;  // "sluiced.toml:12", for warnings
+};
+
+struct Config {
+  // [daemon]; empty: the default of the mode (paths.h)
+  std::string runtime_dir, state_dir, cache_dir;
+  std::string log_level = "info";
+  // [workers]
+  std::uint32_t workers_ready = 2;
+  std::uint32_t start_timeout_s = 30;
+  // [defaults]
+  std::optional<std::uint64_t> default_memory_bytes;  // absent: an eighth of the device's
+  MilliGpu default_gpu;
+  // [limits]
+  std::uint32_t sessions_max = 256;
+  std::uint32_t sessions_per_tenant_max = 16;
+  std::optional<std::uint64_t> memory_max_bytes;
+  // [opencl]
+  std::string icd_dir;
+  std::map<std::string, std::string> environment;
+  // [[device]]
+  std::vector<DeviceRule> devices;
+};
+
+// `name` stands in front of each complaint: "sluiced.toml:3:1: unknown key ...". One line per complaint.
+Result<Config> parse_config(std::string_view text, const std::string& name);
+
+// not_found: there is no such file.
+Result<Config> load_config(const std::string& path);
+
+// Every key that parse_config knows, as "section.key": what the documentation must cover.
+std::vector<std::string> config_keys();
+
+}  // namespace sluice::server

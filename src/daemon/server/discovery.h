@@ -1,0 +1,44 @@
+// Discovery: asks a worker process which devices there are. The daemon itself never loads a driver: one that crashes
+// or hangs costs a process.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+#include "daemon/server/event_loop.h"
+#include "daemon/server/worker_launcher.h"
+#include "wire/device_traits.h"
+
+namespace sluice::server {
+
+class Discovery {
+ public:
+  using Found = std::function<void(Result<std::vector<wire::DeviceTraits>>)>;
+
+  // REQUIRES: all of these outlive the discovery.
+  Discovery(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher)
+      : loop_(loop), folder_(folder), launcher_(launcher) {}
+  ~Discovery();
+  Discovery(const Discovery&) = delete;
+  Discovery& operator=(const Discovery&) = delete;
+
+  // Calls `found` once, from the loop, at most `ns_max` later.
+  void start(std::uint32_t worker_number, Nanoseconds ns_max, Found found);
+
+ private:
+  void hear();
+  void finish(Result<std::vector<wire::DeviceTraits>> result);
+
+  EventLoop& loop_;
+  const RuntimeFolder& folder_;
+  const WorkerLauncher& launcher_;
+  std::optional<LaunchedWorker> worker_;
+  std::uint32_t number_ = 0;
+  Watch watch_;
+  Timer deadline_;
+  Found found_;
+};
+
+}  // namespace sluice::server

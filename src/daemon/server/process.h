@@ -1,0 +1,44 @@
+// A worker's process, as the daemon holds it: by pidfd, so that a number used again can never be mistaken for it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace sluice::server {
+
+struct Process {
+  pid_t pid = -1;
+  UniqueFd pidfd;      // readable once the process has ended
+  bool child = false;  // ours to reap; an adopted worker is not
+};
+
+// Not valid: there is no such process, or no descriptor to be had.
+UniqueFd open_pidfd(pid_t pid);
+
+struct ProcessStart {
+  std::string program;                   // an absolute path
+  std::vector<std::string> arguments;    // without the program's name
+  std::vector<std::string> environment;  // "NAME=value", all of it
+};
+
+// Starts it with `link` as descriptor 3 (worker_link_fd), nothing on stdin, the daemon's stderr as its stdout and
+// stderr, in a process group of its own (a ^C for the daemon is not for its workers), all signals at their defaults.
+// Every other descriptor of the daemon is close-on-exec and stays here.
+Result<Process> start_process(const ProcessStart& start, int link);
+
+// Ends it at once. Harmless if it has ended already.
+void kill_process(const Process& process);
+
+// Ends it and waits for that: for a process that was just started and is not wanted after all.
+void end_process(Process& process);
+
+// How it ended, for people: "exited with status 1", "was killed by signal 11 (Segmentation fault)". Frees the zombie.
+// REQUIRES: the pidfd is readable.
+std::string reap_process(Process& process);
+
+}  // namespace sluice::server

@@ -1,0 +1,201 @@
+#include "daemon/server/runtime_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "daemon/server/files.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr std::size_t life_bytes_max = 256;
+constexpr std::string_view life_suffix = ".life";
+constexpr std::string_view session_suffix = ".session";
+
+std::string read_kernel_file(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// When the process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc(5). Empty: no such process.
+std::string start_time_of(pid_t pid) {
+  const std::string stat = read_kernel_file("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t after_name = stat.rfind(')');  // the name may hold anything, also blanks and brackets
+  if (after_name == std::string::npos) return "";
+  std::size_t at = after_name + 2;
+  for (int field = 3; field < 22 && at != std::string::npos; ++field) {
+    const std::size_t blank = stat.find(' ', at);
+    at = blank == std::string::npos ? blank : blank + 1;
+  }
+  return at == std::string::npos ? "" : stat.substr(at, stat.find(' ', at) - at);
+}
+
+// What is true of one process alone, over number reuse and reboots.
+std::string life_of(pid_t pid) {
+  const std::string started = start_time_of(pid);
+  if (started.empty()) return "";
+  std::string boot = read_kernel_file("/proc/sys/kernel/random/boot_id");
+  while (!boot.empty() && boot.back() == '\n') boot.pop_back();
+  return std::to_string(pid) + " " + started + " " + boot + "\n";
+}
+
+std::optional<std::uint32_t> whole_number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// The process that a .life file speaks of, if it is alive.
+std::optional<Process> find_living(const std::string& life_path) {
+  const auto life = read_own_file(life_path, life_bytes_max);
+  if (!life.ok()) return std::nullopt;
+  const auto pid = whole_number(std::string_view(life.value()).substr(0, life.value().find(' ')));
+  if (!pid || *pid == 0) return std::nullopt;
+  Process process;
+  process.pid = static_cast<pid_t>(*pid);
+  process.pidfd = open_pidfd(process.pid);
+  // Compared after the pidfd is open: from then on the number cannot come to mean another process.
+  if (!process.pidfd.valid() || life_of(process.pid) != life.value()) return std::nullopt;
+  return process;
+}
+
+std::optional<SessionRecord> read_session(const std::string& worker_folder) {
+  SessionRecord record;
+  const auto bytes = read_own_file(worker_folder + std::string(session_suffix), sizeof record + 1);
+  if (!bytes.ok() || bytes.value().size() != sizeof record) return std::nullopt;
+  std::memcpy(&record, bytes.value().data(), sizeof record);
+  return record;
+}
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+  std::string text;
+  char pair[3];
+  for (const std::uint8_t byte : bytes) {
+    std::snprintf(pair, sizeof pair, "%02x", byte);
+    text += pair;
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<RuntimeFolder> RuntimeFolder::open(const PoolFolders& folders, bool everyone) {
+  RuntimeFolder folder;
+  folder.folders_ = folders;
+  if (Status made = make_own_folder(folders.runtime, everyone ? 0755 : 0700); !made.ok()) return made;
+  if (Status locked = folder.take_lock(); !locked.ok()) return locked;
+  for (const std::string& path : {folders.runtime + "/workers", folders.state, folders.cache})
+    if (Status made = make_own_folder(path, 0700); !made.ok()) return made;
+  if (Status loaded = folder.load_key(); !loaded.ok()) return loaded;
+  return folder;
+}
+
+Status RuntimeFolder::take_lock() {
+  const std::string path = folders_.runtime + "/sluiced.lock";
+  lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock_.valid()) return errno_status("open " + path, errno);
+  char text[32] = {};
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return errno_status("lock " + path, errno);
+    const ssize_t length = pread(lock_.get(), text, sizeof text - 1, 0);
+    return Status(Code::unavailable, "another sluiced" +
+                                         (length > 0 ? " (pid " + std::string(text) + ")" : std::string()) +
+                                         " already serves " + folders_.runtime);
+  }
+  const int length = std::snprintf(text, sizeof text, "%d", getpid());
+  if (ftruncate(lock_.get(), 0) != 0 || pwrite(lock_.get(), text, static_cast<std::size_t>(length), 0) != length)
+    return errno_status("write " + path, errno);
+  return Status();
+}
+
+Status RuntimeFolder::load_key() {
+  const std::string path = folders_.runtime + "/adoption.key";
+  const auto kept = read_own_file(path, adoption_key_bytes + 1);
+  if (kept.ok() && kept.value().size() == adoption_key_bytes) {
+    std::copy(kept.value().begin(), kept.value().end(), key_.begin());
+    return Status();
+  }
+  if (!kept.ok() && kept.status().code() != Code::not_found) return kept.status();
+  if (getrandom(key_.data(), key_.size(), 0) != static_cast<ssize_t>(key_.size()))
+    return errno_status("make a random key", errno);
+  return write_own_file(path, std::span(reinterpret_cast<const char*>(key_.data()), key_.size()));
+}
+
+std::string RuntimeFolder::worker_folder(std::uint32_t number) const {
+  return folders_.runtime + "/workers/" + std::to_string(number);
+}
+
+Status RuntimeFolder::make_worker_folder(std::uint32_t number) const {
+  const std::string folder = worker_folder(number);
+  for (const std::string& path : {folder, folder + "/tmp"})
+    if (Status made = make_own_folder(path, 0700); !made.ok()) return made;
+  if (symlink("tmp", (folder + "/cache").c_str()) != 0) return errno_status("make " + folder + "/cache", errno);
+  return Status();
+}
+
+Status RuntimeFolder::record_life(std::uint32_t number, pid_t pid) const {
+  return write_own_file(worker_folder(number) + std::string(life_suffix), life_of(pid));
+}
+
+Status RuntimeFolder::record_session(std::uint32_t number, const SessionRecord& record) const {
+  return write_own_file(worker_folder(number) + std::string(session_suffix),
+                        std::span(reinterpret_cast<const char*>(&record), sizeof record));
+}
+
+std::function<void()> RuntimeFolder::worker_folder_removal(std::uint32_t number) const {
+  return [folder = worker_folder(number)] {
+    remove_tree(folder);
+    remove_tree(folder + std::string(session_suffix));
+    remove_tree(folder + std::string(life_suffix));
+  };
+}
+
+std::vector<LivingWorker> RuntimeFolder::sweep(std::uint32_t& number_max) const {
+  std::map<std::uint32_t, LivingWorker> living;
+  std::vector<std::filesystem::path> entries;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folders_.runtime + "/workers", error))
+    entries.push_back(entry.path());
+  for (const auto& entry : entries) {
+    if (entry.extension() != life_suffix) continue;
+    const auto number = whole_number(entry.stem().native());
+    auto process = number ? find_living(entry) : std::nullopt;
+    if (process) living[*number] = {*number, std::move(*process), read_session(worker_folder(*number))};
+  }
+  for (const auto& entry : entries) {
+    const auto number = whole_number(entry.stem().native());
+    if (!number || !living.contains(*number)) remove_tree(entry);
+  }
+  std::vector<LivingWorker> all;
+  for (auto& [number, worker] : living) all.push_back(std::move(worker));
+  if (!all.empty()) number_max = std::max(number_max, all.back().number);
+  return all;
+}
+
+std::string RuntimeFolder::tenant_cache(std::uint32_t uid, const std::string& tenant,
+                                        std::span<const std::uint8_t, 16> uuid) const {
+  const std::string of_tenant = folders_.cache + "/" + std::to_string(uid) + "-" + tenant;
+  const std::string path = of_tenant + "/" + hex(uuid);
+  for (const std::string& folder : {of_tenant, path})
+    if (!make_own_folder(folder, 0700).ok()) return "";
+  return path;
+}
+
+void RuntimeFolder::remove_sockets() const {
+  for (const std::string& path : {tenant_socket(), admin_socket(), worker_socket()}) (void)unlink(path.c_str());
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,84 @@
+// RuntimeFolder: the pool's folders, who may own them, and what lies where.
+//
+//   <runtime>/sluiced.lock    flock: one daemon per folder
+//   <runtime>/adoption.key    32 random bytes; proves a living worker to a new daemon
+//   <runtime>/tenant.sock, admin.sock, worker.sock
+//   <runtime>/workers/7       worker 7's own folder, all that it may write to but its tenant's cache:
+//       tmp/                  empty and private
+//       cache -> tmp          what its driver is told to cache in; the worker points it at the tenant's cache later
+//   <runtime>/workers/7.life  who worker 7 is (pid, start time, boot): how a new daemon tells a living worker's folder
+//                             from a dead one's
+//   <runtime>/workers/7.session its SessionRecord, once it has one: what it says to a new daemon is held against this.
+//                             Both lie beside the folder, where the jailed worker cannot write.
+//   <cache>/<uid>-<tenant>/<device uuid>   compiled code, kept from session to session
+//   <state>/session-ids       the first session id that was never given out
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/install_paths.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "daemon/server/process.h"
+#include "daemon/sessions/worker_link.h"
+
+namespace sluice::server {
+
+using AdoptionKey = std::array<std::uint8_t, adoption_key_bytes>;
+
+// A worker of an earlier daemon that is still alive.
+struct LivingWorker {
+  std::uint32_t number = 0;
+  Process process;
+  std::optional<SessionRecord> session;  // absent: it had none
+};
+
+class RuntimeFolder {
+ public:
+  // Makes what is missing, checks that nobody else can write to it, takes the lock, reads or makes the key.
+  // everyone: other users' programs must reach tenant.sock.
+  // unavailable: another daemon holds the lock; the message names it.
+  static Result<RuntimeFolder> open(const PoolFolders& folders, bool everyone);
+
+  const std::string& path() const { return folders_.runtime; }
+  std::string tenant_socket() const { return folders_.runtime + "/tenant.sock"; }
+  std::string admin_socket() const { return folders_.runtime + "/admin.sock"; }
+  std::string worker_socket() const { return folders_.runtime + "/worker.sock"; }
+  std::string session_ids() const { return folders_.state + "/session-ids"; }
+  const AdoptionKey& key() const { return key_; }
+
+  // ---- workers' folders ----
+  std::string worker_folder(std::uint32_t number) const;
+  std::string worker_cache(std::uint32_t number) const { return worker_folder(number) + "/cache"; }
+  Status make_worker_folder(std::uint32_t number) const;
+  // Writes the worker's .life file, and its .session file.
+  Status record_life(std::uint32_t number, pid_t pid) const;
+  Status record_session(std::uint32_t number, const SessionRecord& record) const;
+  // The removal as work to be run elsewhere: it may take long, and owns all it needs.
+  std::function<void()> worker_folder_removal(std::uint32_t number) const;
+  // Looks through workers/ once, at start: returns who lives, removes what the dead left, and says in `number_max`
+  // which number is the highest in use.
+  std::vector<LivingWorker> sweep(std::uint32_t& number_max) const;
+
+  // The tenant's cache folder for one device, made if missing. Empty if it cannot be made: a session works without.
+  std::string tenant_cache(std::uint32_t uid, const std::string& tenant, std::span<const std::uint8_t, 16> uuid) const;
+
+  void remove_sockets() const;
+
+ private:
+  Status take_lock();
+  Status load_key();
+
+  PoolFolders folders_;
+  UniqueFd lock_;
+  AdoptionKey key_{};
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,177 @@
+#include "daemon/server/server.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/log.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr Nanoseconds stop_ns_max = 3 * ns_per_s;
+constexpr Nanoseconds tidy_ns_max = 2 * ns_per_s;
+constexpr int exit_failed = 1;
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+AdmissionRules rules_of(const Config& config) {
+  return {config.sessions_max, config.sessions_per_tenant_max, config.memory_max_bytes, config.default_memory_bytes,
+          config.default_gpu};
+}
+
+WorkerPool::Settings pool_settings(const Config& config) {
+  return {config.workers_ready, std::max(2u, std::thread::hardware_concurrency()), config.start_timeout_s * ns_per_s};
+}
+
+}  // namespace
+
+void block_stop_signals() {
+  const sigset_t signals = stop_signals();
+  (void)pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
+  auto folder = RuntimeFolder::open(options.folders, !options.user_pool);
+  if (!folder.ok()) return folder.status();
+  std::unique_ptr<Server> server(new Server(std::move(options), folder.take()));
+  if (Status opened = server->loop_.open(); !opened.ok()) return opened;
+  return server;
+}
+
+Server::Server(ServerOptions options, RuntimeFolder folder)
+    : options_(std::move(options)),
+      folder_(std::move(folder)),
+      started_unix_ns_(unix_now_ns()),
+      ids_(folder_.session_ids()),
+      launcher_(options_.worker_program, folder_, options_.config),
+      pool_(loop_, folder_, launcher_, aside_, *this, pool_settings(options_.config)),
+      seats_(devices_, rules_of(options_.config)),
+      sessions_(loop_, seats_, pool_, ids_),
+      door_(loop_, aside_, desk_),
+      desk_(loop_, folder_, devices_, seats_, pool_, sessions_, door_),
+      adoption_(loop_, folder_, aside_, seats_, pool_, sessions_),
+      admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
+      discovery_(loop_, folder_, launcher_) {}
+
+Server::~Server() { door_.close(); }
+
+Status Server::stop_on_signals() {
+  const sigset_t signals = stop_signals();
+  signals_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) return errno_status("make a signalfd", errno);
+  auto watched = loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { signal_arrived(); });
+  if (!watched.ok()) return watched.status();
+  signals_watch_ = watched.take();
+  return Status();
+}
+
+void Server::signal_arrived() {
+  signalfd_siginfo info{};
+  if (read(signals_.get(), &info, sizeof info) != sizeof info) return;
+  if (stopping_) return loop_.stop();
+  log::info("stopping ({})", info.ssi_signo == SIGINT ? "interrupted" : "terminated");
+  stop();
+}
+
+// ---- starting ----
+
+int Server::run() {
+  living_ = folder_.sweep(last_number_);
+  look_for_devices();
+  loop_.run();
+  folder_.remove_sockets();
+  if (!aside_.finish(now_ns() + tidy_ns_max)) log::warn("some of what workers left could not be removed in time");
+  return exit_code_;
+}
+
+void Server::look_for_devices() {
+  sd_notify(0, "STATUS=looking for devices");
+  log::info("looking for devices");
+  discovery_.start(++last_number_, options_.config.start_timeout_s * ns_per_s,
+                   [this](Result<std::vector<wire::DeviceTraits>> found) { devices_found(std::move(found)); });
+}
+
+void Server::devices_found(Result<std::vector<wire::DeviceTraits>> found) {
+  if (!found.ok()) return fail(found.status());
+  if (found.value().empty())
+    return fail(Status(Code::not_found, "no OpenCL device found; install a driver, such as pocl-opencl-icd"));
+  devices_ = DevicePool(found.take(), options_.config.devices, host_memory_bytes());
+  for (const std::string& warning : devices_.warnings()) log::warn("{}", warning);
+  for (const PoolDevice& device : devices_.devices())
+    log::info("device {}: {}: {}", device.index, device.traits.name,
+              device.enabled ? "offers " + format_milli_gpu(device.gpu_offered) + " and " +
+                                   format_bytes(device.memory_offered_bytes) + " of memory"
+                             : "not enabled");
+  if (Status taken = take_over(); !taken.ok()) fail(taken);
+}
+
+Status Server::take_over() {
+  pool_.number_from(last_number_);
+  // Programs may knock from now on; they are let in when the books are whole.
+  const unsigned mode = options_.user_pool ? 0600 : 0666;
+  if (Status listening = door_.listen(folder_.tenant_socket(), mode); !listening.ok()) return listening;
+  if (Status opened = admin_.open(folder_.admin_socket()); !opened.ok()) return opened;
+  return adoption_.start(std::move(living_), [this] { open_to_tenants(); });
+}
+
+void Server::open_to_tenants() {
+  for (const PoolDevice& device : devices_.devices())
+    if (device.enabled) pool_.serve(device.index);
+  if (Status opened = door_.open(); !opened.ok()) return fail(opened);
+  log::info("ready: programs may come in at {}", folder_.tenant_socket());
+  sd_notify(0, "READY=1\nSTATUS=serving");
+}
+
+void Server::fail(const Status& status) {
+  log::error("{}", status.message());
+  sd_notifyf(0, "STATUS=%s", status.message().c_str());
+  exit_code_ = exit_failed;
+  stop();
+}
+
+// ---- stopping ----
+
+void Server::stop() {
+  if (std::exchange(stopping_, true)) return;
+  sd_notify(0, "STOPPING=1");
+  door_.close();
+  admin_.close();
+  adoption_.give_up();
+  pool_.shut_down();
+  stop_deadline_ = loop_.at(now_ns() + stop_ns_max, [this] { loop_.stop(); });
+  stop_when_empty();
+}
+
+void Server::stop_when_empty() {
+  if (pool_.size() == 0) return loop_.stop();
+  stop_check_ = loop_.at(now_ns() + 5 * ns_per_ms, [this] { stop_when_empty(); });
+}
+
+// ---- questions ----
+
+Result<nlohmann::json> Server::answer(const nlohmann::json& request) const {
+  const PoolView pool{devices_, seats_, pool_, sessions_, folder_.path(), options_.user_pool, started_unix_ns_};
+  const auto field = request.find("verb");
+  const std::string verb = field != request.end() && field->is_string() ? field->get<std::string>() : "";
+  if (verb == "status") return status_view(pool);
+  if (verb == "devices") return devices_view(pool);
+  const auto ended = request.find("ended");
+  if (verb == "sessions")
+    return sessions_view(pool, ended != request.end() && ended->is_boolean() && ended->get<bool>());
+  return Status(Code::invalid_argument, "unknown verb; there are status, devices and sessions");
+}
+
+}  // namespace sluice::server

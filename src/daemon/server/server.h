@@ -1,0 +1,96 @@
+// Server: the daemon, put together. It starts in steps, each of which ends in the loop: look for devices, take over
+// the sessions of a daemon before, keep workers, let programs in.
+//
+// One thread. run() returns once the server has stopped, with the process's exit code.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "daemon/server/admin.h"
+#include "daemon/server/admin_views.h"
+#include "daemon/server/adoption.h"
+#include "daemon/server/aside.h"
+#include "daemon/server/attach_desk.h"
+#include "daemon/server/config.h"
+#include "daemon/server/device_pool.h"
+#include "daemon/server/discovery.h"
+#include "daemon/server/event_loop.h"
+#include "daemon/server/runtime_folder.h"
+#include "daemon/server/seats.h"
+#include "daemon/server/session_ids.h"
+#include "daemon/server/session_table.h"
+#include "daemon/server/tenant_door.h"
+#include "daemon/server/worker_launcher.h"
+#include "daemon/server/worker_pool.h"
+
+namespace sluice::server {
+
+struct ServerOptions {
+  Config config;
+  PoolFolders folders;
+  bool user_pool = false;      // serves only its own user
+  std::string worker_program;  // absolute
+};
+
+class Server final : private WorkerListener {
+ public:
+  // Takes the runtime folder; nothing runs yet. Signals that are to stop the server (see stop_on) must be blocked
+  // before the first thread of the process starts.
+  static Result<std::unique_ptr<Server>> create(ServerOptions options);
+  ~Server();
+
+  // Stops cleanly when one of these arrives; at once, when a second one does. REQUIRES: they are blocked.
+  Status stop_on_signals();
+
+  int run();
+
+  // Asks a running server to stop, as the first signal does. From the loop only.
+  void stop();
+
+ private:
+  Server(ServerOptions options, RuntimeFolder folder);
+
+  void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
+  void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
+  void worker_gone(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
+
+  void look_for_devices();
+  void devices_found(Result<std::vector<wire::DeviceTraits>> found);
+  Status take_over();
+  void open_to_tenants();
+  void fail(const Status& status);
+  void signal_arrived();
+  void stop_when_empty();
+  Result<nlohmann::json> answer(const nlohmann::json& request) const;
+
+  ServerOptions options_;
+  RuntimeFolder folder_;
+  EventLoop loop_;
+  Aside aside_;
+  std::uint64_t started_unix_ns_;
+  DevicePool devices_;
+  SessionIds ids_;
+  WorkerLauncher launcher_;
+  WorkerPool pool_;
+  Seats seats_;
+  SessionTable sessions_;
+  TenantDoor door_;
+  AttachDesk desk_;
+  Adoption adoption_;
+  Admin admin_;
+  Discovery discovery_;
+  std::vector<LivingWorker> living_;
+  std::uint32_t last_number_ = 0;
+  UniqueFd signals_;
+  Watch signals_watch_;
+  Timer stop_check_, stop_deadline_;
+  bool stopping_ = false;
+  int exit_code_ = 0;
+};
+
+// The signals that stop a server.
+void block_stop_signals();
+
+}  // namespace sluice::server

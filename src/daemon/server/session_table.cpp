@@ -1,0 +1,104 @@
+#include "daemon/server/session_table.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/log.h"
+#include "base/units.h"
+
+namespace sluice::server {
+namespace {
+
+// A worker sees its program's death by itself and leaves at once; one that is stuck in a kernel is helped along.
+constexpr Nanoseconds worker_patience_ns = 80 * ns_per_ms;
+
+std::string slice_text(const SessionRecord& record) {
+  const std::string memory = format_bytes(record.memory_limit_bytes) + " of memory";
+  return record.gpu_milli > 0 ? format_milli_gpu(MilliGpu{record.gpu_milli}) + ", " + memory : memory;
+}
+
+}  // namespace
+
+std::uint64_t unix_now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+Usage read_meter(const wire::SharedMemory& meter) {
+  const auto* page = reinterpret_cast<const metering::MeterPage*>(meter.data());
+  const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+  Usage usage;
+  usage.device_ns = read(page->device_ns);
+  usage.launches = read(page->launches);
+  usage.commands = read(page->commands);
+  usage.failures = read(page->failures);
+  usage.bytes_in = read(page->bytes_in) + read(page->host_bytes_in);
+  usage.bytes_out = read(page->bytes_out) + read(page->host_bytes_out);
+  usage.memory_bytes = read(page->memory_bytes);
+  usage.memory_peak_bytes = read(page->memory_peak_bytes);
+  return usage;
+}
+
+Session& SessionTable::begin(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter,
+                             UniqueFd client) {
+  auto session = std::make_unique<Session>();
+  session->record = record;
+  session->seat = seat;
+  session->worker = &worker;
+  session->meter = std::move(meter);
+  session->client = std::move(client);
+  return *sessions_.insert_or_assign(record.session_id, std::move(session)).first->second;
+}
+
+void SessionTable::go_live(Session& session) {
+  session.live = true;
+  const SessionRecord& record = session.record;
+  log::info("session {}: tenant {} (uid {}), {} (pid {}), device {}, {}", record.session_id, record.tenant,
+            record.client_uid, record.program, record.client_pid, record.device_index, slice_text(record));
+  auto watched =
+      loop_.watch(session.client.get(), EPOLLIN, [this, &session](std::uint32_t) { program_exited(session); });
+  if (watched.ok()) session.client_watch = watched.take();
+  else log::warn("session {}: {}; its worker alone watches the program", record.session_id, watched.status().message());
+}
+
+void SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter) {
+  ids_.skip(record.session_id);
+  Session& session = begin(record, seat, worker, std::move(meter), UniqueFd());
+  session.live = true;
+  log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), device {}, {}",
+            record.session_id, record.tenant, record.client_uid, record.program, record.client_pid, record.device_index,
+            slice_text(record));
+}
+
+void SessionTable::program_exited(Session& session) {
+  session.client_watch.reset();
+  session.patience =
+      loop_.at(now_ns() + worker_patience_ns, [this, &session] { pool_.end(*session.worker, "program exited"); });
+}
+
+void SessionTable::end(Worker& worker, const std::string& reason) {
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                  [&worker](const auto& entry) { return entry.second->worker == &worker; });
+  if (found == sessions_.end()) return;
+  const auto node = sessions_.extract(found);
+  const Session& session = *node.mapped();
+  if (session.live) remember(session, reason);
+  seats_.leave(session.seat);
+}
+
+void SessionTable::remember(const Session& session, const std::string& reason) {
+  const Usage usage = read_meter(session.meter);
+  const std::uint64_t now = unix_now_ns();
+  const std::uint64_t started = session.record.started_unix_ns;
+  log::info("session {} ended after {}: {}; device time {}, {} launches, {} in, {} out, peak {}",
+            session.record.session_id, format_duration(now > started ? now - started : 0), reason,
+            format_duration(usage.device_ns), usage.launches, format_bytes(usage.bytes_in),
+            format_bytes(usage.bytes_out), format_bytes(usage.memory_peak_bytes));
+  ended_.push_front({session.record, usage, now, reason});
+  if (ended_.size() > ended_sessions_max) ended_.pop_back();
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,85 @@
+// SessionTable: the sessions that live, and the last ones that ended.
+//
+// A session begins when a worker is given it, goes live when its program has been told so, and ends when its worker's
+// process is gone: then the meter is read a last time and the seat given back. A program's death ends its worker.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "daemon/metering/meter_page.h"
+#include "daemon/server/event_loop.h"
+#include "daemon/server/seats.h"
+#include "daemon/server/session_ids.h"
+#include "daemon/server/worker_pool.h"
+#include "daemon/sessions/worker_link.h"
+#include "wire/shared_memory.h"
+
+namespace sluice::server {
+
+// The meter page at one moment. Bytes count what the worker moved and what the program says it copied itself.
+struct Usage {
+  std::uint64_t device_ns = 0, launches = 0, commands = 0, failures = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::uint64_t memory_bytes = 0, memory_peak_bytes = 0;
+};
+Usage read_meter(const wire::SharedMemory& meter);
+
+struct Session {
+  SessionRecord record;
+  Seat seat;
+  Worker* worker = nullptr;
+  wire::SharedMemory meter;
+  UniqueFd client;  // a pidfd; not valid for an adopted session, whose worker watches its program alone
+  Watch client_watch;
+  Timer patience;
+  bool live = false;
+};
+
+struct EndedSession {
+  SessionRecord record;
+  Usage usage;
+  std::uint64_t ended_unix_ns = 0;
+  std::string reason;
+};
+
+inline constexpr std::size_t ended_sessions_max = 100;
+
+class SessionTable {
+ public:
+  // REQUIRES: all of these outlive the table.
+  SessionTable(EventLoop& loop, Seats& seats, WorkerPool& pool, SessionIds& ids)
+      : loop_(loop), seats_(seats), pool_(pool), ids_(ids) {}
+
+  std::uint64_t next_id() { return ids_.next(); }
+  // The worker has been given the session.
+  Session& begin(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter,
+                 UniqueFd client);
+  // The program has been told. From now on its death ends the session.
+  void go_live(Session& session);
+  // A session of an earlier daemon.
+  void adopt(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter);
+  // The worker is gone. Nothing happens if it had no session here.
+  void end(Worker& worker, const std::string& reason);
+
+  const std::map<std::uint64_t, std::unique_ptr<Session>>& live() const { return sessions_; }  // by id
+  const std::deque<EndedSession>& ended() const { return ended_; }                             // the latest first
+
+ private:
+  void program_exited(Session& session);
+  void remember(const Session& session, const std::string& reason);
+
+  EventLoop& loop_;
+  Seats& seats_;
+  WorkerPool& pool_;
+  SessionIds& ids_;
+  std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::deque<EndedSession> ended_;
+};
+
+std::uint64_t unix_now_ns();
+
+}  // namespace sluice::server

@@ -1,0 +1,64 @@
+// Tenants: who has a slice now. A tenant is a user and a name; it exists for as long as it has sessions.
+//
+// The first session fixes the slice: device, compute and memory. All sessions of a tenant share it, and its page.
+#pragma once
+
+#include <bitset>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "allocator/placement.h"
+#include "base/status.h"
+#include "base/units.h"
+#include "daemon/sessions/tenant_page.h"
+#include "wire/shared_memory.h"
+
+namespace sluice::server {
+
+struct TenantKey {
+  std::uint32_t uid = 0;
+  std::string name;
+  friend auto operator<=>(const TenantKey&, const TenantKey&) = default;
+};
+
+struct Tenant {
+  TenantKey key;
+  allocator::Placement slice;
+  wire::SharedMemory page;  // a TenantPage
+  std::bitset<tenant_sessions_max> slots;
+
+  std::size_t sessions() const { return slots.count(); }
+  std::uint64_t held_bytes() const { return TenantMemory::held_by_tenant(page.bytes()); }
+};
+
+class Tenants {
+ public:
+  // Null: no such tenant now. Pointers stay good until leave() removes the tenant.
+  Tenant* find(const TenantKey& key);
+  // Makes its page. REQUIRES: there is no such tenant.
+  Result<Tenant*> create(const TenantKey& key, const allocator::Placement& slice);
+  // Takes over a tenant of an earlier daemon, whose page comes from one of its workers. Another session's page of the
+  // same tenant is recognised by its inode. invalid_argument: the tenant is here already, with another page or slice.
+  Result<Tenant*> adopt(const TenantKey& key, const allocator::Placement& slice, wire::SharedMemory page);
+
+  // A place in the tenant's page for one more session. Nothing: all are taken, or that one is.
+  std::optional<std::uint32_t> join(Tenant& tenant);
+  bool join_at(Tenant& tenant, std::uint32_t slot);
+  // Clears the slot; true: it was the tenant's last session, and the tenant is gone.
+  bool leave(Tenant& tenant, std::uint32_t slot);
+
+  const std::map<TenantKey, std::unique_ptr<Tenant>>& all() const { return tenants_; }
+
+ private:
+  std::map<TenantKey, std::unique_ptr<Tenant>> tenants_;
+};
+
+// The tenant of a user who names none: the user's name if this machine's own user list has it and it can be one, else
+// "uid-1000". Asks no directory service, which could keep the daemon waiting.
+std::string default_tenant_name(std::uint32_t uid);
+
+}  // namespace sluice::server

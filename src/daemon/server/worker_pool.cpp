@@ -1,0 +1,245 @@
+#include "daemon/server/worker_pool.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/units.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr Nanoseconds backoff_min_ns = 250 * ns_per_ms;
+constexpr Nanoseconds backoff_max_ns = 60 * ns_per_s;
+constexpr std::uint32_t backoff_doublings_max = 8;
+constexpr Nanoseconds failures_forgotten_ns = 2 * backoff_max_ns;
+constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
+constexpr Nanoseconds goodbye_ns_max = ns_per_s;      // from a closed link to the process's end
+constexpr Nanoseconds idle_proof_ns = 10 * ns_per_s;  // a worker that dies sooner, unused, counts as a failed start
+
+Nanoseconds backoff_ns(std::uint32_t failures) {
+  return std::min(backoff_min_ns << std::min(failures - 1, backoff_doublings_max), backoff_max_ns);
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher, Aside& aside,
+                       WorkerListener& listener, Settings settings)
+    : loop_(loop), folder_(folder), launcher_(launcher), aside_(aside), listener_(listener), settings_(settings) {}
+
+void WorkerPool::serve(std::uint32_t device) {
+  devices_[device];
+  refill(device);
+}
+
+void WorkerPool::set_waiting(std::uint32_t device, std::uint32_t waiting) {
+  devices_[device].waiting = waiting;
+  refill(device);
+}
+
+// ---- starting ----
+
+void WorkerPool::refill(std::uint32_t device) {
+  const auto found = devices_.find(device);
+  if (shutting_down_ || found == devices_.end() || found->second.retry_ns != 0) return;
+  const DeviceView now = view(device);
+  const std::uint32_t wanted = settings_.ready_per_device + found->second.waiting;
+  // While starting fails, one at a time is enough to learn that it still does.
+  const std::uint32_t starting_max = found->second.failures > 0 ? 1 : settings_.starting_max;
+  std::uint32_t starting = now.starting;
+  while (now.ready + starting < wanted && starting < starting_max && found->second.retry_ns == 0) {
+    start_one(device);
+    ++starting;
+  }
+}
+
+void WorkerPool::start_one(std::uint32_t device) {
+  const std::uint32_t number = ++last_number_;
+  auto launched = launcher_.start(number, device);
+  if (!launched.ok()) {
+    aside_.run(geteuid(), folder_.worker_folder_removal(number));
+    return note_failure(device, launched.status().message());
+  }
+  auto worker = std::make_unique<Worker>();
+  worker->number = number;
+  worker->device = device;
+  worker->process = std::move(launched.value().process);
+  worker->link = std::move(launched.value().link);
+  set_state(*worker, WorkerState::starting);
+  worker->deadline = loop_.at(now_ns() + settings_.start_ns_max, [this, w = worker.get()] {
+    end(*w, "was not ready within " + format_duration(settings_.start_ns_max));
+  });
+  if (Status watched = watch(*worker); !watched.ok()) {
+    end_process(worker->process);
+    aside_.run(geteuid(), folder_.worker_folder_removal(number));
+    return note_failure(device, watched.message());
+  }
+  log::debug("worker {}: started for device {} (pid {})", number, device, worker->process.pid);
+  workers_.emplace(number, std::move(worker));
+}
+
+Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, Process process,
+                                  wire::MessageSocket link) {
+  auto worker = std::make_unique<Worker>();
+  worker->number = number;
+  worker->device = device;
+  worker->process = std::move(process);
+  worker->link = std::move(link);
+  set_state(*worker, WorkerState::serving);
+  if (Status watched = watch(*worker); !watched.ok()) return watched;
+  return workers_.insert_or_assign(number, std::move(worker)).first->second.get();
+}
+
+Status WorkerPool::watch(Worker& worker) {
+  auto exit_watch =
+      loop_.watch(worker.process.pidfd.get(), EPOLLIN, [this, &worker](std::uint32_t) { exited(worker); });
+  if (!exit_watch.ok()) return exit_watch.status();
+  auto link_watch = loop_.watch(worker.link.fd(), EPOLLIN, [this, &worker](std::uint32_t) { hear(worker); });
+  if (!link_watch.ok()) return link_watch.status();
+  worker.exit_watch = exit_watch.take();
+  worker.link_watch = link_watch.take();
+  return Status();
+}
+
+void WorkerPool::set_state(Worker& worker, WorkerState state) {
+  worker.state = state;
+  worker.since_ns = now_ns();
+}
+
+// ---- what workers say ----
+
+void WorkerPool::hear(Worker& worker) { (void)hear_one(worker); }
+
+// True: there was a message, and there may be another.
+bool WorkerPool::hear_one(Worker& worker) {
+  if (!worker.link.valid()) return false;
+  const auto message = worker.link.receive(0);
+  if (!message.ok()) {
+    if (message.status().code() == Code::protocol_fault)
+      end(worker, "broke the protocol: " + message.status().message());
+    else if (message.status().code() != Code::deadline_exceeded) link_closed(worker);
+    return false;
+  }
+  const auto decoded = decode_worker_message(message.value().bytes);
+  if (decoded.ok()) handle(worker, decoded.value());
+  else end(worker, "broke the protocol: " + decoded.status().message());
+  return decoded.ok();
+}
+
+void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
+  if (message.kind == WorkerMessageKind::ready && worker.state == WorkerState::starting)
+    return now_ready(worker, message);
+  if (message.kind == WorkerMessageKind::attached && worker.state == WorkerState::attaching) {
+    worker.deadline.reset();
+    set_state(worker, WorkerState::serving);
+    return listener_.worker_attached(worker);
+  }
+  if (message.kind == WorkerMessageKind::ended) {
+    if (worker.end_reason.empty()) worker.end_reason = message.text;
+    return;  // it exits by itself, which closes the link
+  }
+  end(worker, "broke the protocol: an unexpected message");
+}
+
+void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
+  if (!message.text.empty()) return end(worker, message.text);
+  worker.deadline.reset();
+  log::debug("worker {}: ready after {}", worker.number, format_duration(now_ns() - worker.since_ns));
+  set_state(worker, WorkerState::ready);
+  DeviceState& device = devices_[worker.device];
+  if (!device.failure.empty()) log::info("device {}: workers start again", worker.device);
+  device.failure.clear();  // but not their count: this one has yet to prove that it lives
+  listener_.worker_ready(worker.device);
+  refill(worker.device);
+}
+
+Worker* WorkerPool::take(std::uint32_t device) {
+  for (auto& [number, worker] : workers_) {
+    if (worker->device != device || worker->state != WorkerState::ready || !worker->end_reason.empty()) continue;
+    set_state(*worker, WorkerState::attaching);
+    devices_[device].failures = 0;
+    worker->deadline = loop_.at(now_ns() + attach_ns_max, [this, w = worker.get()] {
+      end(*w, "worker did not take the session within " + format_duration(attach_ns_max));
+    });
+    Worker* taken = worker.get();
+    refill(device);  // adds to workers_
+    return taken;
+  }
+  return nullptr;
+}
+
+// ---- ends ----
+
+void WorkerPool::end(Worker& worker, const std::string& reason) {
+  if (worker.end_reason.empty()) worker.end_reason = reason;
+  worker.deadline.reset();
+  kill_process(worker.process);
+}
+
+void WorkerPool::link_closed(Worker& worker) {
+  worker.link_watch.reset();
+  worker.link.close();
+  worker.deadline = loop_.at(now_ns() + goodbye_ns_max, [this, &worker] { end(worker, "worker closed its link"); });
+}
+
+void WorkerPool::exited(Worker& worker) {
+  while (hear_one(worker)) {
+  }
+  const std::string how = "worker " + reap_process(worker.process);
+  const std::string reason = worker.end_reason.empty() ? how : worker.end_reason;
+  log::debug("worker {}: {} ({})", worker.number, how, reason);
+  worker.exit_watch.reset();
+  worker.link_watch.reset();
+  worker.deadline.reset();
+  const auto node = workers_.extract(worker.number);
+  aside_.run(geteuid(), folder_.worker_folder_removal(worker.number));
+  const bool soon = now_ns() - worker.since_ns < idle_proof_ns;
+  if (worker.state == WorkerState::starting || (worker.state == WorkerState::ready && soon))
+    note_failure(worker.device, reason);
+  else if (worker.state == WorkerState::ready)
+    log::warn("device {}: idle worker {} ended: {}", worker.device, worker.number, reason);
+  else listener_.worker_gone(worker, reason);
+  refill(worker.device);
+}
+
+void WorkerPool::note_failure(std::uint32_t device, const std::string& reason) {
+  DeviceState& state = devices_[device];
+  if (shutting_down_) return;
+  state.failure = reason;
+  if (state.retry_ns != 0) return;  // one of several that were starting together
+  if (now_ns() - state.failed_ns > failures_forgotten_ns) state.failures = 0;
+  state.failed_ns = now_ns();
+  ++state.failures;
+  const Nanoseconds wait_ns = backoff_ns(state.failures);
+  state.retry_ns = now_ns() + wait_ns;
+  state.retry = loop_.at(state.retry_ns, [this, device] {
+    devices_[device].retry_ns = 0;
+    refill(device);
+  });
+  log::warn("device {}: a worker could not be started: {}; next try in {}", device, reason, format_duration(wait_ns));
+}
+
+WorkerPool::DeviceView WorkerPool::view(std::uint32_t device) const {
+  DeviceView view;
+  for (const auto& [number, worker] : workers_) {
+    if (worker->device != device) continue;
+    if (worker->state == WorkerState::starting) ++view.starting;
+    else if (worker->state == WorkerState::ready) ++view.ready;
+    else ++view.serving;
+  }
+  if (const auto found = devices_.find(device); found != devices_.end()) {
+    view.failure = found->second.failure;
+    view.failures = found->second.failures;
+    view.retry_ns = found->second.retry_ns;
+  }
+  return view;
+}
+
+void WorkerPool::shut_down() {
+  shutting_down_ = true;
+  for (auto& [number, worker] : workers_) end(*worker, "the daemon is stopping");
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,125 @@
+// WorkerPool: keeps workers started ahead of need for each device, hears what workers say, and sees them end.
+//
+// A worker is starting, then ready, then taken for a session, and never goes back. One that fails before it is ready
+// is tried again later and later, so that a broken driver costs nothing while it stays broken; the reason is kept for
+// people. The pool knows nothing of tenants: its owner hears of everything that matters to a session.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "daemon/server/aside.h"
+#include "daemon/server/event_loop.h"
+#include "daemon/server/process.h"
+#include "daemon/server/runtime_folder.h"
+#include "daemon/server/worker_launcher.h"
+#include "daemon/sessions/worker_link.h"
+#include "wire/message_socket.h"
+
+namespace sluice::server {
+
+enum class WorkerState { starting, ready, attaching, serving };
+
+struct Worker {
+  std::uint32_t number = 0;
+  std::uint32_t device = 0;
+  WorkerState state = WorkerState::starting;
+  Process process;
+  wire::MessageSocket link;
+  Nanoseconds since_ns = 0;  // in this state
+  std::string end_reason;    // set once somebody knows why it ends
+  Watch exit_watch, link_watch;
+  Timer deadline;  // it is killed then
+};
+
+// Whoever cares what becomes of workers. Called from the loop; may call the pool.
+class WorkerListener {
+ public:
+  virtual void worker_ready(std::uint32_t device) = 0;
+  // A worker that was given a session has mapped its memory and serves.
+  virtual void worker_attached(Worker& worker) = 0;
+  // The process of a worker that was given a session has ended. The worker is gone after this call.
+  virtual void worker_gone(Worker& worker, const std::string& reason) = 0;
+
+ protected:
+  ~WorkerListener() = default;
+};
+
+class WorkerPool {
+ public:
+  struct Settings {
+    std::uint32_t ready_per_device = 2;
+    std::uint32_t starting_max = 2;  // at once, for one device: loading drivers costs processor time
+    Nanoseconds start_ns_max = 30 * ns_per_s;
+  };
+  struct DeviceView {
+    std::uint32_t ready = 0, starting = 0, serving = 0;
+    std::string failure;         // why the last start failed; empty: it did not
+    std::uint32_t failures = 0;  // in a row
+    Nanoseconds retry_ns = 0;    // CLOCK_MONOTONIC of the next try; 0: none is planned
+  };
+
+  // REQUIRES: all of these outlive the pool.
+  WorkerPool(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher, Aside& aside,
+             WorkerListener& listener, Settings settings);
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Numbers up to `last` are in use by others.
+  void number_from(std::uint32_t last) { last_number_ = last; }
+  // Begins to keep workers for the device.
+  void serve(std::uint32_t device);
+  // How many programs wait for a worker of the device, beyond the ones kept ready.
+  void set_waiting(std::uint32_t device, std::uint32_t waiting);
+
+  // A ready worker, now attaching; null: there is none yet. A replacement is started at once.
+  Worker* take(std::uint32_t device);
+  // Takes over a worker that serves already.
+  Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, Process process, wire::MessageSocket link);
+  // Ends the worker, for this reason unless there is one already. worker_gone follows.
+  void end(Worker& worker, const std::string& reason);
+
+  DeviceView view(std::uint32_t device) const;
+  std::size_t size() const { return workers_.size(); }
+  // No new workers from now on; ends those there are.
+  void shut_down();
+
+ private:
+  struct DeviceState {
+    std::uint32_t waiting = 0;
+    std::uint32_t failures = 0;
+    Nanoseconds failed_ns = 0;  // last
+    std::string failure;
+    Nanoseconds retry_ns = 0;
+    Timer retry;
+  };
+  void refill(std::uint32_t device);
+  void start_one(std::uint32_t device);
+  Status watch(Worker& worker);
+  void hear(Worker& worker);
+  bool hear_one(Worker& worker);
+  void handle(Worker& worker, const WorkerMessage& message);
+  void now_ready(Worker& worker, const WorkerMessage& message);
+  void set_state(Worker& worker, WorkerState state);
+  void link_closed(Worker& worker);
+  void exited(Worker& worker);
+  void note_failure(std::uint32_t device, const std::string& reason);
+
+  EventLoop& loop_;
+  const RuntimeFolder& folder_;
+  const WorkerLauncher& launcher_;
+  Aside& aside_;
+  WorkerListener& listener_;
+  Settings settings_;
+  std::map<std::uint32_t, DeviceState> devices_;
+  std::map<std::uint32_t, std::unique_ptr<Worker>> workers_;  // by number
+  std::uint32_t last_number_ = 0;
+  bool shutting_down_ = false;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,93 @@
+#include "daemon/worker/builder.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::worker {
+namespace {
+
+std::string_view text_of(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+bool ReplyPlace::answer(Outcome outcome, std::string_view data) const {
+  const bool fits = data.size() <= room.size();
+  if (fits && !data.empty()) std::memcpy(room.data(), data.data(), data.size());
+  wire::publish_reply(*slot, fits ? outcome : Outcome::reply_too_small, data.size());
+  return fits;
+}
+
+Builder::~Builder() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Builder::add(Task task, const ReplyPlace& place) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (tasks_.size() >= tasks_max) {
+      place.answer(Outcome::out_of_resources);
+      return;
+    }
+    tasks_.push_back(std::move(task));
+    if (idle_threads_ < tasks_.size() && threads_.size() < threads_max) threads_.emplace_back([this] { run(); });
+  }
+  changed_.notify_one();
+}
+
+void Builder::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_threads_;
+    changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    --idle_threads_;
+    if (stopping_) return;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    task = nullptr;  // may drop the last hold on a program: not under the lock
+    lock.lock();
+  }
+}
+
+void Builder::build(std::shared_ptr<ProgramSlot> slot, wire::BuildRequest request,
+                    std::vector<std::shared_ptr<ProgramSlot>> inputs, const ReplyPlace& place) {
+  add(
+      [this, slot = std::move(slot), request = std::move(request), inputs = std::move(inputs), place] {
+        std::vector<backend::Program*> programs;
+        for (const auto& input : inputs) programs.push_back(input->program.get());
+        const wire::BuildReply reply = device_.build(request, programs, slot->program);
+        wire::Encoder encoder;
+        encode(encoder, reply);
+        const std::string_view answer = text_of(encoder.bytes());
+        if (answer.size() > place.room.size()) slot->undelivered = answer;
+        slot->built.store(true, std::memory_order_release);  // pairs with ProgramEntry::program, deliver_again
+        place.answer(Outcome::ok, answer);
+      },
+      place);
+}
+
+bool Builder::deliver_again(ProgramSlot& slot, const ReplyPlace& place) {
+  if (!slot.built.load(std::memory_order_acquire) || slot.undelivered.empty()) return false;
+  if (place.answer(Outcome::ok, slot.undelivered)) std::string().swap(slot.undelivered);
+  return true;
+}
+
+void Builder::fetch_binary(std::shared_ptr<ProgramSlot> slot, const ReplyPlace& place) {
+  add(
+      [this, slot = std::move(slot), place] {
+        std::string bytes;
+        const Outcome outcome = device_.binary(*slot->program, bytes);
+        place.answer(outcome, bytes);
+      },
+      place);
+}
+
+}  // namespace sluice::worker

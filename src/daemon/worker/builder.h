@@ -1,0 +1,66 @@
+// Builder: builds programs away from the dispatcher, several at a time, and answers each call itself.
+//
+// Threads are started as needed and sleep without a timeout. A build whose answer does not fit the room that the
+// program gave is not repeated: the answer is kept for the call that comes again with enough room.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "daemon/backends/backend.h"
+#include "daemon/worker/object_table.h"
+#include "wire/kernel_traits.h"
+#include "wire/timeline.h"
+
+namespace sluice::worker {
+
+// Where a call's answer goes. Checked: slot and room lie inside the arena.
+struct ReplyPlace {
+  wire::ReplySlot* slot = nullptr;
+  std::span<std::byte> room;
+
+  // Writes the answer if it fits, and says how long it is either way. False: it did not fit.
+  bool answer(Outcome outcome, std::string_view data = {}) const;
+};
+
+class Builder {
+ public:
+  static constexpr std::size_t threads_max = 4;
+  static constexpr std::size_t tasks_max = 4096;
+
+  // `device` outlives the builder.
+  explicit Builder(backend::Device& device) : device_(device) {}
+  // Waits for the builds that have begun; those that have not are forgotten.
+  ~Builder();
+
+  // All three answer `place`, now or later.
+  void build(std::shared_ptr<ProgramSlot> slot, wire::BuildRequest request,
+             std::vector<std::shared_ptr<ProgramSlot>> inputs, const ReplyPlace& place);
+  void fetch_binary(std::shared_ptr<ProgramSlot> slot, const ReplyPlace& place);
+
+  // The undelivered answer of an earlier build of this slot. False: there is none.
+  static bool deliver_again(ProgramSlot& slot, const ReplyPlace& place);
+
+ private:
+  using Task = std::function<void()>;
+  void add(Task task, const ReplyPlace& place);
+  void run();
+
+  backend::Device& device_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> tasks_;            // guarded by mutex_, and so is what follows
+  std::size_t idle_threads_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sluice::worker

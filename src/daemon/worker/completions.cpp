@@ -1,0 +1,147 @@
+#include "daemon/worker/completions.h"
+
+#include <algorithm>
+
+namespace sluice::worker {
+namespace {
+
+void show_outcome(const InFlight& command, wire::TimelineSlot& timeline) {
+  if (command.event != nullptr) wire::publish_event(*command.event, command.outcome, command.times);
+  else if (command.outcome != wire::Outcome::ok) wire::publish_error(timeline, command.outcome);
+}
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
+  counter.fetch_add(amount, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+QueueProgress& Completions::open(wire::TimelineSlot& timeline, bool out_of_order) {
+  sweep_closed();
+  auto queue = std::make_unique<QueueProgress>();
+  queue->timeline_ = &timeline;
+  queue->out_of_order_ = out_of_order;
+  // The list always keeps the command that was published last, so that it is never empty.
+  InFlight* start = free_.take();
+  start->next.store(nullptr, std::memory_order_relaxed);
+  queue->newest_ = queue->last_published_ = start;
+  queues_.push_back(std::move(queue));
+  return *queues_.back();
+}
+
+void Completions::close(QueueProgress& queue) {
+  queue.closed_ = true;
+  sweep_closed();
+}
+
+void Completions::sweep_closed() {
+  std::erase_if(queues_, [this](const std::unique_ptr<QueueProgress>& queue) {
+    const bool idle = queue->ended_.load(std::memory_order_acquire) == queue->begun_ &&
+                      queue->tickets_.load(std::memory_order_acquire) == 0;  // pairs with completed
+    if (queue->closed_ && idle) free_.give_back(queue->last_published_);
+    return queue->closed_ && idle;
+  });
+}
+
+InFlight& Completions::begin(QueueProgress& queue, wire::EventSlot* event, Work work, std::uint64_t bytes) {
+  InFlight* command = free_.take();
+  command->next.store(nullptr, std::memory_order_relaxed);
+  command->queue = &queue;
+  command->event = event;
+  command->finished.store(false, std::memory_order_relaxed);
+  command->work = work;
+  command->sequence = ++queue.begun_;
+  command->bytes = bytes;
+  queue.newest_->next.store(command, std::memory_order_release);  // pairs with publish
+  queue.newest_ = command;
+  return *command;
+}
+
+void Completions::failed(InFlight& command, wire::Outcome outcome) {
+  const Nanoseconds now = now_ns();
+  completed(command.token(), outcome, {now, now, now});
+}
+
+// Before the program can see the end of a command, so that what it sees is already counted.
+void Completions::count(const InFlight& command) const {
+  add(meter_.device_ns, command.times.ended_ns - command.times.started_ns);
+  add(meter_.commands, 1);
+  if (command.work == Work::launch) add(meter_.launches, 1);
+  if (command.work == Work::to_device) add(meter_.bytes_in, command.bytes);
+  if (command.work == Work::from_device) add(meter_.bytes_out, command.bytes);
+  if (command.outcome != wire::Outcome::ok) add(meter_.failures, 1);
+  meter_.last_active_ns.store(command.times.ended_ns, std::memory_order_relaxed);
+}
+
+void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) {
+  auto& command = *reinterpret_cast<InFlight*>(token);
+  QueueProgress& queue = *command.queue;
+  command.outcome = outcome;
+  command.times = times;
+  count(command);
+  if (queue.out_of_order_) show_outcome(command, *queue.timeline_);
+  command.finished.store(true, std::memory_order_release);  // pairs with publish
+  if (queue.tickets_.fetch_add(1, std::memory_order_acq_rel) != 0) return;
+  for (std::uint32_t mine = 1; mine != 0;) {
+    publish(queue, mine);
+    // Tickets that were drawn meanwhile are published in another round.
+    mine = queue.tickets_.fetch_sub(mine, std::memory_order_acq_rel) - mine;
+  }
+}
+
+// By one thread at a time: the one that drew the queue's first ticket.
+void Completions::publish(QueueProgress& queue, std::uint32_t ended) {
+  InFlight* last = queue.last_published_;
+  for (;;) {
+    InFlight* next = last->next.load(std::memory_order_acquire);  // pairs with begin
+    if (next == nullptr || !next->finished.load(std::memory_order_acquire)) break;
+    if (!queue.out_of_order_) show_outcome(*next, *queue.timeline_);
+    next->data.reset();
+    free_.give_back(last);
+    last = next;
+  }
+  const bool advanced = last != queue.last_published_;
+  queue.last_published_ = last;
+  queue.ended_count_ += ended;
+  if (advanced) {
+    // Both sequentially consistent: see release_after_all. Before the program can know, so that memory which only these
+    // commands held is free for what it does next.
+    queue.ended_.store(last->sequence, std::memory_order_seq_cst);
+    if (queue.held_at_.load(std::memory_order_seq_cst) <= last->sequence) let_go(queue);
+  }
+  if (queue.out_of_order_) wire::publish_completed(*queue.timeline_, control_, queue.ended_count_);
+  else if (advanced) wire::publish_completed(*queue.timeline_, control_, last->sequence);
+}
+
+void Completions::let_go(QueueProgress& queue) {
+  std::vector<std::shared_ptr<const void>> gone;  // dropped after the lock
+  const std::lock_guard lock(queue.held_mutex_);
+  const std::uint64_t ended = queue.ended_.load(std::memory_order_seq_cst);
+  while (!queue.held_.empty() && queue.held_.front().sequence <= ended) {
+    gone.push_back(std::move(queue.held_.front().thing));
+    queue.held_.pop_front();
+  }
+  queue.held_at_.store(queue.held_.empty() ? QueueProgress::never : queue.held_.front().sequence,
+                       std::memory_order_seq_cst);
+}
+
+void Completions::release_after_all(const std::shared_ptr<const void>& thing) {
+  for (const auto& queue : queues_) {
+    if (queue->ended_.load(std::memory_order_acquire) == queue->begun_) continue;
+    {
+      const std::lock_guard lock(queue->held_mutex_);
+      queue->held_.push_back({queue->begun_, thing});
+      if (queue->held_.size() == 1) queue->held_at_.store(queue->begun_, std::memory_order_seq_cst);
+    }
+    // The queue may have come to rest before its publisher could see held_at_: one of the two sees the other.
+    if (queue->ended_.load(std::memory_order_seq_cst) >= queue->begun_) let_go(*queue);
+  }
+}
+
+std::size_t Completions::in_flight() const {
+  std::uint64_t sum = 0;
+  for (const auto& queue : queues_) sum += queue->begun_ - queue->ended_.load(std::memory_order_relaxed);
+  return sum;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,113 @@
+// Completions: how the end of each command becomes visible to the program, in the right order.
+//
+// Drivers report ends on threads of their own and not always in the order of the queue. Each queue keeps its commands
+// in a list; of an in-order queue only the finished front of it is published: each command's event slot, then the
+// queue's timeline. A command that was never submitted because it was wrong takes its place in the list like any other.
+//
+// No lock: whoever finishes a command takes a ticket, and whoever drew the first publishes for all until no ticket is
+// left. begin(), open() and close() are the dispatcher's alone; completed() may be called on any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/free_list.h"
+#include "daemon/backends/backend.h"
+#include "daemon/metering/meter_page.h"
+#include "wire/timeline.h"
+
+namespace sluice::worker {
+
+class QueueProgress;
+
+enum class Work : std::uint8_t { other, launch, to_device, from_device };
+
+// One command between begin() and its publication.
+struct InFlight {
+  InFlight* next_free = nullptr;         // FreeList
+  std::atomic<InFlight*> next{nullptr};  // the queue's next command
+  QueueProgress* queue = nullptr;
+  wire::EventSlot* event = nullptr;      // null: the program holds no event
+  wire::Outcome outcome = wire::Outcome::ok;
+  std::atomic<bool> finished{false};
+  Work work = Work::other;
+  std::uint64_t sequence = 0;
+  std::uint64_t bytes = 0;               // moved, where work is to_device or from_device
+  wire::CommandTimes times;
+  std::unique_ptr<std::byte[]> data;     // of a write whose data came with the command
+
+  std::uint64_t token() const { return reinterpret_cast<std::uint64_t>(this); }
+};
+
+// The commands of one queue. Made and used by Completions.
+class QueueProgress {
+ public:
+  // Sequence number of the last command that was begun. The dispatcher's.
+  std::uint64_t begun() const { return begun_; }
+
+ private:
+  friend class Completions;
+  // Something to let go of when all commands up to `sequence` have ended.
+  struct Held {
+    std::uint64_t sequence;
+    std::shared_ptr<const void> thing;
+  };
+  static constexpr std::uint64_t never = UINT64_MAX;
+
+  wire::TimelineSlot* timeline_ = nullptr;
+  bool out_of_order_ = false;
+  bool closed_ = false;
+
+  InFlight* newest_ = nullptr;      // the dispatcher's
+  std::uint64_t begun_ = 0;         // the dispatcher's
+  alignas(64) std::atomic<std::uint32_t> tickets_{0};
+  InFlight* last_published_ = nullptr;  // the publisher's, and so is what follows
+  std::uint64_t ended_count_ = 0;
+  std::atomic<std::uint64_t> ended_{0};       // all commands up to this one have ended
+  std::atomic<std::uint64_t> held_at_{never};  // the lowest sequence in held_
+  std::mutex held_mutex_;
+  std::deque<Held> held_;           // guarded by held_mutex_, by rising sequence
+};
+
+class Completions final : public backend::CompletionSink {
+ public:
+  static constexpr std::size_t in_flight_max = 1 << 22;
+
+  // Both outlive this object.
+  Completions(wire::ControlPage& control, metering::MeterPage& meter) : control_(control), meter_(meter) {}
+
+  QueueProgress& open(wire::TimelineSlot& timeline, bool out_of_order);
+  // The queue takes no more commands; it goes when the last one has ended.
+  void close(QueueProgress& queue);
+
+  // The next command of a queue. To be followed by exactly one completed() with its token.
+  InFlight& begin(QueueProgress& queue, wire::EventSlot* event, Work work, std::uint64_t bytes);
+  void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
+  // A command that was begun but not accepted.
+  void failed(InFlight& command, wire::Outcome outcome);
+
+  // Lets go of `thing` when every command that was begun before has ended; at once if none is in flight. By the
+  // dispatcher's thread; the last reference may be dropped on another one.
+  void release_after_all(const std::shared_ptr<const void>& thing);
+
+  // Commands that were begun and have not ended, over all queues. The dispatcher's.
+  std::size_t in_flight() const;
+
+ private:
+  void count(const InFlight& command) const;
+  void publish(QueueProgress& queue, std::uint32_t ended);
+  static void let_go(QueueProgress& queue);
+  void sweep_closed();
+
+  wire::ControlPage& control_;
+  metering::MeterPage& meter_;
+  FreeList<InFlight> free_;
+  std::vector<std::unique_ptr<QueueProgress>> queues_;
+};
+
+}  // namespace sluice::worker

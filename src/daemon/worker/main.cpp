@@ -1,0 +1,178 @@
+// sluice-worker: serves one session of one program on one device, then exits.
+//
+// Started by sluiced with the link as descriptor 3. It opens its device first and says Ready, so that attaching a
+// program costs none of a driver's loading time; then it waits, without a timeout, to be told whom to serve.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "base/log.h"
+#include "daemon/backends/backend.h"
+#include "daemon/worker/control.h"
+#include "daemon/worker/jail.h"
+#include "daemon/worker/resident.h"
+#include "daemon/worker/session.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr Nanoseconds send_ns = 5 * ns_per_s;
+constexpr Nanoseconds wind_up_ns = ns_per_s;
+constexpr std::uint64_t wait_for_ever = UINT64_MAX;
+
+struct Options {
+  bool probe = false;
+  std::size_t device = 0;
+  std::uint32_t number = 0;
+  std::string runtime_folder;
+  std::string log_level = "info";
+};
+
+bool tell(const wire::MessageSocket& link, const WorkerMessage& message) {
+  const Status status = link.send(encode_worker_message(message), {}, now_ns() + send_ns);
+  if (!status.ok()) log::error("cannot tell the daemon: {}", status.to_string());
+  return status.ok();
+}
+
+WorkerMessage message_of(WorkerMessageKind kind, std::string text = {}) {
+  WorkerMessage message;
+  message.kind = kind;
+  message.text = std::move(text);
+  return message;
+}
+
+int probe(const wire::MessageSocket& link) {
+  WorkerMessage message = message_of(WorkerMessageKind::probed);
+  for (const auto& backend : backend::make_backends()) {
+    auto found = backend->discover();
+    if (!found.ok()) message.text += backend->name() + ": " + found.status().message() + "\n";
+    else message.devices.insert(message.devices.end(), found.value().begin(), found.value().end());
+  }
+  return tell(link, message) ? 0 : 1;
+}
+
+// Devices are numbered through all backends.
+Result<std::unique_ptr<backend::Device>> open_device(std::vector<std::unique_ptr<backend::Backend>>& backends,
+                                                     std::size_t number) {
+  for (const auto& backend : backends) {
+    const std::size_t count = backend->device_count();
+    if (number < count) return backend->open(number);
+    number -= count;
+  }
+  return Status(Code::not_found, "there are not that many devices");
+}
+
+// ---- one session ----
+
+void show_output_of(std::vector<UniqueFd>& fds, const SessionRecord& record) {
+  if (record.has_output == 0) return;
+  dup2(fds[attach_fd_stdout].get(), STDOUT_FILENO);
+  dup2(fds[attach_fd_stderr].get(), STDERR_FILENO);
+  fds[attach_fd_stdout].reset();
+  fds[attach_fd_stderr].reset();
+  setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+}
+
+// What must have happened before the program may send its first command.
+Status prepare(backend::Device& device, const WorkerMessage& attach, const Options& options) {
+  std::vector<std::string> writable{options.runtime_folder + "/workers/" + std::to_string(options.number)};
+  if (!attach.cache_folder.empty()) {
+    writable.push_back(attach.cache_folder);
+    if (Status status = device.use_cache_folder(attach.cache_folder); !status.ok())
+      log::warn("no cache of builds for this session: {}", status.to_string());
+  }
+  return enter_jail(writable);
+}
+
+// Everything from Attach to the end. The process is not torn down but left: a driver's threads may still be busy, and
+// the kernel frees what it held.
+[[noreturn]] void leave(int code) {
+  std::fflush(stdout);
+  _exit(code);
+}
+
+[[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received,
+                        WorkerMessage attach, const Options& options) {
+  auto session = Session::open(device, attach.record, received.fds);
+  Status ready = session.status();
+  if (ready.ok()) {
+    show_output_of(received.fds, attach.record);
+    ready = prepare(device, attach, options);
+  }
+  if (!ready.ok()) {
+    log::error("cannot serve session {}: {}", attach.record.session_id, ready.to_string());
+    tell(link, message_of(WorkerMessageKind::ended, ready.to_string()));
+    leave(1);
+  }
+  if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
+
+  Session& serving = *session.value();
+  Adoption adoption{options.runtime_folder, attach, serving.meter_fd(), serving.tenant_fd()};
+  adoption.claim.kind = WorkerMessageKind::adopt;
+  Control control(DaemonLink(std::move(link), std::move(adoption)), std::move(received.fds[attach_fd_session]),
+                  std::move(received.fds[attach_fd_client]));
+  std::thread dispatcher([&] {
+    if (Status status = serving.serve(); !status.ok()) control.report(status);
+  });
+  dispatcher.detach();
+
+  const Status end = control.wait_for_end();
+  if (end.ok()) {
+    log::info("session {} of {}: the program has gone", attach.record.session_id, attach.record.tenant);
+    control.link().send(message_of(WorkerMessageKind::ended, "the program has gone"));
+    serving.stop(now_ns() + wind_up_ns);
+    leave(0);
+  }
+  log::error("session {} of {} ended: {}", attach.record.session_id, attach.record.tenant, end.to_string());
+  control.link().send(message_of(WorkerMessageKind::ended, end.to_string()));
+  leave(1);
+}
+
+int run(const Options& options) {
+  wire::MessageSocket link{UniqueFd(worker_link_fd)};
+  if (options.probe) return probe(link);
+  WorkerMessage ready = message_of(WorkerMessageKind::ready);
+  auto backends = backend::make_backends();
+  auto device = open_device(backends, options.device);
+  if (!device.ok()) {
+    ready.text = device.status().to_string();
+    tell(link, ready);
+    return 1;
+  }
+  ready.devices.push_back(device.value()->traits());
+  return_clean_pages();
+  if (!tell(link, ready)) return 1;
+
+  auto received = link.receive(wait_for_ever);
+  if (!received.ok()) return 0;  // the daemon is gone, and nobody was served yet
+  auto attach = decode_worker_message(received.value().bytes);
+  if (!attach.ok() || attach.value().kind != WorkerMessageKind::attach) {
+    log::error("the daemon sent something else than Attach");
+    return 1;
+  }
+  serve(*device.value(), std::move(link), received.take(), attach.take(), options);
+}
+
+}  // namespace
+}  // namespace sluice::worker
+
+int main(int argc, char** argv) {
+  sluice::worker::Options options;
+  CLI::App app{"Serves one session of the pool on one device. Started by sluiced; not meant to be run by hand."};
+  app.add_flag("--probe", options.probe, "describe every device on the link, and exit");
+  app.add_option("--device", options.device, "which device to open, counted from 0");
+  app.add_option("--number", options.number, "the worker's number; its folder is RUNTIME/workers/NUMBER");
+  app.add_option("--runtime-dir", options.runtime_folder, "the daemon's runtime folder");
+  app.add_option("--log", options.log_level, "debug, info, warn or error");
+  CLI11_PARSE(app, argc, argv);
+  const auto status = sluice::log::configure(options.log_level, "worker " + std::to_string(options.number));
+  if (!status.ok()) {
+    std::fprintf(stderr, "sluice-worker: %s\n", status.message().c_str());
+    return 2;
+  }
+  std::signal(SIGPIPE, SIG_IGN);  // the program's output may be a pipe that nobody reads any more
+  std::signal(SIGINT, SIG_IGN);   // meant for whoever has the terminal
+  std::signal(SIGHUP, SIG_IGN);
+  return sluice::worker::run(options);
+}

@@ -1,0 +1,106 @@
+// ObjectTable: what the ids of a session stand for.
+//
+// The shim mints ids; a wrong one is the program's error, one that is used twice is a broken protocol. An object that
+// could not be made still takes its id, with the outcome that says why: whatever uses it later fails with that outcome.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "daemon/backends/backend.h"
+#include "daemon/worker/completions.h"
+#include "daemon/worker/memory_books.h"
+
+namespace sluice::worker {
+
+using wire::ObjectId;
+using wire::Outcome;
+
+struct MemoryEntry {
+  Outcome outcome = Outcome::ok;
+  std::unique_ptr<backend::Memory> memory;
+  ChargeRef charge;                 // a part of another object shares that object's
+  std::uint64_t bytes = 0;          // of a buffer
+  bool is_image = false;
+  bool is_part = false;             // a sub-buffer, or an image over a buffer
+  wire::Box extent{1, 1, 1};        // of an image: pixels; layers count as rows of 1D images and as slices of 2D images
+  std::uint32_t pixel_bytes = 0;
+};
+
+struct SamplerEntry {
+  Outcome outcome = Outcome::ok;
+  std::unique_ptr<backend::Sampler> sampler;
+};
+
+// A program is filled in by a builder thread, and may be in use by others while the table drops it.
+struct ProgramSlot {
+  std::atomic<bool> built{false};   // released by the builder, last
+  std::unique_ptr<backend::Program> program;
+  std::string undelivered;          // an answer that did not fit into the room the program gave
+};
+struct ProgramEntry {
+  std::shared_ptr<ProgramSlot> slot = std::make_shared<ProgramSlot>();
+  backend::Program* program() const {
+    return slot->built.load(std::memory_order_acquire) ? slot->program.get() : nullptr;  // pairs with Builder
+  }
+};
+
+struct KernelEntry {
+  Outcome outcome = Outcome::ok;
+  std::unique_ptr<backend::Kernel> kernel;
+};
+
+struct QueueEntry {
+  Outcome outcome = Outcome::ok;
+  std::unique_ptr<backend::Queue> queue;
+  QueueProgress* progress = nullptr;
+  bool unflushed = false;
+};
+
+struct EventEntry {
+  Outcome outcome = Outcome::ok;
+  std::unique_ptr<backend::Event> event;  // null: its command was never submitted
+  bool user = false;
+};
+
+using Entry = std::variant<MemoryEntry, SamplerEntry, ProgramEntry, KernelEntry, QueueEntry, EventEntry>;
+
+class ObjectTable {
+ public:
+  static constexpr std::size_t objects_max = 1 << 22;
+
+  ObjectTable() { entries_.reserve(1024); }
+
+  // Null: the id is 0, was used before and is still held, or the table is full. The place of an entry never changes.
+  template <typename T>
+  T* insert(ObjectId id, T entry) {
+    if (id == 0 || entries_.size() >= objects_max) return nullptr;
+    const auto [at, fresh] = entries_.try_emplace(id, std::move(entry));
+    return fresh ? std::get_if<T>(&at->second) : nullptr;
+  }
+
+  // Null: the id names nothing of this kind.
+  template <typename T>
+  T* find(ObjectId id) {
+    const auto at = entries_.find(id);
+    return at == entries_.end() ? nullptr : std::get_if<T>(&at->second);
+  }
+  Entry* find_any(ObjectId id) {
+    const auto at = entries_.find(id);
+    return at == entries_.end() ? nullptr : &at->second;
+  }
+
+  void erase(ObjectId id) { entries_.erase(id); }
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  std::unordered_map<ObjectId, Entry> entries_;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,76 @@
+// Session: everything that one attached program has in this worker, and the loop that serves it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "base/status.h"
+#include "daemon/backends/backend.h"
+#include "daemon/metering/meter_page.h"
+#include "daemon/sessions/tenant_page.h"
+#include "daemon/sessions/worker_link.h"
+#include "daemon/worker/builder.h"
+#include "daemon/worker/completions.h"
+#include "daemon/worker/dispatch.h"
+#include "daemon/worker/memory_books.h"
+#include "wire/message_socket.h"
+#include "wire/ring.h"
+#include "wire/shared_memory.h"
+
+namespace sluice::worker {
+
+// The bytes that the program says it copied itself, carried over into the meter page: a word to be bounded, not proof.
+class HostCopies {
+ public:
+  HostCopies(const wire::ControlPage& control, metering::MeterPage& meter) : control_(control), meter_(meter) {}
+  void carry_over();
+
+ private:
+  const wire::ControlPage& control_;
+  metering::MeterPage& meter_;
+  std::uint64_t in_seen_ = 0, out_seen_ = 0;
+};
+
+class Session {
+ public:
+  // Maps what came with the Attach message; takes from `fds` what it needs. `device` outlives the session.
+  static Result<std::unique_ptr<Session>> open(backend::Device& device, const SessionRecord& record,
+                                               std::vector<UniqueFd>& fds);
+
+  // Serves until stop() or a fault, and says which. On the dispatcher's thread.
+  Status serve();
+
+  // The program has gone: ends serve(), which gives the session's memory back and lets the device save what later
+  // sessions gain from. Returns when that is done or the deadline is over. From another thread.
+  void stop(Nanoseconds deadline_ns);
+
+  int meter_fd() const { return meter_memory_.fd(); }
+  int tenant_fd() const { return tenant_memory_.fd(); }
+
+ private:
+  Session(backend::Device& device, const SessionRecord& record, wire::SharedMemory control, wire::SharedMemory arena,
+          wire::SharedMemory meter, wire::SharedMemory tenant);
+  Status serve_until_stopped();
+  void wind_up();
+
+  backend::Device& device_;
+  wire::SharedMemory control_memory_, arena_memory_, meter_memory_, tenant_memory_;
+  metering::MeterPage& meter_;
+  TenantMemory tenant_;
+  wire::RingReader reader_;
+  HostCopies host_copies_;
+  MemoryBooks books_;
+  Completions completions_;
+  Builder builder_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+
+  std::atomic<bool> stopping_{false};
+  Nanoseconds stop_deadline_ns_ = 0;  // set before stopping_
+  std::mutex stopped_mutex_;
+  std::condition_variable stopped_changed_;
+  bool stopped_ = false;              // guarded by stopped_mutex_
+};
+
+}  // namespace sluice::worker

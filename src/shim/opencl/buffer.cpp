@@ -1,0 +1,113 @@
+// Creation of buffers and sub-buffers (OpenCL 3.0, section 5.2.1).
+#include "shim/opencl/info.h"
+#include "shim/opencl/memory.h"
+#include "shim/opencl/transfer.h"
+
+using namespace sluice::opencl;
+namespace wire = sluice::wire;
+
+namespace {
+
+cl_int fill_from_host(_cl_mem& buffer, void* host_ptr) {
+  BoxTransfer transfer;
+  transfer.region = {buffer.bytes(), 1, 1};
+  transfer.host = static_cast<std::byte*>(host_ptr);
+  return upload(buffer, transfer);
+}
+
+// The object, with its memory on both sides, and no contents yet. Null: `error` says why.
+cl_mem make_buffer(_cl_context& context, MemorySpec spec, cl_int& error) {
+  sluice::shim::Session& session = context.session();
+  wire::BufferCreate command;
+  command.id = session.mint();
+  command.bytes = spec.bytes;
+  command.access = device_access(spec.flags);
+  if (session.traits().buffers_in_arena) {
+    const auto arena_at = Progress::of(session).make_room(spec.bytes);
+    if (!arena_at) {
+      error = session.lost() ? context.report_lost() : CL_MEM_OBJECT_ALLOCATION_FAILURE;
+      return nullptr;
+    }
+    command.arena_at = spec.arena_at = *arena_at;
+  }
+  error = call_to_create(context, command);
+  if (error == CL_SUCCESS) return new _cl_mem(context, command.id, std::move(spec));
+  if (spec.arena_at != wire::nowhere) session.release(spec.arena_at);
+  return nullptr;
+}
+
+cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_int* errcode_ret) {
+  if (spec.bytes == 0 || spec.bytes > context.session().traits().allocation_bytes_max)
+    return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
+  if (const cl_int error = check_host_ptr(spec.flags, host_ptr); error != CL_SUCCESS)
+    return failed(errcode_ret, error);
+  if ((spec.flags & CL_MEM_USE_HOST_PTR) != 0) spec.host_ptr = host_ptr;
+  cl_int error = CL_SUCCESS;
+  auto buffer = Ref<_cl_mem>::adopt(make_buffer(context, std::move(spec), error));
+  if (buffer && host_ptr != nullptr) error = fill_from_host(*buffer, host_ptr);
+  set_error(errcode_ret, error);
+  return error == CL_SUCCESS ? buffer.leak() : nullptr;
+}
+
+// Section 5.2.1: no device of the context has this alignment for the sub-buffer's start.
+bool misaligned(const _cl_context& context, std::size_t origin) {
+  const std::size_t align_bytes = context.session().traits().base_address_align_bits / 8;
+  return align_bytes > 1 && origin % align_bytes != 0;
+}
+
+cl_mem make_sub_buffer(_cl_mem& parent, cl_mem_flags flags, const cl_buffer_region& region) {
+  wire::SubBufferCreate command;
+  command.id = parent.progress().session().mint();
+  command.parent = parent.id();
+  command.origin = region.origin;
+  command.bytes = region.size;
+  command.access = device_access(flags);
+  MemorySpec spec;
+  spec.flags = flags;
+  spec.bytes = region.size;
+  if (parent.uses_host_ptr()) spec.host_ptr = static_cast<std::byte*>(parent.host_ptr()) + region.origin;
+  spec.parent = &parent;
+  spec.origin = region.origin;
+  if (!parent.progress().session().post(command)) return nullptr;
+  return new _cl_mem(parent.context(), command.id, std::move(spec));
+}
+
+}  // namespace
+
+cl_mem clCreateBufferWithProperties(cl_context context, const cl_mem_properties* properties, cl_mem_flags flags,
+                                    size_t size, void* host_ptr, cl_int* errcode_ret) {
+  if (checked(context) == nullptr) return failed(errcode_ret, CL_INVALID_CONTEXT);
+  if (properties != nullptr && properties[0] != 0) return failed(errcode_ret, CL_INVALID_PROPERTY);
+  const auto complete = complete_flags(flags);
+  if (!complete) return failed(errcode_ret, CL_INVALID_VALUE);
+  return guarded(errcode_ret, [&] {
+    MemorySpec spec;
+    spec.flags = *complete;
+    spec.bytes = size;
+    spec.properties = copy_properties(properties);
+    return create_buffer(*context, std::move(spec), host_ptr, errcode_ret);
+  });
+}
+
+cl_mem clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void* host_ptr, cl_int* errcode_ret) {
+  return clCreateBufferWithProperties(context, nullptr, flags, size, host_ptr, errcode_ret);
+}
+
+cl_mem clCreateSubBuffer(cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void* info,
+                         cl_int* errcode_ret) {
+  if (checked(buffer) == nullptr || !buffer->is_buffer() || buffer->parent() != nullptr)
+    return failed(errcode_ret, CL_INVALID_MEM_OBJECT);
+  const auto complete = inherited_flags(flags, buffer->flags());
+  if (!complete || type != CL_BUFFER_CREATE_TYPE_REGION || info == nullptr)
+    return failed(errcode_ret, CL_INVALID_VALUE);
+  const auto region = *static_cast<const cl_buffer_region*>(info);
+  if (!in_range(region.origin, region.size, buffer->bytes())) return failed(errcode_ret, CL_INVALID_VALUE);
+  if (region.size == 0) return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
+  if (misaligned(buffer->context(), region.origin)) return failed(errcode_ret, CL_MISALIGNED_SUB_BUFFER_OFFSET);
+  return guarded(errcode_ret, [&]() -> cl_mem {
+    cl_mem made = make_sub_buffer(*buffer, *complete, region);
+    if (made == nullptr) return failed(errcode_ret, buffer->context().report_lost());
+    set_error(errcode_ret, CL_SUCCESS);
+    return made;
+  });
+}

@@ -1,0 +1,29 @@
+// Callbacks into the program: of events, and of memory objects that are gone.
+//
+// They run on one thread of their own, which is made when the program first registers a callback that must wait, holds
+// no lock while it calls, and sleeps without a wake-up for as long as nothing is left to watch. Process-wide; a forked
+// child makes its own at need. Thread-safe.
+#pragma once
+
+#include <CL/cl.h>
+
+#include <utility>
+#include <vector>
+
+#include "shim/opencl/event.h"
+#include "shim/opencl/memory.h"
+
+namespace sluice::opencl {
+
+using EventCallback = void(CL_CALLBACK*)(cl_event event, cl_int status, void* user_data);
+
+// Calls back once, when the event's status has come down to `trigger` or the command has failed; then with that status.
+// False: no thread could be made.
+bool watch_event(_cl_event& event, cl_int trigger, EventCallback callback, void* user_data);
+
+// Calls `callbacks`, in this order, when the fence has passed. `memory` is the handle that they are given; it names
+// nothing any more.
+bool watch_burial(Progress& progress, Fence fence, cl_mem memory,
+                  std::vector<std::pair<MemoryDestructor, void*>> callbacks);
+
+}  // namespace sluice::opencl

@@ -1,0 +1,98 @@
+// Enqueueing: the way of every clEnqueue* call from its arguments to the ring, or past it.
+//
+// A call checks its arguments, then either posts a command (`post`), or, where the shim can do the work itself, waits
+// for its turn or finds that it has come (`ready_now`, `wait_ready`), does it, and reports it done (`complete_now`).
+#pragma once
+
+#include <CL/cl.h>
+
+#include <concepts>
+#include <span>
+
+#include "shim/opencl/event.h"
+#include "shim/opencl/queue.h"
+#include "wire/commands.h"
+
+namespace sluice::opencl {
+
+// How one command is ordered and observed.
+struct Enqueue {
+  _cl_command_queue& queue;
+  cl_command_type type;
+  std::span<const cl_event> waits;  // checked with check_enqueue
+  cl_event* event_out = nullptr;    // null: the program wants no event
+};
+
+// The checks that all clEnqueue* calls share (OpenCL 3.0, section 5.2.2 and others): CL_INVALID_COMMAND_QUEUE,
+// CL_INVALID_EVENT_WAIT_LIST, CL_INVALID_CONTEXT.
+cl_int check_enqueue(cl_command_queue queue, cl_uint wait_count, const cl_event* wait_list);
+inline std::span<const cl_event> wait_span(cl_uint count, const cl_event* list) { return {list, list + count}; }
+
+// What became of a posted command, for callers who must know when it ends.
+struct Posted {
+  std::uint64_t sequence = 0;               // 0: it was not posted, because what it waits for has failed
+  wire::EventSlot* slot = nullptr;          // null: it has none
+  std::uint64_t slot_at = wire::nowhere;    // the caller's to free; nowhere: the event's
+};
+
+template <typename T>
+concept EnqueuedCommand = requires(T c) {
+  { c.enqueue } -> std::same_as<wire::EnqueueHeader&>;
+};
+
+// Posts one command: fills in its EnqueueHeader, orders it after its wait list, makes its event. `trailing` is the
+// command's own trailing data, whose size must be a multiple of 8. A command whose wait list holds an event that has
+// failed is not posted; its event fails too. Returns CL_SUCCESS, or CL_OUT_OF_RESOURCES, CL_OUT_OF_HOST_MEMORY.
+template <EnqueuedCommand Command>
+cl_int post(const Enqueue& how, Command& command, std::span<const std::byte> trailing = {});
+// The same, and tells what became of it.
+template <EnqueuedCommand Command>
+cl_int post(const Enqueue& how, Command& command, Posted& posted);
+// The same; the command gets an EventSlot even if the program wants no event.
+template <EnqueuedCommand Command>
+cl_int post_observed(const Enqueue& how, Command& command, Posted& posted);
+
+// True if the command could run at once: nothing is in flight on its queue, and all that it waits for has ended well.
+bool ready_now(const Enqueue& how);
+// For blocking calls: waits for that on an in-order queue. CL_SUCCESS: the caller's turn.
+// CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, CL_OUT_OF_RESOURCES (lost).
+cl_int wait_ready(const Enqueue& how);
+// Reports a command that the shim has done itself. `started_ns`: from local_start().
+cl_int complete_now(const Enqueue& how, Nanoseconds started_ns);
+inline Nanoseconds local_start(const Enqueue& how) { return how.event_out != nullptr ? now_ns() : 0; }
+// For blocking calls that had to be posted, observed: waits until the command has ended, frees the slot if it is the
+// caller's. CL_SUCCESS or the command's error.
+cl_int wait_posted(const Enqueue& how, const Posted& posted);
+
+// ---- the untyped part ----
+
+struct RawCommand {
+  wire::EnqueueHeader& header;      // the front of `fixed`
+  std::span<std::byte> fixed;
+  std::span<const std::byte> trailing;
+  wire::Op op;
+};
+cl_int post_raw(const Enqueue& how, const RawCommand& command, bool observed, Posted& posted);
+
+template <EnqueuedCommand Command>
+RawCommand raw(Command& command, std::span<const std::byte> trailing) {
+  return {command.enqueue, std::as_writable_bytes(std::span(&command, 1)), trailing, Command::op};
+}
+
+template <EnqueuedCommand Command>
+cl_int post(const Enqueue& how, Command& command, std::span<const std::byte> trailing) {
+  Posted unused;
+  return post_raw(how, raw(command, trailing), false, unused);
+}
+
+template <EnqueuedCommand Command>
+cl_int post(const Enqueue& how, Command& command, Posted& posted) {
+  return post_raw(how, raw(command, {}), false, posted);
+}
+
+template <EnqueuedCommand Command>
+cl_int post_observed(const Enqueue& how, Command& command, Posted& posted) {
+  return post_raw(how, raw(command, {}), true, posted);
+}
+
+}  // namespace sluice::opencl

@@ -1,0 +1,133 @@
+// Memory object: a buffer, a part of a buffer, or an image.
+//
+// Where the device works on host memory the contents lie in the session's arena, and the shim reads and writes them
+// there. CL_MEM_USE_HOST_PTR memory has its contents in the same places; the program's own memory is brought up to
+// date when it is mapped, and read when it is unmapped (OpenCL 3.0, section 5.2.1 allows such a cache).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "shim/opencl/context.h"
+#include "shim/opencl/error.h"
+#include "shim/opencl/object.h"
+#include "shim/opencl/progress.h"
+
+namespace sluice::opencl {
+
+using MemoryDestructor = void(CL_CALLBACK*)(cl_mem memory, void* user_data);
+
+// What only images have. Pitches are those of the contents: in the arena, or in the buffer below.
+struct ImageShape {
+  cl_image_format format{};
+  cl_image_desc desc{};              // as the program gave it, unused sizes as passed
+  std::size_t pixel_bytes = 0;
+  Pitches pitch;
+  Pitches host_pitch;                // of the program's own memory, where it gave some at creation
+  wire::Box size{1, 1, 1};           // pixels; layers count in y for 1D arrays, in z for 2D arrays
+};
+
+// One clEnqueueMap* that was not undone yet.
+struct Mapping {
+  void* pointer = nullptr;
+  cl_map_flags flags = 0;
+  wire::Box origin, region;          // bytes for buffers (y = z = 1), pixels for images
+  Pitches pitch;                     // of the mapped memory
+  std::uint64_t staging_at = wire::nowhere;  // `pointer` is this place in the arena; else it is the contents' own
+};
+
+// What the constructors need to know, whatever the kind.
+struct MemorySpec {
+  cl_mem_object_type type = CL_MEM_OBJECT_BUFFER;
+  cl_mem_flags flags = 0;
+  std::size_t bytes = 0;
+  void* host_ptr = nullptr;          // of CL_MEM_USE_HOST_PTR
+  cl_mem parent = nullptr;           // of a sub-buffer, or of an image over a buffer
+  std::size_t origin = 0;            // in the parent
+  std::uint64_t arena_at = wire::nowhere;
+  std::vector<cl_mem_properties> properties;
+  std::unique_ptr<ImageShape> image;
+};
+
+}  // namespace sluice::opencl
+
+struct _cl_mem final : public sluice::opencl::ObjectOf<_cl_mem, sluice::opencl::Kind::memory> {
+ public:
+  _cl_mem(_cl_context& context, sluice::wire::ObjectId id, sluice::opencl::MemorySpec spec);
+  // The contents stay until all that uses them has ended; then come the destructor callbacks.
+  ~_cl_mem();
+
+  _cl_context& context() const { return *context_; }
+  sluice::opencl::Progress& progress() const { return progress_; }
+  sluice::wire::ObjectId id() const { return id_; }
+  cl_mem_object_type type() const { return spec_.type; }
+  bool is_buffer() const { return spec_.type == CL_MEM_OBJECT_BUFFER; }
+  bool is_image() const { return spec_.image != nullptr; }
+  cl_mem_flags flags() const { return spec_.flags; }
+  std::size_t bytes() const { return spec_.bytes; }
+  void* host_ptr() const { return spec_.host_ptr; }
+  cl_mem parent() const { return parent_.get(); }
+  std::size_t origin() const { return spec_.origin; }
+  const sluice::opencl::ImageShape& image() const { return *spec_.image; }
+  const std::vector<cl_mem_properties>& properties() const { return spec_.properties; }
+
+  // Where the contents lie in this process; null if only the device has them.
+  std::byte* contents() const { return contents_; }
+  bool uses_host_ptr() const { return (spec_.flags & CL_MEM_USE_HOST_PTR) != 0; }
+  bool host_may_read() const { return (spec_.flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS)) == 0; }
+  bool host_may_write() const { return (spec_.flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS)) == 0; }
+  // The object that owns the memory, and where in it this one starts.
+  const _cl_mem& root() const { return parent_ ? parent_->root() : *this; }
+  std::size_t root_offset() const { return parent_ ? parent_->root_offset() + spec_.origin : 0; }
+
+  void add_destructor(sluice::opencl::MemoryDestructor callback, void* user_data);
+
+  void add_mapping(const sluice::opencl::Mapping& mapping);
+  // Takes away the mapping whose pointer this is; nothing if there is none.
+  std::optional<sluice::opencl::Mapping> take_mapping(void* pointer);
+  cl_uint map_count() const;
+
+ private:
+  sluice::opencl::Progress& progress_;
+  const sluice::opencl::Ref<_cl_context> context_;
+  const sluice::wire::ObjectId id_;
+  const sluice::opencl::MemorySpec spec_;
+  const sluice::opencl::Ref<_cl_mem> parent_;
+  std::byte* contents_ = nullptr;
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<sluice::opencl::Mapping> mappings_;
+  std::vector<std::pair<sluice::opencl::MemoryDestructor, void*>> destructors_;
+};
+
+namespace sluice::opencl {
+
+// MemoryAccess bits for the worker, from the program's flags.
+std::uint32_t device_access(cl_mem_flags flags);
+
+// The flags of a new object, with the default for what they leave open. Nothing: they contradict each other.
+std::optional<cl_mem_flags> complete_flags(cl_mem_flags flags);
+// The same for a sub-buffer or an image over a buffer: what they leave open comes from the parent.
+std::optional<cl_mem_flags> inherited_flags(cl_mem_flags flags, cl_mem_flags parent);
+
+// CL_INVALID_HOST_PTR if there is a host pointer and no flag that uses it, or the other way round.
+cl_int check_host_ptr(cl_mem_flags flags, const void* host_ptr);
+
+// The size of the list up to and with its zero, as a copy; empty for null.
+std::vector<cl_mem_properties> copy_properties(const cl_mem_properties* properties);
+
+// Sends a call that makes the worker's side of a memory object. If the slice is full of memory that was released and
+// is still in use by commands, waits for it and asks once more.
+template <typename Command>
+cl_int call_to_create(_cl_context& context, const Command& command) {
+  shim::Session& session = context.session();
+  wire::Outcome outcome = session.call(command).outcome;
+  const bool full = outcome == wire::Outcome::quota_exceeded || outcome == wire::Outcome::out_of_device_memory;
+  if (full && Progress::of(session).wait_for_burials()) outcome = session.call(command).outcome;
+  return outcome == wire::Outcome::device_lost ? context.report_lost() : error_of(outcome);
+}
+
+}  // namespace sluice::opencl

@@ -1,0 +1,46 @@
+// Command queue: a lane of commands to the worker.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "shim/opencl/context.h"
+#include "shim/opencl/object.h"
+#include "shim/opencl/progress.h"
+
+struct _cl_command_queue final
+    : public sluice::opencl::ObjectOf<_cl_command_queue, sluice::opencl::Kind::queue> {
+ public:
+  // Null if the session is lost or its arena is full. `list`: as passed to clCreateCommandQueueWithProperties, with
+  // its zero; empty if none was passed.
+  static cl_command_queue make(_cl_context& context, cl_command_queue_properties properties,
+                               std::vector<cl_queue_properties> list);
+  // The commands in it go on (OpenCL 3.0, section 5.1: releasing flushes).
+  ~_cl_command_queue();
+
+  _cl_context& context() const { return *context_; }
+  sluice::opencl::Progress& progress() const { return progress_; }
+  sluice::shim::Session& session() const { return progress_.session(); }
+  sluice::wire::ObjectId id() const { return id_; }
+  sluice::opencl::Lane& lane() const { return *lane_; }
+  bool out_of_order() const { return lane_->out_of_order(); }
+  bool profiling() const { return (properties_ & CL_QUEUE_PROFILING_ENABLE) != 0; }
+  cl_command_queue_properties properties() const { return properties_; }
+  const std::vector<cl_queue_properties>& list() const { return list_; }
+
+  // Waits until everything posted so far has ended. CL_SUCCESS, CL_OUT_OF_RESOURCES if the worker is lost, or the
+  // error of the first command that failed with no event to say so.
+  cl_int finish();
+
+ private:
+  _cl_command_queue(_cl_context& context, cl_command_queue_properties properties,
+                    std::vector<cl_queue_properties> list, std::shared_ptr<sluice::opencl::Lane> lane);
+
+  sluice::opencl::Progress& progress_;
+  const sluice::opencl::Ref<_cl_context> context_;
+  const cl_command_queue_properties properties_;
+  const std::vector<cl_queue_properties> list_;
+  const sluice::wire::ObjectId id_;
+  std::shared_ptr<sluice::opencl::Lane> lane_;
+};

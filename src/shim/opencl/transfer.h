@@ -1,0 +1,45 @@
+// Transfers between the program's memory and memory objects, for all calls that make them.
+//
+// Where the shim can reach the contents and their turn has come, it copies them itself, once. Else the data goes
+// through staging memory in the arena, in pieces that follow each other through the queue; small writes ride in the
+// command.
+#pragma once
+
+#include "shim/opencl/enqueue.h"
+#include "shim/opencl/memory.h"
+
+namespace sluice::opencl {
+
+// REQUIRES of all: arguments are checked. `blocking`: return when the transfer has ended.
+cl_int write_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, const void* from,
+                    bool blocking);
+cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, void* to,
+                   bool blocking);
+
+// A box in a buffer or an image, and how the program lays it out in its own memory.
+struct BoxTransfer {
+  wire::Box origin, region;   // bytes, rows, slices of a buffer; pixels of an image
+  std::byte* host = nullptr;  // where the box starts in the program's memory
+  Pitches host_pitch;
+  Pitches buffer_pitch;       // of buffers alone
+};
+cl_int write_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
+cl_int read_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
+
+// Fills a new memory object from the program's memory, for objects whose contents only the device has. Blocks.
+cl_int upload(_cl_mem& memory, const BoxTransfer& transfer);
+
+// Is the range inside `whole`? Whatever the numbers, nothing overflows.
+inline bool in_range(std::size_t offset, std::size_t bytes, std::size_t whole) {
+  return offset <= whole && bytes <= whole - offset;
+}
+
+// For the meter: what the shim itself copied.
+inline void count_in(_cl_command_queue& queue, std::size_t bytes) {
+  queue.session().control().host_bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+}
+inline void count_out(_cl_command_queue& queue, std::size_t bytes) {
+  queue.session().control().host_bytes_out.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+}  // namespace sluice::opencl

@@ -1,0 +1,208 @@
+#include "shim/session.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace sluice::shim {
+namespace {
+
+constexpr std::size_t watch_stack_bytes = 64 * 1024;
+constexpr std::uint64_t slot_bytes = 64;
+// Released memory that may stay resident, to be used again without page faults.
+constexpr std::uint64_t idle_resident_bytes_max = 256ull << 20;
+// An answer that grows each time it is asked for is somebody's mistake.
+constexpr int call_tries_max = 3;
+
+}  // namespace
+
+Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::SharedMemory control,
+                 wire::SharedMemory arena, wire::MessageSocket link)
+    : grant_(grant),
+      traits_(std::move(traits)),
+      control_memory_(std::move(control)),
+      arena_(std::move(arena)),
+      link_(std::move(link)),
+      allocator_(arena_.size()) {
+  ring_.emplace(control_memory_.bytes());
+}
+
+// ---- the worker's death ----
+
+Status Session::start_watching() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  const auto run = [](void* session) -> void* {
+    static_cast<Session*>(session)->watch_worker();
+    return nullptr;
+  };
+  // The program's signals are for the program's threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_setstacksize(&attributes, watch_stack_bytes);
+  pthread_t thread;
+  int error = pthread_create(&thread, &attributes, run, this);
+  if (error == EINVAL) {  // a program with much thread-local storage needs larger stacks
+    pthread_attr_setstacksize(&attributes, 16 * watch_stack_bytes);
+    error = pthread_create(&thread, &attributes, run, this);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return error == 0 ? Status() : errno_status("start the session's thread", error);
+}
+
+void Session::watch_worker() {
+  // Nothing is ever sent on this socket: any event is its end.
+  pollfd link{link_.fd(), POLLIN | POLLRDHUP, 0};
+  while (::poll(&link, 1, -1) < 0 && errno == EINTR) {
+  }
+  lose();
+}
+
+void Session::lose() {
+  lost_.store(true, std::memory_order_seq_cst);
+  ring_->stop();
+  {
+    std::lock_guard lock(books_);
+    for (const std::uint64_t at : timelines_) wire::wake_waiters(*slot_at<wire::TimelineSlot>(at));
+    for (const std::uint64_t at : replies_) wire::lose_reply(*slot_at<wire::ReplySlot>(at));
+  }
+  wire::wake_waiters(control());
+}
+
+void Session::abandon() {
+  lost_.store(true, std::memory_order_seq_cst);
+  link_.close();  // or the worker would not notice the parent's death for as long as the child lives
+}
+
+// ---- calls ----
+
+Answer Session::call_bytes(std::span<std::byte> command, std::size_t data_room) {
+  Answer answer;
+  for (int tries = 0; tries < call_tries_max; ++tries) {
+    answer.outcome = call_once(command, data_room, answer.data);
+    if (answer.outcome != wire::Outcome::reply_too_small) return answer;
+  }
+  answer.outcome = wire::Outcome::internal;
+  return answer;
+}
+
+// If the room was too small: raises data_room to what is needed, and returns reply_too_small.
+wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data_room, std::vector<std::byte>& data) {
+  if (lost()) return wire::Outcome::device_lost;
+  const bool wants_data = data_room > 0;
+  const auto data_at = wants_data ? allocate(data_room) : std::optional<std::uint64_t>(0);
+  const auto reply_at = data_at ? make_slot() : std::nullopt;
+  if (!reply_at) {
+    if (data_at && wants_data) release(*data_at);
+    return wire::Outcome::out_of_host_memory;
+  }
+  auto* reply = slot_at<wire::ReplySlot>(*reply_at);
+  note(replies_, *reply_at, true);
+  wire::CallHeader header;
+  std::memcpy(&header, command.data(), sizeof header);
+  header.reply_at = *reply_at;
+  header.data_at = *data_at;
+  header.data_bytes = data_room;
+  std::memcpy(command.data(), &header, sizeof header);
+  // What a lost worker leaves is not used again: the session is over.
+  if (!ring_->post(command) || !wire::wait_reply(*reply, lost_)) return wire::Outcome::device_lost;
+  auto outcome = static_cast<wire::Outcome>(reply->outcome);
+  const std::uint64_t needed = reply->data_bytes;
+  if (needed > data_room) {
+    data_room = needed;
+    outcome = wire::Outcome::reply_too_small;
+  } else if (wants_data) {
+    data.assign(arena_at(*data_at), arena_at(*data_at) + needed);
+  }
+  if (wants_data) release(*data_at);
+  note(replies_, *reply_at, false);
+  drop_slot(*reply_at);
+  return outcome;
+}
+
+// ---- the arena ----
+
+std::optional<std::uint64_t> Session::allocate(std::uint64_t bytes) {
+  if (lost() || bytes == 0) return std::nullopt;
+  std::lock_guard lock(books_);
+  const std::uint64_t used_before = allocator_.used_bytes();
+  const auto at = allocator_.allocate(bytes);
+  const std::uint64_t taken = allocator_.used_bytes() - used_before;
+  // Best fit finds recycled memory first, so it is taken to be such for as long as there is some.
+  idle_resident_bytes_ -= std::min(idle_resident_bytes_, taken);
+  return at;
+}
+
+void Session::release(std::uint64_t at) {
+  if (lost()) return;
+  std::lock_guard lock(books_);
+  const std::uint64_t used_before = allocator_.used_bytes();
+  const auto [gap_at, gap_bytes] = allocator_.release(at);
+  idle_resident_bytes_ += used_before - allocator_.used_bytes();
+  if (idle_resident_bytes_ <= idle_resident_bytes_max) return;
+  const std::uint64_t first = (gap_at + wire::page_bytes - 1) / wire::page_bytes * wire::page_bytes;
+  const std::uint64_t end = (gap_at + gap_bytes) / wire::page_bytes * wire::page_bytes;
+  if (end <= first) return;
+  arena_.discard(first, end - first);
+  idle_resident_bytes_ -= std::min(idle_resident_bytes_, end - first);
+}
+
+std::optional<std::uint64_t> Session::make_slot() {
+  if (lost()) return std::nullopt;
+  std::lock_guard lock(books_);
+  if (free_slots_.empty()) {
+    const auto page = allocator_.allocate(wire::page_bytes);
+    if (!page) return std::nullopt;
+    for (std::uint64_t at = *page + wire::page_bytes; at > *page; at -= slot_bytes)
+      free_slots_.push_back(at - slot_bytes);
+  }
+  const std::uint64_t at = free_slots_.back();
+  free_slots_.pop_back();
+  std::memset(arena_at(at), 0, slot_bytes);
+  return at;
+}
+
+void Session::drop_slot(std::uint64_t at) {
+  if (lost()) return;
+  std::lock_guard lock(books_);
+  free_slots_.push_back(at);
+}
+
+void Session::note(std::unordered_set<std::uint64_t>& slots, std::uint64_t at, bool in_use) {
+  std::lock_guard lock(books_);
+  if (in_use) slots.insert(at);
+  else slots.erase(at);
+}
+
+wire::TimelineSlot* Session::make_timeline(std::uint64_t& at) {
+  const auto slot = make_slot();
+  if (!slot) return nullptr;
+  at = *slot;
+  note(timelines_, at, true);
+  return slot_at<wire::TimelineSlot>(at);
+}
+
+void Session::drop_timeline(std::uint64_t at) {
+  if (lost()) return;
+  note(timelines_, at, false);
+  drop_slot(at);
+}
+
+wire::EventSlot* Session::make_event_slot(std::uint64_t& at) {
+  const auto slot = make_slot();
+  if (!slot) return nullptr;
+  at = *slot;
+  return slot_at<wire::EventSlot>(at);
+}
+
+void Session::drop_event_slot(std::uint64_t at) { drop_slot(at); }
+
+}  // namespace sluice::shim

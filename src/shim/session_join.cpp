@@ -1,0 +1,168 @@
+// How a process comes to its session: the socket's place, the request, and what a forked child must forget.
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "base/units.h"
+#include "shim/session.h"
+
+namespace sluice::shim {
+namespace {
+
+// The daemon itself makes a program wait for at most 10 s for a worker.
+constexpr Nanoseconds join_ns_max = 15 * ns_per_s;
+constexpr const char* system_socket = "/run/sluice/tenant.sock";
+
+// What is static about sessions. A forked child starts with a new one: its parent's lock may be held by a thread that
+// the child does not have.
+struct Registry {
+  std::mutex mutex;  // one thread joins at a time
+  std::atomic<Session*> session{nullptr};
+  bool complained = false;
+};
+
+std::atomic<Registry*>& registry_place() {
+  static std::atomic<Registry*>* place = new std::atomic<Registry*>(new Registry);
+  return *place;
+}
+Registry& registry() { return *registry_place().load(std::memory_order_acquire); }
+
+void forget_in_child() {
+  Registry& parents = registry();
+  if (Session* session = parents.session.load(std::memory_order_acquire); session != nullptr) session->abandon();
+  registry_place().store(new Registry, std::memory_order_release);
+}
+
+void watch_for_forks() {
+  static const int registered = pthread_atfork(nullptr, nullptr, forget_in_child);
+  (void)registered;  // without memory for it a child keeps its parent's session, as with a plain driver
+}
+
+void complain_once(Registry& where, const std::string& line) {
+  if (std::exchange(where.complained, true)) return;
+  const std::string whole = "sluice: " + line + "; no OpenCL device is offered\n";
+  // One write, so that the line stays whole; if stderr is gone nobody is there to read it.
+  if (::write(STDERR_FILENO, whole.data(), whole.size()) < 0) return;
+}
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+// In /tmp anybody could have put a socket; only ours counts.
+std::optional<std::string> own_temporary_socket() {
+  const std::string folder = "/tmp/sluice-" + std::to_string(::getuid());
+  struct stat info {};
+  if (::lstat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != ::getuid()) return std::nullopt;
+  return folder + "/tenant.sock";
+}
+
+std::string socket_path() {
+  if (const char* chosen = secure_getenv("SLUICE_SOCKET"); chosen != nullptr && *chosen != '\0') return chosen;
+  if (exists(system_socket)) return system_socket;
+  if (const char* runtime = secure_getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime != '\0') {
+    const std::string path = std::string(runtime) + "/sluice/tenant.sock";
+    if (exists(path)) return path;
+  }
+  if (const auto path = own_temporary_socket(); path && exists(*path)) return *path;
+  return system_socket;
+}
+
+// What the environment asks for; `sluice run` puts it there.
+Result<wire::AttachRequest> make_request() {
+  wire::AttachRequest request;
+  const auto text = [](const char* name) -> std::string_view {
+    const char* value = secure_getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  if (const auto tenant = text("SLUICE_TENANT"); !tenant.empty()) {
+    if (!wire::valid_tenant_name(tenant))
+      return Status(Code::invalid_argument, "SLUICE_TENANT is not a tenant's name: 1 to 63 of letters, digits and . _ @ -");
+    wire::set_text(request.tenant, tenant);
+  }
+  if (const auto gpu = text("SLUICE_GPU"); !gpu.empty()) {
+    const auto share = parse_milli_gpu(gpu);
+    if (!share.ok()) return Status(share.status().code(), "SLUICE_GPU: " + share.status().message());
+    request.gpu_milli = share.value().value;
+  }
+  if (const auto memory = text("SLUICE_MEMORY"); !memory.empty()) {
+    const auto bytes = parse_bytes(memory);
+    if (!bytes.ok()) return Status(bytes.status().code(), "SLUICE_MEMORY: " + bytes.status().message());
+    request.memory_bytes = bytes.value();
+  }
+  wire::set_text(request.program, program_invocation_short_name);
+  return request;
+}
+
+Status send_request(const wire::MessageSocket& socket, const wire::AttachRequest& request, Nanoseconds deadline_ns) {
+  std::array<int, 2> fds{};
+  std::size_t count = 0;
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) >= 0) fds[count++] = fd;
+  return socket.send(std::as_bytes(std::span(&request, 1)), std::span(fds).first(count), deadline_ns);
+}
+
+Result<wire::Attachment> read_reply(const wire::Message& message) {
+  auto attachment = wire::decode_attach_reply(message.bytes);
+  if (!attachment.ok()) return attachment.status();
+  const wire::AttachReply& reply = attachment.value().reply;
+  if (reply.granted == 0) return Status(static_cast<Code>(reply.code), reply.reason);
+  if (message.fds.size() != 3 || reply.control_bytes != wire::control_bytes || reply.arena_bytes == 0)
+    return Status(Code::protocol_fault, "the daemon's answer is not whole");
+  return attachment;
+}
+
+}  // namespace
+
+Result<Session*> Session::join() {
+  const auto request = make_request();
+  if (!request.ok()) return request.status();
+  const Nanoseconds deadline_ns = now_ns() + join_ns_max;
+  const std::string path = socket_path();
+  const auto socket = wire::MessageSocket::connect(path);
+  if (!socket.ok())
+    return Status(Code::unavailable,
+                  "no pool: cannot reach sluiced at " + path + " (start it, or unset LD_PRELOAD)");
+  if (Status sent = send_request(socket.value(), request.value(), deadline_ns); !sent.ok()) return sent;
+  auto message = socket.value().receive(deadline_ns);
+  if (!message.ok()) return message.status();
+  auto attachment = read_reply(message.value());
+  if (!attachment.ok()) return attachment.status();
+  auto& [reply, traits] = attachment.value();
+  std::vector<UniqueFd>& fds = message.value().fds;
+  auto control = wire::SharedMemory::map(std::move(fds[0]), reply.control_bytes);
+  if (!control.ok()) return control.status();
+  auto arena = wire::SharedMemory::map(std::move(fds[1]), reply.arena_bytes);
+  if (!arena.ok()) return arena.status();
+  // The session is never destroyed; until it has its thread it may still be.
+  std::unique_ptr<Session> session(new Session(reply, std::move(traits), control.take(), arena.take(),
+                                               wire::MessageSocket(std::move(fds[2]))));
+  if (Status started = session->start_watching(); !started.ok()) return started;
+  return session.release();
+}
+
+Session* Session::get() {
+  Registry& here = registry();
+  if (Session* session = here.session.load(std::memory_order_acquire); session != nullptr) return session;
+  std::lock_guard lock(here.mutex);
+  if (Session* session = here.session.load(std::memory_order_acquire); session != nullptr) return session;
+  watch_for_forks();
+  Result<Session*> joined = join();
+  if (!joined.ok()) {
+    const Status refusal = joined.status();
+    const std::string& message = refusal.message();
+    complain_once(here, message.starts_with("no pool:") ? message : "no session: " + message);
+    return nullptr;
+  }
+  here.session.store(joined.value(), std::memory_order_release);
+  return joined.value();
+}
+
+Session* Session::existing() { return registry().session.load(std::memory_order_acquire); }
+
+}  // namespace sluice::shim

@@ -1,0 +1,187 @@
+// The OpenCL backend on the machine's first device (PoCL), without a worker around it.
+#include <catch2/catch.hpp>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "daemon/backends/backend.h"
+#include "daemon/backends/opencl/api.h"
+#include "daemon/backends/opencl/describe.h"
+#include "wire/image_format.h"
+
+namespace sluice::backend::opencl {
+namespace {
+
+class Ends final : public CompletionSink {
+ public:
+  struct End {
+    Outcome outcome = Outcome::internal;
+    wire::CommandTimes times;
+  };
+  void completed(std::uint64_t token, Outcome outcome, const wire::CommandTimes& times) override {
+    const std::lock_guard lock(mutex_);
+    ends_[token] = {outcome, times};
+    changed_.notify_all();
+  }
+  End wait_for(std::uint64_t token) {
+    std::unique_lock lock(mutex_);
+    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(30), [&] { return ends_.count(token) != 0; }));
+    return ends_[token];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::uint64_t, End> ends_;
+};
+
+struct Bench {
+  Bench() {
+    auto opened = make_backends().front()->open(0);
+    REQUIRE(opened.ok());
+    device = opened.take();
+    device->set_sink(ends);
+    queue = std::move(device->create_queue(false).object);
+    REQUIRE(queue);
+  }
+  Submission how(std::uint64_t token, bool with_event = false) { return {queue.get(), {}, token, with_event}; }
+
+  Ends ends;
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Queue> queue;
+};
+
+TEST_CASE("the device is found, and describes itself the same way when it is opened") {
+  auto backends = make_backends();
+  auto found = backends.front()->discover();
+  REQUIRE(found.ok());
+  REQUIRE(found.value().size() == backends.front()->device_count());
+  auto opened = backends.front()->open(0);
+  REQUIRE(opened.ok());
+  wire::Encoder first, second;
+  encode(first, found.value().front());
+  encode(second, opened.value()->traits());
+  CHECK(first.bytes() == second.bytes());
+  CHECK(opened.value()->traits().compute_units > 0);
+  CHECK(opened.value()->traits().global_memory_bytes > 0);
+  CHECK(backends.front()->open(1000).status().code() == Code::not_found);
+}
+
+TEST_CASE("times of events are times of this machine's monotonic clock") {
+  Bench bench;
+  for (std::uint64_t token = 1; token <= 20; ++token) {
+    const Nanoseconds before = now_ns();
+    REQUIRE(bench.device->marker(bench.how(token, true)).outcome == Outcome::ok);
+    bench.device->flush(*bench.queue);
+    const auto times = bench.ends.wait_for(token).times;
+    const Nanoseconds after = now_ns();
+    constexpr Nanoseconds slack_ns = 50 * ns_per_us;  // two clocks are never read at once
+    CHECK(times.submitted_ns + slack_ns >= before);
+    CHECK(times.submitted_ns <= times.started_ns);
+    CHECK(times.started_ns <= times.ended_ns);
+    CHECK(times.ended_ns <= after + slack_ns);
+  }
+}
+
+TEST_CASE("a pixel is as large as the driver says, for every format that it offers") {
+  Bench bench;
+  const wire::DeviceTraits& traits = bench.device->traits();
+  std::vector<std::byte> pixels(4096 * 4);
+  std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
+  cl_platform_id platform = nullptr;
+  cl_device_id native = nullptr;
+  REQUIRE(clGetPlatformIDs(1, &platform, nullptr) == CL_SUCCESS);
+  REQUIRE(clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 1, &native, nullptr) == CL_SUCCESS);
+  cl_int error = CL_SUCCESS;
+  const ContextHandle context(clCreateContext(nullptr, 1, &native, nullptr, nullptr, &error));
+  for (const wire::ImageFormat& format : traits.image_formats) {
+    if (format.kind != wire::ImageKind::d2 || !seen.insert({format.channel_order, format.channel_type}).second) continue;
+    const cl_image_format native_format{format.channel_order, format.channel_type};
+    cl_image_desc shape{};
+    shape.image_type = CL_MEM_OBJECT_IMAGE2D;
+    shape.image_width = shape.image_height = 8;
+    const MemoryHandle image(clCreateImage(context.get(), CL_MEM_READ_ONLY, &native_format, &shape, nullptr, &error));
+    if (error != CL_SUCCESS) continue;
+    INFO(std::hex << format.channel_order << " " << format.channel_type);
+    CHECK(wire::pixel_bytes(format.channel_order, format.channel_type) ==
+          value_of<std::size_t>(asking(clGetImageInfo, image.get()), CL_IMAGE_ELEMENT_SIZE));
+  }
+  CHECK(seen.size() > 10);
+}
+
+TEST_CASE("sizes of OpenCL C's own types are known, those of others are not") {
+  CHECK(bytes_of_type("int") == 4);
+  CHECK(bytes_of_type("uchar") == 1);
+  CHECK(bytes_of_type("ulong2") == 16);
+  CHECK(bytes_of_type("float3") == 16);
+  CHECK(bytes_of_type("half16") == 32);
+  CHECK(bytes_of_type("double8") == 64);
+  CHECK(bytes_of_type("int5") == 0);
+  CHECK(bytes_of_type("integer") == 0);
+  CHECK(bytes_of_type("float4x") == 0);
+  CHECK(bytes_of_type("struct point") == 0);
+  CHECK(bytes_of_type("") == 0);
+}
+
+TEST_CASE("an argument of the wrong kind is refused before the driver takes it for a handle") {
+  Bench bench;
+  std::unique_ptr<Program> program;
+  wire::BuildRequest request;
+  request.source = "__kernel void k(__global int* a, int b, __local int* c) { a[0] = b + c[0]; }";
+  REQUIRE(bench.device->build(request, {}, program).outcome == Outcome::ok);
+  const auto kernel = bench.device->create_kernel(*program, 0);
+  REQUIRE(kernel.outcome == Outcome::ok);
+  alignas(128) std::byte memory[256] = {};
+  const auto buffer = bench.device->create_buffer(256, std::span(memory), wire::device_reads | wire::device_writes);
+  REQUIRE(buffer.outcome == Outcome::ok);
+  const std::uint64_t wild = 0x4141414141414141;
+  const int number = 5;
+  ArgumentRef object{wire::ArgumentValue::object, {}, buffer.object.get(), nullptr, 0};
+  ArgumentRef value{wire::ArgumentValue::bytes, std::as_bytes(std::span(&number, 1)), nullptr, nullptr, 0};
+  ArgumentRef local{wire::ArgumentValue::local, {}, nullptr, nullptr, 64};
+  ArgumentRef forged{wire::ArgumentValue::bytes, std::as_bytes(std::span(&wild, 1)), nullptr, nullptr, 0};
+  std::uint64_t token = 0;
+  const auto outcome_of = [&](std::vector<ArgumentRef> arguments) {
+    Launch launch;
+    launch.global_size = {1, 1, 1};
+    launch.arguments = arguments;
+    return bench.device->launch(bench.how(++token), *kernel.object, launch).outcome;
+  };
+  CHECK(outcome_of({forged, value, local}) == Outcome::invalid_kernel_arguments);
+  CHECK(outcome_of({local, value, local}) == Outcome::invalid_kernel_arguments);
+  CHECK(outcome_of({object, object, local}) == Outcome::invalid_kernel_arguments);
+  CHECK(outcome_of({object, value, value}) == Outcome::invalid_kernel_arguments);
+  CHECK(outcome_of({object, value}) == Outcome::invalid_kernel_arguments);
+  CHECK(outcome_of({object, forged, local}) == Outcome::invalid_argument_size);
+  CHECK(outcome_of({object, value, local}) == Outcome::ok);
+  CHECK(bench.ends.wait_for(token).outcome == Outcome::ok);
+  CHECK(bench.device->check_argument(*kernel.object, 1, 4) == Outcome::ok);
+  CHECK(bench.device->check_argument(*kernel.object, 1, 8) == Outcome::invalid_argument_size);
+  CHECK(bench.device->check_argument(*kernel.object, 0, 8) == Outcome::invalid_argument_size);
+  CHECK(bench.device->check_argument(*kernel.object, 9, 4) == Outcome::invalid_argument_index);
+}
+
+TEST_CASE("a binary is refused unless it is whole and of this driver") {
+  Bench bench;
+  std::unique_ptr<Program> program, loaded;
+  wire::BuildRequest request;
+  request.source = "__kernel void k(__global int* a) { a[get_global_id(0)] = 1; }";
+  REQUIRE(bench.device->build(request, {}, program).outcome == Outcome::ok);
+  std::string container;
+  REQUIRE(bench.device->binary(*program, container) == Outcome::ok);
+  wire::BuildRequest load;
+  load.verb = wire::BuildVerb::build_binary;
+  load.source = container;
+  const auto reply = bench.device->build(load, {}, loaded);
+  CHECK(reply.outcome == Outcome::ok);
+  REQUIRE(reply.kernels.size() == 1);
+  CHECK(reply.kernels[0].arguments.at(0).kind == wire::ArgumentKind::memory);
+  load.source[container.size() / 2] ^= 1;
+  CHECK(bench.device->build(load, {}, loaded).outcome == Outcome::invalid_binary);
+  load.source = "not a binary at all";
+  CHECK(bench.device->build(load, {}, loaded).outcome == Outcome::invalid_binary);
+}
+
+}  // namespace
+}  // namespace sluice::backend::opencl

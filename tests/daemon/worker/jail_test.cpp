@@ -1,0 +1,95 @@
+#include "daemon/worker/jail.h"
+
+
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+namespace sluice::worker {
+namespace {
+
+// A folder of the test's own, and a file beside it that the jail hides.
+struct Place {
+  Place() {
+    char name[] = "/tmp/sluice-jail-XXXXXX";
+    root = mkdtemp(name);
+    inside = root + "/inside";
+    outside = root + "/outside";
+    REQUIRE(system(("mkdir " + inside + " && echo secret > " + outside).c_str()) == 0);
+  }
+  ~Place() { (void)!system(("rm -r " + root).c_str()); }
+  std::string root, inside, outside;
+};
+
+// A jail is for good: each check runs in a child. Returns what it says; 99: it could not enter.
+template <typename Check>
+int jailed(const Place& place, Check check) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto jail = enter_jail({{place.inside}, {}});
+    _exit(jail.ok() ? check(jail.value()) : 99);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+// 0 if the file opens, else errno.
+int open_error(const std::string& path, int flags) {
+  const UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC, 0600));
+  return fd.valid() ? 0 : errno;
+}
+
+TEST_CASE("a jailed worker writes its own folder and reads nothing of the tenant's host") {
+  const Place place;
+  CHECK(jailed(place, [&](const Jail&) { return open_error(place.inside + "/new", O_CREAT | O_WRONLY); }) == 0);
+  CHECK(jailed(place, [&](const Jail& jail) {
+          // Without Landlock the kernel cannot hide files; the jail says so and the check has nothing to prove.
+          return jail.landlock ? open_error(place.outside, O_RDONLY) : EACCES;
+        }) == EACCES);
+}
+
+TEST_CASE("a thread that the driver made before the jail is confined too") {
+  const Place place;
+  const pid_t child = fork();
+  if (child == 0) {
+    std::atomic<bool> entered{false};
+    std::atomic<int> error{-1};
+    std::thread driver([&] {
+      while (!entered) usleep(1000);
+      error = open_error(place.outside, O_RDONLY);
+    });
+    const auto jail = enter_jail({{place.inside}, {}});
+    entered = true;
+    driver.join();
+    _exit(!jail.ok() ? 99 : jail.value().landlock ? error.load() : EACCES);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == EACCES);
+}
+
+TEST_CASE("a jailed worker has no network, no tracing, and keeps local sockets") {
+  const Place place;
+  CHECK(jailed(place, [](const Jail&) { return socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == EPERM);
+  CHECK(jailed(place, [](const Jail&) { return ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : errno; }) == EPERM);
+  CHECK(jailed(place, [](const Jail&) { return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == 0);
+}
+
+TEST_CASE("a jailed worker still runs the linker") {
+  const Place place;
+  CHECK(jailed(place, [](const Jail&) { return system("ld --version > /dev/null") == 0 ? 0 : 1; }) == 0);
+}
+
+}  // namespace
+}  // namespace sluice::worker

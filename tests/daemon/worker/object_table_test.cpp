@@ -1,0 +1,52 @@
+#include "daemon/worker/object_table.h"
+
+#include <catch2/catch.hpp>
+
+namespace sluice::worker {
+namespace {
+
+TEST_CASE("an id finds its object by kind, and nothing by another kind") {
+  ObjectTable table;
+  REQUIRE(table.insert(7, SamplerEntry{Outcome::ok, std::make_unique<backend::Sampler>()}) != nullptr);
+  CHECK(table.find<SamplerEntry>(7) != nullptr);
+  CHECK(table.find<MemoryEntry>(7) == nullptr);
+  CHECK(table.find<SamplerEntry>(8) == nullptr);
+  CHECK(table.find_any(7) != nullptr);
+}
+
+TEST_CASE("id 0 and an id that is held are refused, and the first object stays") {
+  ObjectTable table;
+  CHECK(table.insert(0, KernelEntry{}) == nullptr);
+  REQUIRE(table.insert(3, KernelEntry{Outcome::kernel_not_found, nullptr}) != nullptr);
+  CHECK(table.insert(3, KernelEntry{}) == nullptr);
+  CHECK(table.insert(3, SamplerEntry{}) == nullptr);
+  CHECK(table.find<KernelEntry>(3)->outcome == Outcome::kernel_not_found);
+}
+
+TEST_CASE("an entry keeps its place while others come and go") {
+  ObjectTable table;
+  const KernelEntry* entry = table.insert(1, KernelEntry{});
+  for (ObjectId id = 2; id < 5000; ++id) table.insert(id * 0x9E3779B97F4A7C15u, KernelEntry{});
+  for (ObjectId id = 2; id < 2500; ++id) table.erase(id * 0x9E3779B97F4A7C15u);
+  CHECK(table.find<KernelEntry>(1) == entry);
+  CHECK(table.size() == 2501);
+}
+
+TEST_CASE("the largest id is an id like any other") {
+  ObjectTable table;
+  CHECK(table.insert(UINT64_MAX, KernelEntry{}) != nullptr);
+  table.erase(UINT64_MAX);
+  CHECK(table.find_any(UINT64_MAX) == nullptr);
+}
+
+TEST_CASE("a program that is still being built is not there yet") {
+  ObjectTable table;
+  auto* entry = table.insert(1, ProgramEntry{});
+  entry->slot->program = std::make_unique<backend::Program>();
+  CHECK(entry->program() == nullptr);
+  entry->slot->built = true;
+  CHECK(entry->program() != nullptr);
+}
+
+}  // namespace
+}  // namespace sluice::worker

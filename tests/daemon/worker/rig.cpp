@@ -1,0 +1,239 @@
+#include "rig.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace sluice::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Nanoseconds patience_ns = 30 * ns_per_s;
+
+Nanoseconds soon() { return now_ns() + patience_ns; }
+
+// In the child: becomes the worker. Only what is safe after fork.
+[[noreturn]] void become_worker(int link, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
+  if (dup2(link, worker_link_fd) < 0) _exit(126);
+  if (link == worker_link_fd) _exit(125);
+  execve(SLUICE_WORKER, arguments.data(), environment.data());
+  _exit(127);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (std::string& text : texts) all.push_back(text.data());
+  all.push_back(nullptr);
+  return all;
+}
+
+}  // namespace
+
+ScratchFolder::ScratchFolder() : path_((fs::temp_directory_path() / "sluice-test-XXXXXX").string()) {
+  REQUIRE(mkdtemp(path_.data()) != nullptr);
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+Worker::Worker(Setting setting) : setting_(std::move(setting)) {
+  const std::string home = runtime_.path() + "/workers/7";
+  fs::create_directories(home + "/tmp");
+  fs::create_directory_symlink(home + "/tmp", home + "/cache");
+  auto pair = wire::MessageSocket::pair();
+  REQUIRE(pair.ok());
+  std::vector<std::string> arguments{SLUICE_WORKER, "--device", "0", "--number", "7", "--runtime-dir", runtime_.path(),
+                                     "--log", "warn"};
+  arguments.insert(arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
+  std::vector<std::string> environment{"PATH=/usr/bin:/bin", "POCL_CACHE_DIR=" + home + "/cache"};
+  for (const auto& [name, value] : setting_.environment) environment.push_back(name + "=" + value);
+  const auto argv = pointers(arguments), envp = pointers(environment);
+  pid_ = fork();
+  REQUIRE(pid_ >= 0);
+  if (pid_ == 0) become_worker(pair.value().second.fd(), argv, envp);
+  pair.value().second.close();
+  link_ = std::move(pair.value().first);
+  const auto ready = hear();
+  REQUIRE(ready);
+  REQUIRE((ready->kind == WorkerMessageKind::ready || ready->kind == WorkerMessageKind::probed));
+  REQUIRE(ready->text == "");
+  REQUIRE(!ready->devices.empty());
+  traits_ = ready->devices.front();
+}
+
+Worker::~Worker() {
+  if (pid_ <= 0 || reaped_) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+std::optional<WorkerMessage> Worker::hear() {
+  auto received = link_.receive(soon());
+  if (!received.ok()) return std::nullopt;
+  auto message = decode_worker_message(received.value().bytes);
+  REQUIRE(message.ok());
+  return message.take();
+}
+
+void Worker::attach() {
+  const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_limit_bytes);
+  control_ = wire::SharedMemory::create("test-control", wire::control_bytes).take();
+  arena_ = wire::SharedMemory::create("test-arena", arena_bytes).take();
+  meter_ = wire::SharedMemory::create("test-meter", metering::meter_bytes).take();
+  tenant_ = wire::SharedMemory::create("test-tenant", tenant_page_bytes).take();
+  REQUIRE(TenantMemory::initialise(tenant_.bytes(), setting_.memory_limit_bytes).ok());
+  auto pair = wire::MessageSocket::pair();
+  REQUIRE(pair.ok());
+  session_ = std::move(pair.value().first);
+  const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  std::vector<int> fds{control_.fd(), arena_.fd(), meter_.fd(), tenant_.fd(), pair.value().second.fd(), self.get()};
+  WorkerMessage message;
+  message.kind = WorkerMessageKind::attach;
+  message.record.control_bytes = wire::control_bytes;
+  message.record.arena_bytes = arena_bytes;
+  message.record.memory_limit_bytes = setting_.memory_limit_bytes;
+  message.record.session_id = 99;
+  message.cache_folder = setting_.cache_folder;
+  message.key[0] = 42;
+  if (setting_.output.valid()) {
+    message.record.has_output = 1;
+    fds.push_back(setting_.output.get());
+    fds.push_back(setting_.output.get());
+  }
+  REQUIRE(link_.send(encode_worker_message(message), fds, soon()).ok());
+  const auto attached = hear();
+  REQUIRE(attached);
+  INFO(attached->text);
+  REQUIRE(attached->kind == WorkerMessageKind::attached);
+  ring_.emplace(control_.bytes());
+  allocator_.emplace(arena_bytes);
+}
+
+int Worker::wait_for_exit() {
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  pollfd awaited{process.get(), POLLIN, 0};
+  REQUIRE(poll(&awaited, 1, 30'000) == 1);
+  int status = 0;
+  REQUIRE(waitpid(pid_, &status, 0) == pid_);
+  reaped_ = true;
+  return status;
+}
+
+bool Worker::alive() const { return kill(pid_, 0) == 0; }
+
+std::uint64_t Worker::allocate(std::uint64_t bytes) {
+  const auto at = allocator_->allocate(bytes);
+  REQUIRE(at);
+  return *at;
+}
+
+Outcome Worker::answer(wire::ReplySlot& slot, const wire::CallHeader& call, std::vector<std::byte>* data) {
+  const Nanoseconds deadline_ns = soon();
+  while (slot.state.load(std::memory_order_acquire) != static_cast<std::uint32_t>(wire::ReplyState::done)) {
+    REQUIRE(now_ns() < deadline_ns);
+    wire::futex_wait(slot.state, 0, now_ns() + ns_per_s);
+  }
+  const auto outcome = static_cast<Outcome>(slot.outcome);
+  if (data != nullptr && slot.data_bytes <= call.data_bytes)
+    data->assign(at(call.data_at), at(call.data_at) + slot.data_bytes);
+  return outcome;
+}
+
+Queue Worker::make_queue(bool out_of_order) {
+  Queue queue;
+  wire::QueueCreate command;
+  queue.id = command.id = mint();
+  queue.timeline = make_slot<wire::TimelineSlot>(command.timeline_at);
+  command.out_of_order = out_of_order ? 1 : 0;
+  post(command);
+  return queue;
+}
+
+Outcome Worker::make_buffer(std::uint64_t bytes, Buffer& buffer) {
+  wire::BufferCreate command;
+  buffer.id = command.id = mint();
+  buffer.bytes = command.bytes = bytes;
+  if (traits_.buffers_in_arena) buffer.arena_at = command.arena_at = allocate(bytes);
+  return call(command);
+}
+
+Worker::Buffer Worker::make_buffer(std::uint64_t bytes) {
+  Buffer buffer;
+  REQUIRE(make_buffer(bytes, buffer) == Outcome::ok);
+  return buffer;
+}
+
+wire::BuildReply Worker::build(ObjectId id, const wire::BuildRequest& request) {
+  wire::Encoder encoder;
+  encode(encoder, request);
+  wire::ProgramBuild command;
+  command.id = id;
+  command.request_bytes = encoder.bytes().size();
+  command.request_at = allocate(command.request_bytes);
+  std::memcpy(at(command.request_at), encoder.bytes().data(), encoder.bytes().size());
+  std::vector<std::byte> data;
+  REQUIRE(call(command, &data) == Outcome::ok);
+  wire::Decoder decoder(data);
+  auto reply = wire::decode_build_reply(decoder);
+  REQUIRE(decoder.ok());
+  return reply;
+}
+
+wire::BuildReply Worker::build(ObjectId id, const std::string& source, const std::string& options) {
+  wire::BuildRequest request;
+  request.source = source;
+  request.options = options;
+  return build(id, request);
+}
+
+ObjectId Worker::make_kernel(ObjectId program, std::uint32_t index) {
+  wire::KernelCreate command;
+  command.id = mint();
+  command.program = program;
+  command.index = index;
+  post(command);
+  return command.id;
+}
+
+void Worker::release(ObjectId id) {
+  wire::ObjectRelease command;
+  command.id = id;
+  post(command);
+}
+
+bool Worker::reached(Queue& queue, std::uint64_t sequence) {
+  return wire::wait_completed(*queue.timeline, sequence, lost_, soon());
+}
+
+void Arguments::add(wire::ArgumentValue value, std::uint32_t bytes, std::span<const std::byte> data) {
+  const wire::KernelArgument record{value, bytes};
+  const auto head = std::as_bytes(std::span(&record, 1));
+  data_.insert(data_.end(), head.begin(), head.end());
+  data_.insert(data_.end(), data.begin(), data.end());
+  data_.resize((data_.size() + 7) / 8 * 8);
+  ++count_;
+}
+
+Arguments& Arguments::object(ObjectId id) {
+  add(wire::ArgumentValue::object, sizeof id, std::as_bytes(std::span(&id, 1)));
+  return *this;
+}
+
+Arguments& Arguments::bytes(std::span<const std::byte> value) {
+  add(wire::ArgumentValue::bytes, static_cast<std::uint32_t>(value.size()), value);
+  return *this;
+}
+
+Arguments& Arguments::local(std::uint32_t bytes) {
+  add(wire::ArgumentValue::local, bytes, {});
+  return *this;
+}
+
+}  // namespace sluice::test

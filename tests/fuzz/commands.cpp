@@ -1,0 +1,102 @@
+// A whole session of hostile bytes: ring, dispatcher, object table, completions and memory books, over a fake device.
+//
+// Input: one byte of choices, two bytes of length, that many bytes for the front of the arena, and then the ring.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "daemon/worker/dispatch.h"
+#include "tests/fuzz/check.h"
+#include "tests/fuzz/fake_device.h"
+#include "tests/wire/ring_rig.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t arena_bytes = 64 * 1024;
+constexpr std::uint64_t limit_bytes = 48 * 1024;
+
+// What the daemon would have made for the session: heap blocks of their exact size, for AddressSanitizer. Made once,
+// because fresh pages would take most of the time.
+constexpr std::align_val_t page{4096};
+
+struct Memory {
+  wire::ControlMemory control;
+  std::byte* const arena = new (page) std::byte[arena_bytes];
+  std::byte* const tenant = new (page) std::byte[tenant_page_bytes];
+  metering::MeterPage meter{};
+
+  void clear() {
+    new (&control.page()) wire::ControlPage{};
+    std::memset(arena, 0, arena_bytes);
+    std::memset(tenant, 0, tenant_page_bytes);
+    new (&meter) metering::MeterPage{};
+    FUZZ_CHECK(TenantMemory::initialise(tenant_page(), limit_bytes).ok());
+  }
+  wire::ArenaView arena_view() const { return wire::ArenaView({arena, arena_bytes}); }
+  std::span<std::byte> tenant_page() const { return {tenant, tenant_page_bytes}; }
+};
+
+// Builds run on threads of their own. Here each is awaited, so that the same input always does the same.
+void await_build(std::span<const std::byte> command, const wire::ArenaView& arena) {
+  wire::CallHeader call;
+  if (command.size() < sizeof call) return;
+  std::memcpy(&call, command.data(), sizeof call);
+  if (call.header.op != wire::Op::program_build && call.header.op != wire::Op::program_binary) return;
+  static const std::atomic<bool> not_lost{false};
+  auto* slot = arena.slot<wire::ReplySlot>(call.reply_at);
+  FUZZ_CHECK(slot != nullptr);
+  FUZZ_CHECK(wire::wait_reply(*slot, not_lost) || slot->state.load() > 1);
+}
+
+void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
+  TenantMemory tenant(memory.tenant_page(), 3);
+  worker::MemoryBooks books(tenant, memory.meter);
+  worker::Completions completions(memory.control.page(), memory.meter);
+  device.set_sink(completions);
+  worker::Builder builder(device);
+  worker::Dispatcher dispatcher(device, memory.arena_view(), books, completions, builder);
+  auto reader = std::make_unique<wire::RingReader>(memory.control.bytes());
+  memory.control.page().written.store(ring_bytes_sent);
+  while (reader->ready()) {
+    const auto command = reader->next();
+    const Status handled = command.ok() ? dispatcher.handle(command.value()) : command.status();
+    if (!handled.ok()) {
+      FUZZ_CHECK(handled.code() == Code::protocol_fault && !handled.message().empty());
+      break;
+    }
+    await_build(command.value(), memory.arena_view());
+    FUZZ_CHECK(TenantMemory::held_by_tenant(memory.tenant_page()) <= limit_bytes);
+  }
+  dispatcher.flush();
+  device.finish();
+  FUZZ_CHECK(completions.in_flight() == 0);
+}
+
+void run(std::span<const std::byte> input) {
+  if (input.size() < 3) return;
+  const auto choices = static_cast<unsigned>(input[0]);
+  std::size_t front = static_cast<std::size_t>(input[1]) | static_cast<std::size_t>(input[2]) << 8;
+  input = input.subspan(3);
+  front = std::min({front, input.size(), arena_bytes});
+
+  static Memory& memory = *new Memory;
+  memory.clear();
+  std::memcpy(memory.arena, input.data(), front);
+  input = input.subspan(front).first(std::min(input.size() - front, wire::ring_bytes));
+  std::memcpy(memory.control.ring(), input.data(), input.size());
+  {
+    fuzz::FakeDevice device((choices & 1) != 0);
+    serve(memory, device, input.size() / 8 * 8);
+  }
+  FUZZ_CHECK(TenantMemory::held_by_tenant(memory.tenant_page()) == 0);
+  FUZZ_CHECK(memory.meter.memory_bytes.load() == 0);
+}
+
+}  // namespace
+}  // namespace sluice
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  sluice::run(fuzz_input(data, size));
+  return 0;
+}

@@ -1,0 +1,52 @@
+// The first bytes that a stranger sends to the daemon, and the daemon's answer as a program reads it. The first byte of
+// the input says which.
+#include "wire/handshake.h"
+
+#include <cstring>
+
+#include "tests/fuzz/check.h"
+
+namespace sluice::wire {
+namespace {
+
+template <std::size_t N>
+bool printable(const char (&field)[N]) {
+  for (const char c : field) {
+    if (c == '\0') return true;
+    if (c < ' ' || c > '~') return false;
+  }
+  return false;
+}
+
+void try_request(std::span<const std::byte> bytes) {
+  const auto decoded = decode_attach_request(bytes);
+  if (!decoded.ok()) {
+    FUZZ_CHECK(!decoded.status().message().empty());
+    return;
+  }
+  const AttachRequest& request = decoded.value();
+  FUZZ_CHECK(printable(request.program));
+  FUZZ_CHECK(printable(request.tenant));
+  FUZZ_CHECK(request.tenant[0] == '\0' || valid_tenant_name(request.tenant));
+  FUZZ_CHECK(request.flags == 0);
+  FUZZ_CHECK(decode_attach_request(std::as_bytes(std::span(&request, 1))).ok());
+}
+
+void try_reply(std::span<const std::byte> bytes) {
+  const auto decoded = decode_attach_reply(bytes);
+  if (!decoded.ok() || decoded.value().reply.granted == 0) return;
+  const auto again = encode_attach_reply(decoded.value().reply, decoded.value().traits);
+  FUZZ_CHECK(again.size() <= bytes.size());
+  FUZZ_CHECK(decode_attach_reply(again).ok());
+}
+
+}  // namespace
+}  // namespace sluice::wire
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto bytes = fuzz_input(data + 1, size - 1);
+  if (data[0] % 2 == 0) sluice::wire::try_request(bytes);
+  else sluice::wire::try_reply(bytes);
+  return 0;
+}

@@ -1,0 +1,2 @@
+// Holds the precompiled header that all tests share; see CMakeLists.txt.
+int main() { return 0; }

@@ -1,0 +1,210 @@
+"""A pool of one's own for a scenario or a benchmark: starts the build tree's sluiced in a temporary folder, runs
+programs in it and natively, and checks in the end that nothing is left of it.
+
+Kernel caches are kept below the build folder, one for native runs and one for the pool, so that only the first run of
+a scenario compiles.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+READY_S_MAX = 40
+STOP_S_MAX = 20
+
+
+def find_build(named=None):
+    """The build folder: the one named, $SLUICE_BUILD_DIR, or build/release of this tree."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.abspath(named or os.environ.get("SLUICE_BUILD_DIR") or os.path.join(root, "build", "release"))
+
+
+def wait_until(condition, seconds, pause_s=0.005):
+    """True as soon as condition() is; False if it is not within `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause_s)
+    return True
+
+
+def clean_environment():
+    """This process's environment without anything that would put a shim or a pool in front of a program."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith(("SLUICE_", "POCL_", "LD_", "OCL_ICD"))}
+
+
+def processes_with(text):
+    """Pids of living processes whose command line holds `text`."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                line = file.read()
+        except OSError:
+            continue
+        if text.encode() in line and int(pid) != os.getpid():
+            found.append(int(pid))
+    return found
+
+
+class Side:
+    """Where programs run: natively, or in a pool. Each side has its own home and kernel cache."""
+
+    def __init__(self, build, name, environment=None):
+        self.name = name
+        self.cache = os.path.join(build, "warm", name)
+        self.home = os.path.join(self.cache, "home")
+        os.makedirs(self.home, exist_ok=True)
+        self.environment = {**clean_environment(), "HOME": self.home, "LC_ALL": "C.UTF-8", **(environment or {})}
+        for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+            self.environment.pop(variable, None)
+
+    def wrap(self, argv, **_):
+        return argv
+
+    def popen(self, argv, environment=None, tenant=None, memory=None, gpu=None, **options):
+        whole = {**self.environment, **(environment or {})}
+        return subprocess.Popen(self.wrap(argv, tenant=tenant, memory=memory, gpu=gpu), env=whole,
+                                start_new_session=True, **options)
+
+    def run(self, argv, seconds=300, cwd=None, stdin=None, **options):
+        """Runs a program to its end; its outputs and exit status. One that hangs is killed and has status None."""
+        child = self.popen(argv, cwd=cwd, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", **options)
+        try:
+            out, err = child.communicate(stdin, timeout=seconds)
+            return subprocess.CompletedProcess(argv, child.returncode, out, err)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            out, err = child.communicate()
+            return subprocess.CompletedProcess(argv, None, out, err + f"\n[did not end within {seconds} s]")
+
+
+class Native(Side):
+    def __init__(self, build, name="native", environment=None):
+        super().__init__(build, name, environment)
+        self.environment["POCL_CACHE_DIR"] = os.path.join(self.cache, "pocl")
+        os.makedirs(self.environment["POCL_CACHE_DIR"], exist_ok=True)
+
+
+class Pool(Side):
+    """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
+
+    def __init__(self, build, name="pool", config="", environment=None, device_environment=None, ready=2):
+        super().__init__(build, name, environment)
+        self.build = build
+        self.folder = tempfile.mkdtemp(prefix="sluice-pool-")
+        self.runtime = os.path.join(self.folder, "run")
+        self.log_path = os.path.join(self.folder, "sluiced.log")
+        self.daemon = None
+        self.leftovers = []
+        self.shm_before = set(os.listdir("/dev/shm"))
+        variables = ", ".join(f'{key} = "{value}"' for key, value in (device_environment or {}).items())
+        self.config_path = os.path.join(self.folder, "sluiced.toml")
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(f'[daemon]\nlog_level = "debug"\ncache_dir = "{os.path.join(self.cache, "kernels")}"\n'
+                       f"[workers]\nready = {ready}\n[opencl]\nenvironment = {{ {variables} }}\n{config}\n")
+
+    # ---- life ----
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.leftovers += self.look_for_leftovers()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, wait=True):
+        os.makedirs(self.runtime, mode=0o700, exist_ok=True)
+        with open(self.log_path, "ab") as log:
+            self.daemon = subprocess.Popen(
+                [os.path.join(self.build, "sbin", "sluiced"), "--user", "--runtime-dir", self.runtime, "--config",
+                 self.config_path], env=self.environment, stdout=log, stderr=log, start_new_session=True)
+        if wait and not wait_until(lambda: self.daemon.poll() is not None or self.workers_ready() > 0, READY_S_MAX):
+            raise RuntimeError(f"sluiced was not ready in {READY_S_MAX} s\n{self.log()}")
+        if self.daemon.poll() is not None:
+            raise RuntimeError(f"sluiced ended with {self.daemon.returncode}\n{self.log()}")
+
+    def stop(self):
+        if self.daemon is None or self.daemon.poll() is not None:
+            return
+        self.daemon.send_signal(signal.SIGTERM)
+        try:
+            if self.daemon.wait(STOP_S_MAX) != 0:
+                self.leftovers.append(f"sluiced ended with {self.daemon.returncode}")
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.wait()
+            self.leftovers.append(f"sluiced did not stop within {STOP_S_MAX} s")
+
+    def kill_daemon(self):
+        self.daemon.kill()
+        self.daemon.wait()
+
+    # ---- what it says ----
+
+    def wrap(self, argv, tenant=None, memory=None, gpu=None):
+        line = [os.path.join(self.build, "bin", "sluice"), "--runtime-dir", self.runtime, "run"]
+        for option, value in (("--tenant", tenant), ("--memory", memory), ("--gpu", gpu)):
+            line += [option, str(value)] if value is not None else []
+        return line + ["--"] + list(argv)
+
+    @property
+    def socket(self):
+        return os.path.join(self.runtime, "tenant.sock")
+
+    def ask(self, *words):
+        """The parsed answer of `sluice WORDS --json`; None if the daemon does not answer."""
+        answer = subprocess.run([os.path.join(self.build, "bin", "sluice"), "--runtime-dir", self.runtime, *words,
+                                 "--json"], env=self.environment, capture_output=True, text=True, check=False,
+                                timeout=30)
+        return json.loads(answer.stdout) if answer.returncode == 0 else None
+
+    def status(self):
+        return self.ask("status")
+
+    def sessions(self):
+        answer = self.ask("sessions")
+        return answer["sessions"] if answer else []
+
+    def workers_ready(self):
+        status = self.status()
+        return sum(device["workers"]["ready"] for device in status["devices"]) if status else 0
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    # ---- what it leaves ----
+
+    def idle(self):
+        """True if nothing at all is taken: no session, no tenant, no promised memory."""
+        status = self.status()
+        return status is not None and status["sessions"] == 0 and status["tenants"] == 0 and all(
+            device["memory_promised_bytes"] == 0 and device["gpu_promised_milli"] == 0 and device["sessions"] == 0
+            and device["workers"]["serving"] == 0 for device in status["devices"])
+
+    def look_for_leftovers(self):
+        """What a stopped pool left behind, in words."""
+        left = []
+        wait_until(lambda: not processes_with(self.runtime), 5)
+        left += [f"process {pid}" for pid in processes_with(self.runtime)]
+        left += [f"socket {name}" for name in os.listdir(self.runtime) if name.endswith(".sock")]
+        workers = os.path.join(self.runtime, "workers")
+        left += [f"workers/{name}" for name in (os.listdir(workers) if os.path.isdir(workers) else [])]
+        left += [f"/dev/shm/{name}" for name in set(os.listdir("/dev/shm")) - self.shm_before]
+        for pid in left_over_processes(left):
+            os.kill(pid, signal.SIGKILL)
+        return left
+
+
+def left_over_processes(left):
+    return [int(item.split()[1]) for item in left if item.startswith("process ")]

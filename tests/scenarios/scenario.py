@@ -1,0 +1,91 @@
+"""What every scenario does: says what it checks line by line, compares a native run with one in the pool, ends with 1
+if anything was not as it must be.
+
+    def main(s):
+        s.same("clinfo", ["clinfo", "-l"])
+    run(main)
+"""
+
+import argparse
+import difflib
+import os
+import sys
+import tempfile
+import traceback
+
+from pool import Native, Pool, find_build, wait_until
+
+
+class Scenario:
+    def __init__(self, build):
+        self.build = build
+        self.failed = 0
+        self.native = Native(build)
+        self.pool = None
+        self.work = tempfile.mkdtemp(prefix="sluice-scenario-")
+
+    def program(self, name):
+        """The path of one of tests/programs."""
+        return os.path.join(self.build, "programs", name)
+
+    def check(self, holds, what, detail=""):
+        print(("ok   " if holds else "FAIL ") + what, flush=True)
+        if not holds:
+            self.failed += 1
+            for line in str(detail).strip().splitlines()[-40:]:
+                print("     | " + line, flush=True)
+        return holds
+
+    def note(self, text):
+        print("     " + text, flush=True)
+
+    def new_pool(self, **options):
+        """Another pool than the scenario's own; to be used as a context, its leftovers checked by leave()."""
+        return Pool(self.build, **options)
+
+    def check_clean(self, pool):
+        """To be called while the pool runs and no program does."""
+        idle = wait_until(pool.idle, 5, 0.05)
+        self.check(idle, "afterwards nothing is taken from the pool", pool.status())
+
+    def check_left(self, pool):
+        self.check(not pool.leftovers, "the stopped pool leaves nothing behind", "\n".join(pool.leftovers))
+
+    def same(self, what, argv, clean=lambda text: text, status=0, seconds=300, **options):
+        """Runs natively and in the pool: both must end with `status`, and print the same after `clean`."""
+        native = self.native.run(argv, seconds, **options)
+        pooled = self.pool.run(argv, seconds, **options)
+        if not self.check(native.returncode == status, f"{what}: runs natively",
+                          f"status {native.returncode}\n{native.stdout}\n{native.stderr}"):
+            return pooled
+        if not self.check(pooled.returncode == status, f"{what}: runs in the pool",
+                          f"status {pooled.returncode}\n{pooled.stdout}\n{pooled.stderr}"):
+            return pooled
+        wanted, got = clean(native.stdout), clean(pooled.stdout)
+        difference = difflib.unified_diff(wanted.splitlines(), got.splitlines(), "native", "pool", lineterm="", n=1)
+        self.check(wanted == got, f"{what}: prints the same", "\n".join(difference))
+        return pooled
+
+
+def run(main, needs_pool=True, **pool_options):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", help="the build folder; default: $SLUICE_BUILD_DIR or build/release")
+    arguments, rest = parser.parse_known_args()
+    scenario = Scenario(find_build(arguments.build))
+    scenario.arguments = rest
+    try:
+        if needs_pool:
+            with Pool(scenario.build, **pool_options) as pool:
+                scenario.pool = pool
+                main(scenario)
+                scenario.check_clean(pool)
+                if scenario.failed:
+                    print("---- the end of sluiced's log ----\n" + "\n".join(pool.log().splitlines()[-60:]))
+            scenario.check_left(pool)
+        else:
+            main(scenario)
+    except Exception:  # a scenario that breaks has failed, and says how
+        traceback.print_exc()
+        scenario.failed += 1
+    print(f"{'failed' if scenario.failed else 'passed'}", flush=True)
+    sys.exit(1 if scenario.failed else 0)

@@ -1,0 +1,170 @@
+// The moment between the end of the polite spin and the sleep is where a wake-up can be lost. Here the event that ends
+// each wait is aimed at that moment, thousands of times. A lost wake-up hangs, and the test's timeout tells.
+#include <catch2/catch.hpp>
+#include <random>
+#include <thread>
+
+#include "tests/wire/ring_rig.h"
+#include "wire/timeline.h"
+
+namespace sluice::wire {
+namespace {
+
+constexpr std::uint64_t rounds = 20'000;
+
+// Runs wait(round) on one thread and, when its spin is about to be over, happen(round) on another, round after round.
+template <typename Wait, typename Happen>
+void aim_at_the_edge(Wait wait, Happen happen) {
+  std::atomic<std::uint64_t> waiting{0}, done{0};
+  std::atomic<Nanoseconds> started{0};
+  std::thread waiter([&] {
+    for (std::uint64_t round = 1; round <= rounds; ++round) {
+      started.store(now_ns());
+      waiting.store(round);
+      wait(round);
+      done.store(round);
+    }
+  });
+  std::mt19937 random(17);
+  for (std::uint64_t round = 1; round <= rounds; ++round) {
+    while (waiting.load() < round) std::this_thread::yield();
+    const Nanoseconds aim = started.load() + polite_spin_ns - ns_per_us + random() % (6 * ns_per_us);
+    while (now_ns() < aim) {
+    }
+    happen(round);
+    while (done.load() < round) std::this_thread::yield();
+  }
+  waiter.join();
+  SUCCEED("every wait ended");
+}
+
+const std::atomic<bool> not_lost{false};
+
+TEST_CASE("a completion that meets a waiter falling asleep wakes it") {
+  const ControlMemory memory;
+  TimelineSlot slot{};
+  aim_at_the_edge([&](std::uint64_t round) { (void)wait_completed(slot, round, not_lost); },
+                  [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); });
+}
+
+TEST_CASE("a completion that comes when it was just announced that somebody sleeps wakes it") {
+  const ControlMemory memory;
+  TimelineSlot slot{};
+  aim_at_the_edge([&](std::uint64_t round) { (void)wait_completed(slot, round, not_lost); },
+                  [&](std::uint64_t round) {
+                    const Nanoseconds deadline = now_ns() + ns_per_ms;
+                    while (slot.wanted_inverted.load() == 0 && now_ns() < deadline) {
+                    }
+                    publish_completed(slot, memory.page(), round);
+                  });
+}
+
+TEST_CASE("a completion of any queue that meets a waiter falling asleep wakes it") {
+  const ControlMemory memory;
+  TimelineSlot slot{};
+  const auto wait = [&](std::uint64_t round) {
+    PoliteSpin spin;
+    while (spin.again()) {
+    }
+    for (;;) {
+      const std::uint32_t token = completion_token(memory.page());
+      if (slot.completed.load(std::memory_order_acquire) >= round) return;
+      wait_any_completion(memory.page(), token, not_lost);
+    }
+  };
+  aim_at_the_edge(wait, [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); });
+}
+
+TEST_CASE("a completion that nobody wants does not use up the wake-up of the one that follows") {
+  const ControlMemory memory;
+  TimelineSlot wanted{}, other{};
+  const auto wait = [&](std::uint64_t round) {
+    PoliteSpin spin;
+    while (spin.again()) {
+    }
+    for (;;) {
+      const std::uint32_t token = completion_token(memory.page());
+      if (wanted.completed.load(std::memory_order_acquire) >= round) return;
+      wait_any_completion(memory.page(), token, not_lost);
+    }
+  };
+  aim_at_the_edge(wait, [&](std::uint64_t round) {
+    publish_completed(other, memory.page(), round);
+    const Nanoseconds later = now_ns() + 10 * ns_per_us;
+    while (now_ns() < later) {
+    }
+    publish_completed(wanted, memory.page(), round);
+  });
+}
+
+TEST_CASE("two waiters of different kinds are woken by one completion") {
+  const ControlMemory memory;
+  TimelineSlot slot{};
+  std::thread other([&] {
+    for (std::uint64_t round = 1; round <= rounds; ++round) (void)wait_completed(slot, round, not_lost);
+  });
+  aim_at_the_edge(
+      [&](std::uint64_t round) {
+        for (;;) {
+          const std::uint32_t token = completion_token(memory.page());
+          if (slot.completed.load(std::memory_order_acquire) >= round) return;
+          wait_any_completion(memory.page(), token, not_lost);
+        }
+      },
+      [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); });
+  other.join();
+}
+
+TEST_CASE("a command that meets a reader falling asleep wakes it") {
+  const ControlMemory memory;
+  RingWriter writer(memory.bytes());
+  auto reader = std::make_unique<RingReader>(memory.bytes());
+  aim_at_the_edge(
+      [&](std::uint64_t) {
+        while (!reader->ready()) reader->wait();
+        (void)reader->next();
+      },
+      [&](std::uint64_t round) { writer.post(stamped_command(1, round, 0)); });
+}
+
+TEST_CASE("a wake that meets a reader falling asleep wakes it") {
+  const ControlMemory memory;
+  auto reader = std::make_unique<RingReader>(memory.bytes());
+  std::atomic<std::uint64_t> told{0};
+  aim_at_the_edge(
+      [&](std::uint64_t round) {
+        while (told.load() < round) reader->wait();
+      },
+      [&](std::uint64_t round) {
+        told.store(round);
+        reader->wake();
+      });
+}
+
+TEST_CASE("room that meets a writer falling asleep wakes it") {
+  const ControlMemory memory;
+  RingWriter writer(memory.bytes());
+  auto reader = std::make_unique<RingReader>(memory.bytes());
+  const auto largest = stamped_command(1, 1, command_bytes_max - sizeof(Stamp));
+  for (std::size_t i = 0; i < ring_bytes / command_bytes_max; ++i) REQUIRE(writer.post(largest));
+  aim_at_the_edge([&](std::uint64_t) { writer.post(largest); }, [&](std::uint64_t) { (void)reader->next(); });
+}
+
+TEST_CASE("an answer that meets a caller falling asleep wakes it") {
+  std::vector<ReplySlot> slots(rounds + 1);
+  aim_at_the_edge([&](std::uint64_t round) { (void)wait_reply(slots[round], not_lost); },
+                  [&](std::uint64_t round) { publish_reply(slots[round], Outcome::ok, round); });
+}
+
+TEST_CASE("a loss that meets a waiter falling asleep wakes it") {
+  std::vector<TimelineSlot> slots(rounds + 1);
+  std::vector<std::atomic<bool>> lost(rounds + 1);
+  aim_at_the_edge([&](std::uint64_t round) { (void)wait_completed(slots[round], 1, lost[round]); },
+                  [&](std::uint64_t round) {
+                    lost[round].store(true);
+                    wake_waiters(slots[round]);
+                  });
+}
+
+}  // namespace
+}  // namespace sluice::wire

@@ -1,0 +1,56 @@
+#include "wire/futex.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <new>
+#include <thread>
+
+namespace sluice::wire {
+namespace {
+
+TEST_CASE("a wait ends at its deadline, not before") {
+  FutexWord word{7};
+  const Nanoseconds started = now_ns();
+  while (now_ns() < started + 20 * ns_per_ms) futex_wait(word, 7, started + 20 * ns_per_ms);
+  CHECK(now_ns() - started >= 20 * ns_per_ms);
+  CHECK(now_ns() - started < 10 * ns_per_s);
+}
+
+TEST_CASE("a wait for a value that has passed does not sleep") {
+  FutexWord word{8};
+  futex_wait(word, 7);  // would hang
+  SUCCEED();
+}
+
+TEST_CASE("a wake reaches every sleeper of another process") {
+  void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(memory != MAP_FAILED);
+  auto& word = *new (memory) FutexWord{0};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    while (word.load() == 0) futex_wait(word, 0);
+    ::_exit(word.load() == 1 ? 0 : 1);
+  }
+  ::usleep(20'000);
+  word.store(1);
+  futex_wake_all(word);
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  ::munmap(memory, 4096);
+}
+
+TEST_CASE("a polite spin gives up when its budget is used up") {
+  PoliteSpin spin(2 * ns_per_ms);
+  const Nanoseconds started = now_ns();
+  while (spin.again()) {
+  }
+  CHECK(now_ns() - started >= 2 * ns_per_ms);
+  CHECK_FALSE(spin.again());
+}
+
+}  // namespace
+}  // namespace sluice::wire
