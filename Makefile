@@ -3,6 +3,7 @@
 .PHONY: help build demo test bench install soak format tidy clang clean dependencies configure
 
 PREFIX ?= /usr/local
+MINUTES ?= 10
 SOURCES = find src tools tests bench -name '*.h' -o -name '*.cpp' -o -name '*.c'
 say = @printf '\n==> %s\n' '$(1)'
 
@@ -36,8 +37,12 @@ bench-%: ## run one family of benchmarks: forward, programs
 	$(call say,measuring: bench-$*)
 	@bench/run $*
 
-soak: ## put load on a pool until told to stop, and watch for leaks
-	@tools/run-tests soak
+soak: ## keep a pool busy, kill things, look for leaks: MINUTES=10
+	@tools/install-dependencies --test
+	$(call say,compiling (build/release))
+	@cmake --preset release -DSLUICE_TESTS=ON >/dev/null
+	@cmake --build --preset release
+	@tests/soak/soak.py --minutes $(MINUTES)
 
 install: build ## install under PREFIX (/usr/local)
 	$(call say,installing under $(PREFIX))

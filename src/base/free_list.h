@@ -8,8 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <memory>
-#include <vector>
+#include <utility>
 
 namespace sluice {
 
@@ -17,6 +16,13 @@ namespace sluice {
 template <typename Record>
 class FreeList {
  public:
+  FreeList() = default;
+  FreeList(const FreeList&) = delete;
+  FreeList& operator=(const FreeList&) = delete;
+  ~FreeList() {
+    for (Slab* slab = slabs_.load(std::memory_order_acquire); slab != nullptr;) delete std::exchange(slab, slab->older);
+  }
+
   // One thread at a time.
   Record* take() {
     if (mine_ == nullptr) mine_ = returned_.exchange(nullptr, std::memory_order_acquire);  // pairs with give_back
@@ -31,25 +37,36 @@ class FreeList {
     Record* top = returned_.load(std::memory_order_relaxed);
     do {
       record->next_free = top;
-    } while (
-        !returned_.compare_exchange_weak(top, record, std::memory_order_release, std::memory_order_relaxed));
+    } while (!returned_.compare_exchange_weak(top, record, std::memory_order_release, std::memory_order_relaxed));
+  }
+
+  // Every record that was ever taken, and some that were not. Any thread; what a record says of itself must be atomic.
+  template <typename Look>
+  void for_each(Look look) {
+    for (Slab* slab = slabs_.load(std::memory_order_acquire); slab != nullptr; slab = slab->older)  // pairs with grow
+      for (Record& record : slab->records) look(record);
   }
 
  private:
   static constexpr std::size_t slab_records = 256;
-  using Slab = std::array<Record, slab_records>;
+  struct Slab {
+    std::array<Record, slab_records> records;
+    Slab* older = nullptr;
+  };
 
   void grow() {
-    slabs_.push_back(std::make_unique<Slab>());
-    for (Record& record : *slabs_.back()) {
+    Slab* slab = new Slab();
+    for (Record& record : slab->records) {
       record.next_free = mine_;
       mine_ = &record;
     }
+    slab->older = slabs_.load(std::memory_order_relaxed);
+    slabs_.store(slab, std::memory_order_release);  // pairs with for_each
   }
 
   Record* mine_ = nullptr;  // the taker's alone
   std::atomic<Record*> returned_{nullptr};
-  std::vector<std::unique_ptr<Slab>> slabs_;
+  std::atomic<Slab*> slabs_{nullptr};
 };
 
 }  // namespace sluice

@@ -15,23 +15,23 @@ struct Type {
   std::uint8_t channel_bytes = 0;
   std::uint8_t packed_bytes = 0;  // all channels together, whatever the order
 };
-constexpr std::array<Type, 17> types{{{1, 0},     // SNORM_INT8
-                                      {2, 0},     // SNORM_INT16
-                                      {1, 0},     // UNORM_INT8
-                                      {2, 0},     // UNORM_INT16
-                                      {0, 2},     // UNORM_SHORT_565
-                                      {0, 2},     // UNORM_SHORT_555
-                                      {0, 4},     // UNORM_INT_101010
-                                      {1, 0},     // SIGNED_INT8
-                                      {2, 0},     // SIGNED_INT16
-                                      {4, 0},     // SIGNED_INT32
-                                      {1, 0},     // UNSIGNED_INT8
-                                      {2, 0},     // UNSIGNED_INT16
-                                      {4, 0},     // UNSIGNED_INT32
-                                      {2, 0},     // HALF_FLOAT
-                                      {4, 0},     // FLOAT
-                                      {0, 4},     // UNORM_INT24
-                                      {0, 4}}};   // UNORM_INT_101010_2
+constexpr std::array<Type, 17> types{{{1, 0},    // SNORM_INT8
+                                      {2, 0},    // SNORM_INT16
+                                      {1, 0},    // UNORM_INT8
+                                      {2, 0},    // UNORM_INT16
+                                      {0, 2},    // UNORM_SHORT_565
+                                      {0, 2},    // UNORM_SHORT_555
+                                      {0, 4},    // UNORM_INT_101010
+                                      {1, 0},    // SIGNED_INT8
+                                      {2, 0},    // SIGNED_INT16
+                                      {4, 0},    // SIGNED_INT32
+                                      {1, 0},    // UNSIGNED_INT8
+                                      {2, 0},    // UNSIGNED_INT16
+                                      {4, 0},    // UNSIGNED_INT32
+                                      {2, 0},    // HALF_FLOAT
+                                      {4, 0},    // FLOAT
+                                      {0, 4},    // UNORM_INT24
+                                      {0, 4}}};  // UNORM_INT_101010_2
 
 }  // namespace
 

@@ -106,7 +106,7 @@ int hello() {
 
 int slow() {
   std::vector<wire::MessageSocket> sockets;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 50; ++i) {
     auto socket = wire::MessageSocket::connect(socket_path());
     if (!socket.ok()) break;
     sockets.push_back(socket.take());

@@ -87,11 +87,9 @@ void wait_until_lost(const simple::Device& shared, cl_program program, const Wai
   cl_mem memory = simple::buffer(own, 4096);
   cl_kernel kernel = make_kernel(program, "work", memory, 20'000);
   const auto end = Clock::now() + std::chrono::seconds(60);
-  bool counted = false;
-  while ((code = waiter.once(own, kernel, memory)) == CL_SUCCESS && Clock::now() < end) {
-    if (!counted) ++busy;
-    counted = true;
-  }
+  code = waiter.once(own, kernel, memory);
+  ++busy;
+  while (code == CL_SUCCESS && Clock::now() < end) code = waiter.once(own, kernel, memory);
   std::printf("%s error %d\n", waiter.name, code);
   std::fflush(stdout);
 }

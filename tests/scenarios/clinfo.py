@@ -6,6 +6,9 @@ from scenario import run
 
 MEMORY = 256 * 1024 * 1024
 
+# Asked only where an extension offers them, which a virtual GPU need not; and of the system's own loader.
+OPTIONAL = ("CL_DEVICE_COMMAND_BUFFER_", "CL_DEVICE_SPIR_VERSIONS", "CL_ICDL_")
+
 
 def lines_of(text):
     """{query: value} of `clinfo --raw`, by the query's own name."""
@@ -24,7 +27,8 @@ def main(scenario):
     scenario.check(native.returncode == 0, "runs natively", native.stderr)
     scenario.check(pooled.returncode == 0, "runs in the pool", pooled.stderr)
     wanted, got = lines_of(native.stdout), lines_of(pooled.stdout)
-    missing = [name for name in wanted if name.startswith("CL_") and name not in got]
+    missing = [name for name in wanted if name.startswith("CL_") and name not in got and
+               not name.startswith(OPTIONAL)]
     scenario.check(not missing, "every query that is answered natively is answered in the pool", "\n".join(missing))
     unanswered = [f"{name} {value}" for name, value in got.items() if "error" in value.lower() and
                   "error" not in wanted.get(name, "").lower()]

@@ -152,7 +152,7 @@ class Pool(Side):
     # ---- what it says ----
 
     def wrap(self, argv, tenant=None, memory=None, gpu=None):
-        line = [os.path.join(self.build, "bin", "sluice"), "--runtime-dir", self.runtime, "run"]
+        line = [os.path.join(self.build, "bin", "sluice"), "run", "--runtime-dir", self.runtime]
         for option, value in (("--tenant", tenant), ("--memory", memory), ("--gpu", gpu)):
             line += [option, str(value)] if value is not None else []
         return line + ["--"] + list(argv)
@@ -163,7 +163,7 @@ class Pool(Side):
 
     def ask(self, *words):
         """The parsed answer of `sluice WORDS --json`; None if the daemon does not answer."""
-        answer = subprocess.run([os.path.join(self.build, "bin", "sluice"), "--runtime-dir", self.runtime, *words,
+        answer = subprocess.run([os.path.join(self.build, "bin", "sluice"), *words, "--runtime-dir", self.runtime,
                                  "--json"], env=self.environment, capture_output=True, text=True, check=False,
                                 timeout=30)
         return json.loads(answer.stdout) if answer.returncode == 0 else None

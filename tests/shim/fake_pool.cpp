@@ -1,6 +1,7 @@
 #include "tests/shim/fake_pool.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -172,6 +173,9 @@ void FakePool::create(const Command& command) {
       known(image.id);
       auto memory = std::make_shared<Memory>();
       memory->own.resize(image.bytes);
+      memory->row_pitch = image.kind == static_cast<std::uint32_t>(wire::ImageKind::d1_array) ? image.slice_pitch
+                                                                                               : image.row_pitch;
+      memory->slice_pitch = image.slice_pitch;
       memory->data = image.arena_at == wire::nowhere ? memory->own.data() : arena_.data() + image.arena_at;
       memory_[image.id] = memory;
       return answer(image.call, wire::Outcome::ok);
@@ -203,7 +207,7 @@ void FakePool::create(const Command& command) {
 
 std::vector<wire::ObjectId> FakePool::Command::waits(std::size_t fixed_bytes) const {
   std::vector<wire::ObjectId> ids(as<wire::EnqueueHeader>().wait_count);
-  std::memcpy(ids.data(), bytes.data() + fixed_bytes, ids.size() * sizeof(wire::ObjectId));
+  if (!ids.empty()) std::memcpy(ids.data(), bytes.data() + fixed_bytes, ids.size() * sizeof(wire::ObjectId));
   return ids;
 }
 
@@ -277,6 +281,17 @@ void FakePool::copy_rect(const wire::BufferRect& command, bool to_arena) {
   });
 }
 
+void FakePool::copy_pixels(const wire::ImageTransfer& command, bool to_arena) {
+  const Memory& image = *memory_.at(command.image);
+  wire::BufferRect rect;
+  rect.buffer = command.image;
+  rect.origin = {command.origin.x * pixel_bytes, command.origin.y, command.origin.z};
+  rect.region = {command.region.x * pixel_bytes, command.region.y, command.region.z};
+  rect.row_pitch = image.row_pitch, rect.slice_pitch = image.slice_pitch;
+  rect.arena_at = command.arena_at;
+  copy_rect(rect, to_arena);
+}
+
 wire::Outcome FakePool::execute(const Command& command) {
   switch (command.op()) {
     case wire::Op::buffer_write: {
@@ -306,6 +321,8 @@ wire::Outcome FakePool::execute(const Command& command) {
     }
     case wire::Op::buffer_write_rect: copy_rect(command.as<wire::BufferRect>(), false); break;
     case wire::Op::buffer_read_rect: copy_rect(command.as<wire::BufferRect>(), true); break;
+    case wire::Op::image_write: copy_pixels(command.as<wire::ImageTransfer>(), false); break;
+    case wire::Op::image_read: copy_pixels(command.as<wire::ImageTransfer>(), true); break;
     default: break;
   }
   return wire::Outcome::ok;

@@ -69,7 +69,9 @@ class FakePool {
     std::uint64_t bytes = 0;
     std::vector<std::byte> own;
     bool counted = false;
+    std::uint64_t row_pitch = 0, slice_pitch = 0;  // of images, whose pixels all have pixel_bytes
   };
+  static constexpr std::uint64_t pixel_bytes = 4;
   struct Queue {
     wire::TimelineSlot* timeline = nullptr;
     bool out_of_order = false;
@@ -89,6 +91,7 @@ class FakePool {
   void run(Queue& queue, const Command& command);
   wire::Outcome execute(const Command& command);
   void copy_rect(const wire::BufferRect& command, bool to_arena);
+  void copy_pixels(const wire::ImageTransfer& command, bool to_arena);
 
   FakePoolOptions options_;
   UniqueFd listener_;

@@ -99,6 +99,7 @@ bool is_file(const std::string& path) {
 }  // namespace
 
 Result<std::string> find_program(const std::string& name) {
+  if (name.empty()) return Status(Code::not_found, "a program needs a name");
   std::vector<std::string> candidates;
   if (name.find('/') != std::string::npos) {
     candidates.push_back(name);

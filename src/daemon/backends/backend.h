@@ -34,12 +34,12 @@ class Object {
  public:
   virtual ~Object() = default;
 };
-class Memory : public Object {};     // a buffer, a sub-buffer or an image
+class Memory : public Object {};  // a buffer, a sub-buffer or an image
 class Sampler : public Object {};
 class Program : public Object {};
 class Kernel : public Object {};
 class Queue : public Object {};
-class Event : public Object {};      // of a submitted command, or a user event
+class Event : public Object {};  // of a submitted command, or a user event
 
 // What a creating verb returns: an object, or the outcome that says why there is none.
 template <typename T>
@@ -94,7 +94,7 @@ struct ArgumentRef {
   std::span<const std::byte> bytes;  // ArgumentValue::bytes
   Memory* memory = nullptr;          // ArgumentValue::object: one of these two; neither: a null buffer
   Sampler* sampler = nullptr;
-  std::uint32_t local_bytes = 0;     // ArgumentValue::local
+  std::uint32_t local_bytes = 0;  // ArgumentValue::local
 };
 
 struct Launch {
@@ -146,8 +146,7 @@ class Device {
   // Commands. Source memory of a write may be reused only when the command has completed.
   virtual Submitted write_buffer(const Submission& how, Memory& dst, std::uint64_t offset,
                                  std::span<const std::byte> src) = 0;
-  virtual Submitted read_buffer(const Submission& how, Memory& src, std::uint64_t offset,
-                                std::span<std::byte> dst) = 0;
+  virtual Submitted read_buffer(const Submission& how, Memory& src, std::uint64_t offset, std::span<std::byte> dst) = 0;
   virtual Submitted copy_buffer(const Submission& how, Memory& src, std::uint64_t src_offset, Memory& dst,
                                 std::uint64_t dst_offset, std::uint64_t bytes) = 0;
   virtual Submitted fill_buffer(const Submission& how, Memory& dst, std::uint64_t offset, std::uint64_t bytes,
@@ -180,7 +179,7 @@ class Device {
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string name() const = 0;                              // "opencl"
+  virtual std::string name() const = 0;  // "opencl"
   // Loads the drivers. The order is stable for the same drivers and environment.
   virtual std::size_t device_count() = 0;
   virtual Result<std::vector<wire::DeviceTraits>> discover() = 0;

@@ -12,16 +12,16 @@
 namespace sluice::metering {
 
 struct alignas(64) MeterPage {
-  std::atomic<std::uint64_t> device_ns;        // sum of (ended - started) of every command, by the device's timestamps
-  std::atomic<std::uint64_t> launches;         // kernel launches that ended
-  std::atomic<std::uint64_t> commands;         // all enqueued commands that ended
-  std::atomic<std::uint64_t> bytes_in;         // host to device, moved by the worker
-  std::atomic<std::uint64_t> bytes_out;        // device to host, moved by the worker
-  std::atomic<std::uint64_t> memory_bytes;     // allocated now
+  std::atomic<std::uint64_t> device_ns;     // sum of (ended - started) of every command, by the device's timestamps
+  std::atomic<std::uint64_t> launches;      // kernel launches that ended
+  std::atomic<std::uint64_t> commands;      // all enqueued commands that ended
+  std::atomic<std::uint64_t> bytes_in;      // host to device, moved by the worker
+  std::atomic<std::uint64_t> bytes_out;     // device to host, moved by the worker
+  std::atomic<std::uint64_t> memory_bytes;  // allocated now
   std::atomic<std::uint64_t> memory_peak_bytes;
-  std::atomic<std::uint64_t> failures;         // commands that ended with an error
-  std::atomic<std::uint64_t> last_active_ns;   // CLOCK_MONOTONIC of the last completion
-  std::atomic<std::uint64_t> host_bytes_in;    // copied by the program itself, as its shim reports; not proof
+  std::atomic<std::uint64_t> failures;        // commands that ended with an error
+  std::atomic<std::uint64_t> last_active_ns;  // CLOCK_MONOTONIC of the last completion
+  std::atomic<std::uint64_t> host_bytes_in;   // copied by the program itself, as its shim reports; not proof
   std::atomic<std::uint64_t> host_bytes_out;
   std::uint64_t zero[5];
 };

@@ -49,7 +49,7 @@ Status Adoption::expect(LivingWorker living) {
   Expected& expected = expected_[number];
   expected.worker = std::move(living);
   auto watched = loop_.watch(expected.worker.process.pidfd.get(), EPOLLIN, [this, number](std::uint32_t) {
-    aside_.run(0, folder_.worker_folder_removal(number));
+    aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
     forget(number);
   });
   if (!watched.ok()) return watched.status();

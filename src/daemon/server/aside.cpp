@@ -1,26 +1,29 @@
 #include "daemon/server/aside.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <map>
 #include <mutex>
+#include <set>
 #include <system_error>
 #include <thread>
 
 namespace sluice::server {
 
 struct Aside::Books {
+  using Piece = std::pair<unsigned, Nanoseconds>;  // whose, and since when
+
   std::mutex lock;
   std::condition_variable all_done;
-  std::map<unsigned, std::size_t> unfinished;  // by user
+  std::multiset<Piece> unfinished;
 
-  void begin(unsigned uid) {
+  void begin(const Piece& piece) {
     std::lock_guard guard(lock);
-    ++unfinished[uid];
+    unfinished.insert(piece);
   }
-  void end(unsigned uid) {
+  void end(const Piece& piece) {
     std::lock_guard guard(lock);
-    if (--unfinished[uid] == 0) unfinished.erase(uid);
+    unfinished.erase(unfinished.find(piece));
     all_done.notify_all();
   }
 };
@@ -28,24 +31,27 @@ struct Aside::Books {
 Aside::Aside() : books_(std::make_shared<Books>()) {}
 
 void Aside::run(unsigned uid, std::function<void()> work) {
-  books_->begin(uid);
-  auto whole = [books = books_, uid, work = std::move(work)]() mutable {
+  const Books::Piece piece(uid, now_ns());
+  books_->begin(piece);
+  auto whole = [books = books_, piece, work = std::move(work)]() mutable {
     work();
     work = nullptr;  // what it owns goes on this thread too
-    books->end(uid);
+    books->end(piece);
   };
   try {
     std::thread(std::move(whole)).detach();
   } catch (const std::system_error&) {
-    // No thread to be had: what the work owns went with the lambda; only the count is left to undo.
-    books_->end(uid);
+    // No thread to be had: what the work owns went with the lambda; only the books are left to put right.
+    books_->end(piece);
   }
 }
 
-bool Aside::busy(unsigned uid) const {
+bool Aside::stuck(unsigned uid) const {
   std::lock_guard guard(books_->lock);
-  const auto found = books_->unfinished.find(uid);
-  return found != books_->unfinished.end() && found->second >= per_user_max;
+  const Nanoseconds now = now_ns();
+  const auto first = books_->unfinished.lower_bound({uid, 0});
+  const auto recent = books_->unfinished.lower_bound({uid, now - std::min(now, stuck_ns)});
+  return static_cast<std::size_t>(std::distance(first, recent)) >= stuck_min;
 }
 
 bool Aside::finish(Nanoseconds deadline_ns) const {

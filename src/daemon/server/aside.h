@@ -1,8 +1,8 @@
 // Aside: work that may block on something that a tenant controls, done off the daemon's one thread.
 //
 // Closing a descriptor that a tenant sent waits for whoever serves its file system, which may be the tenant; removing
-// a worker's folder takes as long as it has files. Each piece of work gets a short-lived thread. A user who has
-// `per_user_max` unfinished pieces gets no more connections (see busy), so nobody can pile threads up.
+// a worker's folder takes as long as it has files. Each piece of work gets a short-lived thread. A user whose work is
+// stuck gets no more connections (see stuck), so nobody can pile threads up.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,15 @@ namespace sluice::server {
 
 class Aside {
  public:
-  static constexpr std::size_t per_user_max = 8;
+  static constexpr std::size_t stuck_min = 8;
+  static constexpr Nanoseconds stuck_ns = ns_per_s;
+  static constexpr unsigned nobody = ~0u;  // work that is no user's fault
 
   Aside();
   // Never blocks. The work must own all that it touches: it may outlive this object.
   void run(unsigned uid, std::function<void()> work);
-  bool busy(unsigned uid) const;
+  // At least stuck_min pieces of the user's are unfinished after stuck_ns.
+  bool stuck(unsigned uid) const;
   // Waits until all is done; false: the deadline came first.
   bool finish(Nanoseconds deadline_ns) const;
 

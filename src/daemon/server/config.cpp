@@ -60,7 +60,7 @@ auto number(Field Target::*field, std::int64_t min, std::int64_t max) {
 }
 
 template <typename Target>
-auto truth(bool Target::*field) {
+auto truth(std::optional<bool> Target::*field) {
   return [field](const toml::node& node, Target& target) -> Complaint {
     const auto value = node.value_exact<bool>();
     if (!value) return "true or false";

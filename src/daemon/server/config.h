@@ -16,11 +16,12 @@
 
 namespace sluice::server {
 
-// One [[device]] table: what holds for the devices that it matches. Of several that match, the last one counts.
+// One [[device]] table: what holds for the devices that it matches. Of several that match, the last one counts, key by
+// key.
 struct DeviceRule {
   std::optional<std::uint32_t> index;  // either this ...
   std::string name;                    // ... or a pattern of the shell over the device's name
-  bool enabled = true;
+  std::optional<bool> enabled;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<MilliGpu> gpu;
   std::string where;  // "sluiced.toml:12", for warnings

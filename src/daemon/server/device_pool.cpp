@@ -42,7 +42,7 @@ void DevicePool::apply(const DeviceRule& rule) {
   for (PoolDevice& device : devices_) {
     if (!matches(rule, device)) continue;
     matched = true;
-    device.enabled = rule.enabled;
+    if (rule.enabled) device.enabled = *rule.enabled;
     if (rule.gpu) device.gpu_offered = *rule.gpu;
     if (!rule.memory_bytes) continue;
     device.memory_offered_bytes = *rule.memory_bytes;

@@ -76,7 +76,7 @@ void SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& 
 void SessionTable::program_exited(Session& session) {
   session.client_watch.reset();
   session.patience =
-      loop_.at(now_ns() + worker_patience_ns, [this, &session] { pool_.end(*session.worker, "program exited"); });
+      loop_.at(now_ns() + worker_patience_ns, [this, &session] { pool_.end(*session.worker, "the program has gone"); });
 }
 
 void SessionTable::end(Worker& worker, const std::string& reason) {

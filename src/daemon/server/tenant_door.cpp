@@ -88,7 +88,7 @@ void TenantDoor::admit(UniqueFd fd, Peer peer) {
   caller->id = next_id_++;
   caller->socket = wire::MessageSocket(std::move(fd));
   caller->peer = std::move(peer);
-  if (callers_of(uid) >= callers_per_user_max || aside_.busy(uid))
+  if (callers_of(uid) >= callers_per_user_max || aside_.stuck(uid))
     return send_refusal(caller->socket, Status(Code::exhausted, "too many programs of this user ask at the same time"));
   make_room();
   auto watched = loop_.watch(caller->socket.fd(), EPOLLIN | EPOLLRDHUP,

@@ -1,7 +1,6 @@
 #include "daemon/server/worker_pool.h"
 
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -21,6 +20,16 @@ constexpr Nanoseconds idle_proof_ns = 10 * ns_per_s;  // a worker that dies soon
 
 Nanoseconds backoff_ns(std::uint32_t failures) {
   return std::min(backoff_min_ns << std::min(failures - 1, backoff_doublings_max), backoff_max_ns);
+}
+
+// A worker runs its tenant's kernels, so its words may be theirs: bounded and printable before anybody reads them.
+std::string plain_text(std::string text) {
+  constexpr std::size_t text_bytes_max = 400;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  text.resize(std::min(text.size(), text_bytes_max));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
 }
 
 }  // namespace
@@ -59,7 +68,7 @@ void WorkerPool::start_one(std::uint32_t device) {
   const std::uint32_t number = ++last_number_;
   auto launched = launcher_.start(number, device);
   if (!launched.ok()) {
-    aside_.run(geteuid(), folder_.worker_folder_removal(number));
+    aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
     return note_failure(device, launched.status().message());
   }
   auto worker = std::make_unique<Worker>();
@@ -73,7 +82,7 @@ void WorkerPool::start_one(std::uint32_t device) {
   });
   if (Status watched = watch(*worker); !watched.ok()) {
     end_process(worker->process);
-    aside_.run(geteuid(), folder_.worker_folder_removal(number));
+    aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
     return note_failure(device, watched.message());
   }
   log::debug("worker {}: started for device {} (pid {})", number, device, worker->process.pid);
@@ -118,13 +127,13 @@ bool WorkerPool::hear_one(Worker& worker) {
   const auto message = worker.link.receive(0);
   if (!message.ok()) {
     if (message.status().code() == Code::protocol_fault)
-      end(worker, "broke the protocol: " + message.status().message());
+      end(worker, "its worker broke the protocol: " + message.status().message());
     else if (message.status().code() != Code::deadline_exceeded) link_closed(worker);
     return false;
   }
   const auto decoded = decode_worker_message(message.value().bytes);
   if (decoded.ok()) handle(worker, decoded.value());
-  else end(worker, "broke the protocol: " + decoded.status().message());
+  else end(worker, "its worker broke the protocol: " + decoded.status().message());
   return decoded.ok();
 }
 
@@ -137,14 +146,14 @@ void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
     return listener_.worker_attached(worker);
   }
   if (message.kind == WorkerMessageKind::ended) {
-    if (worker.end_reason.empty()) worker.end_reason = message.text;
+    if (worker.end_reason.empty()) worker.end_reason = plain_text(message.text);
     return;  // it exits by itself, which closes the link
   }
-  end(worker, "broke the protocol: an unexpected message");
+  end(worker, "its worker broke the protocol: an unexpected message");
 }
 
 void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
-  if (!message.text.empty()) return end(worker, message.text);
+  if (!message.text.empty()) return end(worker, plain_text(message.text));
   worker.deadline.reset();
   log::debug("worker {}: ready after {}", worker.number, format_duration(now_ns() - worker.since_ns));
   set_state(worker, WorkerState::ready);
@@ -161,7 +170,7 @@ Worker* WorkerPool::take(std::uint32_t device) {
     set_state(*worker, WorkerState::attaching);
     devices_[device].failures = 0;
     worker->deadline = loop_.at(now_ns() + attach_ns_max, [this, w = worker.get()] {
-      end(*w, "worker did not take the session within " + format_duration(attach_ns_max));
+      end(*w, "its worker did not take it within " + format_duration(attach_ns_max));
     });
     Worker* taken = worker.get();
     refill(device);  // adds to workers_
@@ -194,7 +203,7 @@ void WorkerPool::exited(Worker& worker) {
   worker.link_watch.reset();
   worker.deadline.reset();
   const auto node = workers_.extract(worker.number);
-  aside_.run(geteuid(), folder_.worker_folder_removal(worker.number));
+  aside_.run(Aside::nobody, folder_.worker_folder_removal(worker.number));
   const bool soon = now_ns() - worker.since_ns < idle_proof_ns;
   if (worker.state == WorkerState::starting || (worker.state == WorkerState::ready && soon))
     note_failure(worker.device, reason);

@@ -74,9 +74,7 @@ void TenantMemory::release(std::uint64_t bytes) {
   page_->held_bytes[slot_].fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-std::uint64_t TenantMemory::held_by_session() const {
-  return page_->held_bytes[slot_].load(std::memory_order_relaxed);
-}
+std::uint64_t TenantMemory::held_by_session() const { return page_->held_bytes[slot_].load(std::memory_order_relaxed); }
 
 void TenantMemory::clear() { page_->held_bytes[slot_].store(0, std::memory_order_relaxed); }
 

@@ -20,7 +20,7 @@ inline constexpr std::size_t tenant_sessions_max = 256;
 inline constexpr std::size_t tenant_page_bytes = 8192;
 
 struct TenantPage {
-  pthread_mutex_t lock;                                        // robust, process-shared
+  pthread_mutex_t lock;  // robust, process-shared
   std::atomic<std::uint64_t> limit_bytes;
   std::atomic<std::uint64_t> held_bytes[tenant_sessions_max];  // by session slot
 };

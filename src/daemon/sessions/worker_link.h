@@ -32,13 +32,13 @@ inline constexpr std::size_t adoption_key_bytes = 32;
 enum class WorkerMessageKind : std::uint32_t { ready = 1, probed, attached, ended, adopt, attach, adopted };
 
 enum AttachFd : std::size_t {
-  attach_fd_control,        // wire::ControlPage and ring
+  attach_fd_control,  // wire::ControlPage and ring
   attach_fd_arena,
-  attach_fd_meter,          // metering::MeterPage
-  attach_fd_tenant,         // TenantPage
-  attach_fd_session,        // the worker's end of the session socket
-  attach_fd_client,         // a pidfd of the program
-  attach_fd_stdout,         // only if SessionRecord::has_output: the program's stdout and stderr
+  attach_fd_meter,    // metering::MeterPage
+  attach_fd_tenant,   // TenantPage
+  attach_fd_session,  // the worker's end of the session socket
+  attach_fd_client,   // a pidfd of the program
+  attach_fd_stdout,   // only if SessionRecord::has_output: the program's stdout and stderr
   attach_fd_stderr,
 };
 
@@ -46,11 +46,11 @@ enum AttachFd : std::size_t {
 // goes to the worker with Attach and comes back with Adopt.
 struct SessionRecord {
   std::uint64_t session_id = 0;
-  std::uint64_t memory_limit_bytes = 0;    // the tenant's
+  std::uint64_t memory_limit_bytes = 0;  // the tenant's
   std::uint64_t control_bytes = 0, arena_bytes = 0;
   std::uint64_t started_unix_ns = 0;
   std::uint32_t device_index = 0;
-  std::uint32_t tenant_slot = 0;           // in the TenantPage
+  std::uint32_t tenant_slot = 0;  // in the TenantPage
   std::uint32_t gpu_milli = 0;
   std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
   std::uint32_t has_output = 0;
@@ -62,11 +62,11 @@ static_assert(sizeof(SessionRecord) == 200);
 
 struct WorkerMessage {
   WorkerMessageKind kind{};
-  std::vector<wire::DeviceTraits> devices;           // ready (one), probed (all)
-  SessionRecord record;                              // attach, adopt
-  std::string cache_folder;                          // attach: the tenant's own; may be empty
-  std::string text;                                  // ended: the reason; ready, probed: an error, if not empty
-  std::uint8_t key[adoption_key_bytes] = {};         // attach, adopt: the secret that proves a worker to a new daemon
+  std::vector<wire::DeviceTraits> devices;    // ready (one), probed (all)
+  SessionRecord record;                       // attach, adopt
+  std::string cache_folder;                   // attach: the tenant's own; may be empty
+  std::string text;                           // ended: the reason; ready, probed: an error, if not empty
+  std::uint8_t key[adoption_key_bytes] = {};  // attach, adopt: the secret that proves a worker to a new daemon
 };
 
 std::vector<std::byte> encode_worker_message(const WorkerMessage& message);

@@ -57,7 +57,7 @@ class Builder {
   backend::Device& device_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Task> tasks_;            // guarded by mutex_, and so is what follows
+  std::deque<Task> tasks_;  // guarded by mutex_, and so is what follows
   std::size_t idle_threads_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -32,14 +32,14 @@ struct InFlight {
   InFlight* next_free = nullptr;         // FreeList
   std::atomic<InFlight*> next{nullptr};  // the queue's next command
   QueueProgress* queue = nullptr;
-  wire::EventSlot* event = nullptr;      // null: the program holds no event
+  wire::EventSlot* event = nullptr;  // null: the program holds no event
   wire::Outcome outcome = wire::Outcome::ok;
   std::atomic<bool> finished{false};
   Work work = Work::other;
   std::uint64_t sequence = 0;
-  std::uint64_t bytes = 0;               // moved, where work is to_device or from_device
+  std::uint64_t bytes = 0;  // moved, where work is to_device or from_device
   wire::CommandTimes times;
-  std::unique_ptr<std::byte[]> data;     // of a write whose data came with the command
+  std::unique_ptr<std::byte[]> data;  // of a write whose data came with the command
 
   std::uint64_t token() const { return reinterpret_cast<std::uint64_t>(this); }
 };
@@ -63,15 +63,15 @@ class QueueProgress {
   bool out_of_order_ = false;
   bool closed_ = false;
 
-  InFlight* newest_ = nullptr;      // the dispatcher's
-  std::uint64_t begun_ = 0;         // the dispatcher's
+  InFlight* newest_ = nullptr;  // the dispatcher's
+  std::uint64_t begun_ = 0;     // the dispatcher's
   alignas(64) std::atomic<std::uint32_t> tickets_{0};
   InFlight* last_published_ = nullptr;  // the publisher's, and so is what follows
   std::uint64_t ended_count_ = 0;
-  std::atomic<std::uint64_t> ended_{0};       // all commands up to this one have ended
+  std::atomic<std::uint64_t> ended_{0};        // all commands up to this one have ended
   std::atomic<std::uint64_t> held_at_{never};  // the lowest sequence in held_
   std::mutex held_mutex_;
-  std::deque<Held> held_;           // guarded by held_mutex_, by rising sequence
+  std::deque<Held> held_;  // guarded by held_mutex_, by rising sequence
 };
 
 class Completions final : public backend::CompletionSink {

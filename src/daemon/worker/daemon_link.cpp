@@ -87,8 +87,9 @@ void DaemonLink::watch() {
   log::info("the daemon is gone; the session goes on and waits for the next one");
   state_ = State::alone;
   watch_ = UniqueFd(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  const int folder = inotify_add_watch(watch_.get(), adoption_.runtime_folder.c_str(),
-                                       IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+  const int folder =
+      inotify_add_watch(watch_.get(), adoption_.runtime_folder.c_str(),
+                        IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
   if (folder < 0) {
     log::warn("cannot watch {}: {}", adoption_.runtime_folder, std::strerror(errno));
     watch_.reset();

@@ -18,7 +18,7 @@ namespace sluice::worker {
 
 struct Adoption {
   std::string runtime_folder;
-  WorkerMessage claim;      // Adopt: record and key
+  WorkerMessage claim;  // Adopt: record and key
   int meter_fd = -1, tenant_fd = -1;
 };
 

@@ -131,8 +131,8 @@ Status Dispatcher::image_create(Bytes bytes) {
 bool Dispatcher::offers_format(const wire::ImageCreate& command) const {
   const auto& formats = device_.traits().image_formats;
   return std::any_of(formats.begin(), formats.end(), [&](const wire::ImageFormat& format) {
-    return format.kind == static_cast<wire::ImageKind>(command.kind) &&
-           format.channel_order == command.channel_order && format.channel_type == command.channel_type;
+    return format.kind == static_cast<wire::ImageKind>(command.kind) && format.channel_order == command.channel_order &&
+           format.channel_type == command.channel_type;
   });
 }
 
@@ -141,8 +141,7 @@ Outcome Dispatcher::image_home(const wire::ImageCreate& command, const MemoryEnt
                                std::span<std::byte>& host) const {
   const auto bytes = image_bytes(command, entry);
   if (!bytes) return Outcome::invalid_image_size;
-  if (command.arena_at == wire::nowhere)
-    return device_.traits().images_in_arena ? Outcome::invalid_value : Outcome::ok;
+  if (command.arena_at == wire::nowhere) return device_.traits().images_in_arena ? Outcome::invalid_value : Outcome::ok;
   const auto range = arena_.range(command.arena_at, *bytes);
   if (!range || !device_.traits().images_in_arena) return Outcome::invalid_value;
   host = *range;
@@ -154,10 +153,14 @@ Outcome Dispatcher::make_image(const wire::ImageCreate& command, MemoryEntry& en
   if (!valid_access(command.access)) return Outcome::invalid_value;
   if (!measure(command, entry)) return Outcome::invalid_image_size;
   if (!offers_format(command)) return Outcome::image_format_unsupported;
-  const backend::ImageShape shape{static_cast<wire::ImageKind>(command.kind), command.channel_order,
-                                  command.channel_type,                       command.width,
-                                  command.height,                             command.depth,
-                                  command.layers,                             command.row_pitch,
+  const backend::ImageShape shape{static_cast<wire::ImageKind>(command.kind),
+                                  command.channel_order,
+                                  command.channel_type,
+                                  command.width,
+                                  command.height,
+                                  command.depth,
+                                  command.layers,
+                                  command.row_pitch,
                                   command.slice_pitch};
   std::span<std::byte> host;
   backend::Memory* below = nullptr;

@@ -92,7 +92,8 @@ bool Dispatcher::decode_object(Bytes id_bytes, backend::ArgumentRef& argument, O
   if (!take(id_bytes, id)) return false;
   if (id == 0) return true;
   Entry* entry = objects_.find_any(id);
-  if (auto* memory = entry != nullptr ? std::get_if<MemoryEntry>(entry) : nullptr) argument.memory = memory->memory.get();
+  if (auto* memory = entry != nullptr ? std::get_if<MemoryEntry>(entry) : nullptr)
+    argument.memory = memory->memory.get();
   else if (auto* sampler = entry != nullptr ? std::get_if<SamplerEntry>(entry) : nullptr)
     argument.sampler = sampler->sampler.get();
   if (argument.memory == nullptr && argument.sampler == nullptr) outcome = Outcome::invalid_object;
@@ -132,9 +133,8 @@ Status Dispatcher::kernel_launch(Bytes bytes) {
   if (command.dimensions == 0 || command.dimensions > 3) outcome = Outcome::invalid_work_dimension;
   const backend::Launch launch{command.dimensions, three(command.global_offset), three(command.global_size),
                                three(command.local_size), arguments_};
-  return enqueue(command.enqueue, outcome, {Work::launch, 0}, [&](const backend::Submission& how) {
-    return device_.launch(how, *entry->kernel, launch);
-  });
+  return enqueue(command.enqueue, outcome, {Work::launch, 0},
+                 [&](const backend::Submission& how) { return device_.launch(how, *entry->kernel, launch); });
 }
 
 }  // namespace sluice::worker

@@ -21,7 +21,8 @@ bool inside(std::uint64_t origin, std::uint64_t region, std::uint64_t extent) {
   return region != 0 && origin < extent && region <= extent - origin;
 }
 
-// One past the last byte that the rows touch, or nothing if that does not fit into 63 bits or the pitches are too small.
+// One past the last byte that the rows touch, or nothing if that does not fit into 63 bits or the pitches are too
+// small.
 std::optional<std::uint64_t> end_of(const backend::BufferRows& rows) {
   const auto& [origin, region, row_pitch, slice_pitch] = rows;
   constexpr std::uint64_t limit = 1ull << 40;
@@ -31,7 +32,8 @@ std::optional<std::uint64_t> end_of(const backend::BufferRows& rows) {
   const auto row = static_cast<unsigned __int128>(row_pitch);
   const auto slice = static_cast<unsigned __int128>(slice_pitch);
   if (slice < row * region.y) return std::nullopt;
-  const unsigned __int128 end = (slice * (origin.z + region.z - 1)) + (row * (origin.y + region.y - 1)) + origin.x + region.x;
+  const unsigned __int128 end =
+      (slice * (origin.z + region.z - 1)) + (row * (origin.y + region.y - 1)) + origin.x + region.x;
   return end <= INT64_MAX ? std::optional(static_cast<std::uint64_t>(end)) : std::nullopt;
 }
 
@@ -89,9 +91,7 @@ Status Dispatcher::buffer_write(Bytes bytes) {
   const Place dst = buffer_range(command.buffer, command.dst_offset, command.bytes);
   return enqueue(
       command.enqueue, dst.outcome, {Work::to_device, command.bytes},
-      [&](const backend::Submission& how) {
-        return device_.write_buffer(how, *dst.memory, command.dst_offset, src);
-      },
+      [&](const backend::Submission& how) { return device_.write_buffer(how, *dst.memory, command.dst_offset, src); },
       std::move(owned));
 }
 
@@ -102,10 +102,9 @@ Status Dispatcher::buffer_read(Bytes bytes) {
   const auto dst = arena_.range(command.arena_at, command.bytes);
   if (!dst) return fault(outside);
   const Place src = buffer_range(command.buffer, command.src_offset, command.bytes);
-  return enqueue(command.enqueue, src.outcome, {Work::from_device, command.bytes},
-                 [&](const backend::Submission& how) {
-                   return device_.read_buffer(how, *src.memory, command.src_offset, *dst);
-                 });
+  return enqueue(command.enqueue, src.outcome, {Work::from_device, command.bytes}, [&](const backend::Submission& how) {
+    return device_.read_buffer(how, *src.memory, command.src_offset, *dst);
+  });
 }
 
 Status Dispatcher::buffer_copy(Bytes bytes) {
@@ -146,10 +145,9 @@ Status Dispatcher::buffer_write_rect(Bytes bytes) {
   const auto packed = volume(command.region.x, command.region.y, command.region.z);
   const auto src = arena_.range(command.arena_at, packed.value_or(0));
   if (!src) return fault(outside);
-  return enqueue(command.enqueue, packed ? dst.outcome : Outcome::invalid_value, {Work::to_device, packed.value_or(0)},
-                 [&](const backend::Submission& how) {
-                   return device_.write_buffer_rect(how, *dst.memory, rows, *src);
-                 });
+  return enqueue(
+      command.enqueue, packed ? dst.outcome : Outcome::invalid_value, {Work::to_device, packed.value_or(0)},
+      [&](const backend::Submission& how) { return device_.write_buffer_rect(how, *dst.memory, rows, *src); });
 }
 
 Status Dispatcher::buffer_read_rect(Bytes bytes) {
@@ -161,10 +159,9 @@ Status Dispatcher::buffer_read_rect(Bytes bytes) {
   const auto packed = volume(command.region.x, command.region.y, command.region.z);
   const auto dst = arena_.range(command.arena_at, packed.value_or(0));
   if (!dst) return fault(outside);
-  return enqueue(command.enqueue, packed ? src.outcome : Outcome::invalid_value,
-                 {Work::from_device, packed.value_or(0)}, [&](const backend::Submission& how) {
-                   return device_.read_buffer_rect(how, *src.memory, rows, *dst);
-                 });
+  return enqueue(
+      command.enqueue, packed ? src.outcome : Outcome::invalid_value, {Work::from_device, packed.value_or(0)},
+      [&](const backend::Submission& how) { return device_.read_buffer_rect(how, *src.memory, rows, *dst); });
 }
 
 Status Dispatcher::buffer_copy_rect(Bytes bytes) {
@@ -272,7 +269,8 @@ Status Dispatcher::barrier(Bytes bytes) {
   wire::Barrier command;
   Trail trail{waits_, {}};
   if (!decode(bytes, command, trail)) return fault(cut_short);
-  return enqueue(command.enqueue, Outcome::ok, {}, [&](const backend::Submission& how) { return device_.barrier(how); });
+  return enqueue(command.enqueue, Outcome::ok, {},
+                 [&](const backend::Submission& how) { return device_.barrier(how); });
 }
 
 }  // namespace sluice::worker

@@ -49,7 +49,8 @@ std::size_t signal_new(std::set<pid_t>& signalled, int signal_number) {
 
 std::size_t run_on_every_thread(void (*action)()) {
   const int signal_number = SIGRTMAX - 2;
-  struct sigaction ours {}, before {};
+  struct sigaction ours {
+  }, before{};
   ours.sa_handler = answer;
   ours.sa_flags = SA_RESTART;
   pending_action.store(action, std::memory_order_release);

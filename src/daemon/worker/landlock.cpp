@@ -56,9 +56,9 @@ constexpr const char* readable[] = {"/usr",
                                     "/dev/urandom",
                                     "/dev/random",
                                     "/dev/zero"};
-constexpr const char* device_nodes[] = {"/dev/null",       "/dev/dri",        "/dev/kfd",          "/dev/nvidia0",
-                                        "/dev/nvidia1",    "/dev/nvidia2",    "/dev/nvidia3",      "/dev/nvidia4",
-                                        "/dev/nvidia5",    "/dev/nvidia6",    "/dev/nvidia7",      "/dev/nvidiactl",
+constexpr const char* device_nodes[] = {"/dev/null",       "/dev/dri",         "/dev/kfd",           "/dev/nvidia0",
+                                        "/dev/nvidia1",    "/dev/nvidia2",     "/dev/nvidia3",       "/dev/nvidia4",
+                                        "/dev/nvidia5",    "/dev/nvidia6",     "/dev/nvidia7",       "/dev/nvidiactl",
                                         "/dev/nvidia-uvm", "/dev/nvidia-caps", "/dev/nvidia-modeset"};
 
 std::uint64_t rights_of_abi(long abi) {
@@ -90,8 +90,8 @@ Result<UniqueFd> make_file_rules(const std::vector<std::string>& writable) {
   if (abi < 1) return Status(Code::unsupported, "the kernel has no Landlock");
   landlock_ruleset_attr attributes{};
   attributes.handled_access_fs = rights_of_abi(abi);
-  UniqueFd rules(static_cast<int>(
-      syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0)));
+  UniqueFd rules(
+      static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0)));
   if (!rules.valid()) return errno_status("make a Landlock rule set", errno);
   Status status;
   const auto add = [&](const char* path, std::uint64_t rights) {

@@ -92,8 +92,8 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
   _exit(code);
 }
 
-[[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received,
-                        WorkerMessage attach, const Options& options) {
+[[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
+                        const Options& options) {
   auto session = Session::open(device, attach.record, received.fds);
   Status ready = session.status();
   if (ready.ok()) {

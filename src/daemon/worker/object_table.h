@@ -25,11 +25,11 @@ using wire::Outcome;
 struct MemoryEntry {
   Outcome outcome = Outcome::ok;
   std::unique_ptr<backend::Memory> memory;
-  ChargeRef charge;                 // a part of another object shares that object's
-  std::uint64_t bytes = 0;          // of a buffer
+  ChargeRef charge;         // a part of another object shares that object's
+  std::uint64_t bytes = 0;  // of a buffer
   bool is_image = false;
-  bool is_part = false;             // a sub-buffer, or an image over a buffer
-  wire::Box extent{1, 1, 1};        // of an image: pixels; layers count as rows of 1D images and as slices of 2D images
+  bool is_part = false;       // a sub-buffer, or an image over a buffer
+  wire::Box extent{1, 1, 1};  // of an image: pixels; layers count as rows of 1D images and as slices of 2D images
   std::uint32_t pixel_bytes = 0;
 };
 
@@ -40,9 +40,9 @@ struct SamplerEntry {
 
 // A program is filled in by a builder thread, and may be in use by others while the table drops it.
 struct ProgramSlot {
-  std::atomic<bool> built{false};   // released by the builder, last
+  std::atomic<bool> built{false};  // released by the builder, last
   std::unique_ptr<backend::Program> program;
-  std::string undelivered;          // an answer that did not fit into the room the program gave
+  std::string undelivered;  // an answer that did not fit into the room the program gave
 };
 struct ProgramEntry {
   std::shared_ptr<ProgramSlot> slot = std::make_shared<ProgramSlot>();

@@ -1,6 +1,5 @@
 #include "daemon/worker/resident.h"
 
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -25,7 +24,8 @@ bool parse_head(const std::string& line, Mapping& mapping) {
   char permissions[5] = {};
   int path_at = 0;
   if (std::sscanf(line.c_str(), "%lx-%lx %4s %*s %*s %*s %n", &from, &to, permissions, &path_at) < 3) return false;
-  mapping = {from, to, line.find('/', static_cast<std::size_t>(path_at)) != std::string::npos, permissions[1] == 'w', 0};
+  mapping = {from, to, line.find('/', static_cast<std::size_t>(path_at)) != std::string::npos, permissions[1] == 'w',
+             0};
   return true;
 }
 
@@ -54,7 +54,6 @@ std::size_t return_clean_pages() {
     if (madvise(reinterpret_cast<void*>(mapping.from), mapping.to - mapping.from, MADV_DONTNEED) == 0)
       bytes += mapping.to - mapping.from;
   }
-  malloc_trim(0);
   return bytes;
 }
 

@@ -5,9 +5,8 @@
 
 namespace sluice::worker {
 
-// Drops the clean pages of mapped files (code and constants, most of what a compiler library leaves resident) and the
-// allocator's free memory. The pages come back from the page cache when they are used. Returns how many bytes of
-// mappings were offered back.
+// Drops the clean pages of mapped files: code and constants, most of what a compiler library leaves resident. They come
+// back from the page cache when they are used. Returns how many bytes of mappings were offered back.
 std::size_t return_clean_pages();
 
 }  // namespace sluice::worker

@@ -70,7 +70,7 @@ class Session {
   Nanoseconds stop_deadline_ns_ = 0;  // set before stopping_
   std::mutex stopped_mutex_;
   std::condition_variable stopped_changed_;
-  bool stopped_ = false;              // guarded by stopped_mutex_
+  bool stopped_ = false;  // guarded by stopped_mutex_
 };
 
 }  // namespace sluice::worker

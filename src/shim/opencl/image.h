@@ -16,6 +16,9 @@ std::size_t pixel_bytes(const cl_image_format& format);
 
 std::optional<wire::ImageKind> image_kind(cl_mem_object_type type);
 
+// What kernels may do with an image made with these flags: ImageUse bits.
+std::uint8_t image_uses(cl_mem_flags flags);
+
 // Row and slice pitch of the API for an image of this type, as Box distances; and back.
 Pitches box_pitches(cl_mem_object_type type, std::size_t row_pitch, std::size_t slice_pitch);
 std::size_t api_slice_pitch(cl_mem_object_type type, const Pitches& pitch);

@@ -10,7 +10,10 @@ BinaryContainer example() {
   container.kind = wire::BinaryKind::executable;
   container.make.fill(7);
   container.log = "1 warning generated.";
-  container.native = std::string("\x7f" "ELF\0\0native", 12);
+  container.native = std::string(
+      "\x7f"
+      "ELF\0\0native",
+      12);
   return container;
 }
 

@@ -96,7 +96,8 @@ TEST_CASE("a pixel is as large as the driver says, for every format that it offe
   cl_int error = CL_SUCCESS;
   const ContextHandle context(clCreateContext(nullptr, 1, &native, nullptr, nullptr, &error));
   for (const wire::ImageFormat& format : traits.image_formats) {
-    if (format.kind != wire::ImageKind::d2 || !seen.insert({format.channel_order, format.channel_type}).second) continue;
+    if (format.kind != wire::ImageKind::d2 || !seen.insert({format.channel_order, format.channel_type}).second)
+      continue;
     const cl_image_format native_format{format.channel_order, format.channel_type};
     cl_image_desc shape{};
     shape.image_type = CL_MEM_OBJECT_IMAGE2D;

@@ -13,8 +13,8 @@ namespace {
 // Shared memory and books, as a session has them.
 struct Bench {
   std::unique_ptr<std::byte[]> control_memory = std::make_unique<std::byte[]>(wire::control_bytes + 64);
-  wire::ControlPage& control = *reinterpret_cast<wire::ControlPage*>(
-      (reinterpret_cast<std::uintptr_t>(control_memory.get()) + 63) / 64 * 64);
+  wire::ControlPage& control =
+      *reinterpret_cast<wire::ControlPage*>((reinterpret_cast<std::uintptr_t>(control_memory.get()) + 63) / 64 * 64);
   metering::MeterPage meter{};
   Completions completions{control, meter};
 };

@@ -537,10 +537,10 @@ TEST_CASE("arguments of a launch reach the device by kind") {
   auto launch = rig.to<wire::KernelLaunch>(queue, 1);
   launch.kernel = kernel, launch.argument_count = 4;
   std::vector<std::uint64_t> data{
-      8ull << 32 | 2, buffer,       // object
-      8ull << 32 | 2, 0,            // a null buffer
-      3ull << 32 | 1, 0x00636261,   // "abc"
-      512ull << 32 | 3,             // local
+      8ull << 32 | 2,   buffer,      // object
+      8ull << 32 | 2,   0,           // a null buffer
+      3ull << 32 | 1,   0x00636261,  // "abc"
+      512ull << 32 | 3,              // local
   };
   CHECK(rig.send(launch, std::as_bytes(std::span(data))).ok());
   REQUIRE(rig.device.launched_with.size() == 4);

@@ -29,7 +29,7 @@ class FakeDevice final : public backend::Device {
   wire::DeviceTraits traits_;
   backend::CompletionSink* sink = nullptr;
   std::vector<Command> commands;
-  std::vector<std::string> calls;       // every other verb
+  std::vector<std::string> calls;  // every other verb
   std::vector<backend::ArgumentRef> launched_with;
   wire::Outcome answer = wire::Outcome::ok;  // of everything that can fail
   int flushes = 0;
@@ -78,7 +78,9 @@ class FakeDevice final : public backend::Device {
   void save_builds(Nanoseconds) override {}
   backend::Made<backend::Queue> create_queue(bool) override { return make<backend::Queue>("create_queue"); }
   backend::Made<backend::Event> create_user_event() override { return make<backend::Event>("create_user_event"); }
-  void set_user_event(backend::Event&, bool failed) override { calls.push_back(failed ? "user event failed" : "user event"); }
+  void set_user_event(backend::Event&, bool failed) override {
+    calls.push_back(failed ? "user event failed" : "user event");
+  }
   void flush(backend::Queue&) override { ++flushes; }
 
   using How = const backend::Submission&;

@@ -49,8 +49,8 @@ Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   fs::create_directory_symlink(home + "/tmp", home + "/cache");
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
-  std::vector<std::string> arguments{SLUICE_WORKER, "--device", "0", "--number", "7", "--runtime-dir", runtime_.path(),
-                                     "--log", "warn"};
+  std::vector<std::string> arguments{SLUICE_WORKER,   "--device",      "0",     "--number", "7",
+                                     "--runtime-dir", runtime_.path(), "--log", "warn"};
   arguments.insert(arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
   std::vector<std::string> environment{"PATH=/usr/bin:/bin", "POCL_CACHE_DIR=" + home + "/cache"};
   for (const auto& [name, value] : setting_.environment) environment.push_back(name + "=" + value);

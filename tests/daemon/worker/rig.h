@@ -53,11 +53,11 @@ class Queue {
 class Worker {
  public:
   struct Setting {
-    std::vector<std::string> arguments;             // beyond those that every worker gets
+    std::vector<std::string> arguments;  // beyond those that every worker gets
     std::map<std::string, std::string> environment;
     std::uint64_t memory_limit_bytes = 256ull << 20;
     std::string cache_folder;
-    UniqueFd output;                                // the program's stdout and stderr, if valid
+    UniqueFd output;  // the program's stdout and stderr, if valid
   };
 
   // Starts the process and waits until it is Ready.
@@ -125,10 +125,12 @@ class Worker {
       posted.slot->stage = static_cast<std::int32_t>(wire::EventStage::queued);
       posted.slot->queued_ns = now_ns();
     }
+    std::vector<std::byte> padded(trailing.begin(), trailing.end());
+    padded.resize((padded.size() + 7) / 8 * 8);
     command.enqueue.wait_count = static_cast<std::uint32_t>(waits.size());
     command.enqueue.header.op = Command::op;
-    command.enqueue.header.bytes = static_cast<std::uint32_t>(sizeof command + waits.size() * 8 + trailing.size());
-    REQUIRE(ring_->post(std::as_bytes(std::span(&command, 1)), std::as_bytes(std::span(waits)), trailing));
+    command.enqueue.header.bytes = static_cast<std::uint32_t>(sizeof command + waits.size() * 8 + padded.size());
+    REQUIRE(ring_->post(std::as_bytes(std::span(&command, 1)), std::as_bytes(std::span(waits)), padded));
     return posted;
   }
 

@@ -2,6 +2,8 @@
 // every mixture of blocking and non-blocking commands. Each walk replays from its seed.
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <numeric>
 #include <random>
 #include <string>
 
@@ -36,6 +38,7 @@ class Walk {
  private:
   struct PendingRead {
     std::vector<std::uint8_t> got, wanted;
+    std::string what;
   };
 
   std::size_t pick(std::size_t below) { return random_() % below; }
@@ -45,6 +48,7 @@ class Walk {
   static const cl_event* list(const std::vector<cl_event>& events) { return events.empty() ? nullptr : events.data(); }
 
   void step() {
+    ++steps_;
     const std::size_t size = 1 + (pick(2) == 0 ? pick(64) : pick(bytes_max / 4));
     const std::size_t at = pick(bytes_max - size), which = pick(buffers);
     const cl_bool blocking = pick(4) == 0 ? CL_TRUE : CL_FALSE;
@@ -73,12 +77,16 @@ class Walk {
 
   void read(std::size_t which, std::size_t at, std::size_t size, cl_bool blocking) {
     const auto from = model_[which].begin() + static_cast<long>(at);
-    reads_.push_back({std::vector<std::uint8_t>(size), {from, from + static_cast<long>(size)}});
+    const cl_command_queue on = queue();
+    reads_.push_back({std::vector<std::uint8_t>(size, 0xEE),
+                      {from, from + static_cast<long>(size)},
+                      std::string(blocking == CL_TRUE ? "blocking, " : "") + "step " + std::to_string(steps_) +
+                          (on == other_ ? ", second queue" : "") + ", at " + std::to_string(at)});
     const auto waits = after();
     Event event;
-    EXPECT_OK(clEnqueueReadBuffer(queue(), memory_[which], blocking, at, size, reads_.back().got.data(),
+    EXPECT_OK(clEnqueueReadBuffer(on, memory_[which], blocking, at, size, reads_.back().got.data(),
                                   static_cast<cl_uint>(waits.size()), list(waits), event.out()));
-    if (blocking == CL_TRUE) EXPECT(reads_.back().got == reads_.back().wanted);
+    if (blocking == CL_TRUE) compare(reads_.size() - 1);
     last_ = std::move(event);
   }
 
@@ -150,9 +158,20 @@ class Walk {
   void finish() {
     EXPECT_OK(clFinish(queue_));
     EXPECT_OK(clFinish(other_));
-    for (const PendingRead& read : reads_) EXPECT(read.got == read.wanted);
+    for (std::size_t i = 0; i < reads_.size(); ++i) compare(i);
     reads_.clear();
     sources_.clear();
+  }
+
+  void compare(std::size_t number) const {
+    const auto& [got, wanted, what] = reads_[number];
+    if (got == wanted) return;
+    const auto [at, other] = std::mismatch(got.begin(), got.end(), wanted.begin());
+    const auto wrong = std::inner_product(got.begin(), got.end(), wanted.begin(), std::size_t{0}, std::plus<>(),
+                                          std::not_equal_to<>());
+    throw Failure{"read " + std::to_string(number) + " of " + std::to_string(reads_.size()) + " (" + what + "): " +
+                  std::to_string(wrong) + " of " + std::to_string(got.size()) + " bytes are wrong, the first at " +
+                  std::to_string(at - got.begin()) + ": " + std::to_string(*at) + ", not " + std::to_string(*other)};
   }
 
   std::mt19937 random_;
@@ -164,6 +183,7 @@ class Walk {
   std::vector<PendingRead> reads_;
   std::vector<std::vector<std::uint8_t>> sources_;
   Event last_;
+  int steps_ = 0;
 };
 
 void walk(unsigned seed, bool out_of_order, int steps) {

@@ -78,7 +78,8 @@ std::string text_of(Query query, Parameter parameter) {
   return {text.begin(), std::find(text.begin(), text.end(), '\0')};
 }
 
-// The queries above take the driver's function with its object bound: `value_of<cl_uint>(asking(clGetDeviceInfo, d), x)`.
+// The queries above take the driver's function with its object bound: `value_of<cl_uint>(asking(clGetDeviceInfo, d),
+// x)`.
 template <typename Function, typename... Objects>
 auto asking(Function function, Objects... objects) {
   return [=](auto parameter, std::size_t bytes, void* value, std::size_t* bytes_out) {

@@ -46,8 +46,8 @@ class OpenClBackend final : public Backend {
   Result<std::unique_ptr<Device>> open(std::size_t index) override {
     const auto found = find_devices();
     if (index >= found.size())
-      return Status(Code::not_found, "no OpenCL device number " + std::to_string(index) + "; there are " +
-                                         std::to_string(found.size()));
+      return Status(Code::not_found,
+                    "no OpenCL device number " + std::to_string(index) + "; there are " + std::to_string(found.size()));
     auto device = OpenClDevice::open(found[index].platform, found[index].device, index);
     if (!device.ok()) return device.status();
     return std::unique_ptr<Device>(device.take());

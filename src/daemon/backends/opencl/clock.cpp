@@ -66,8 +66,7 @@ void DeviceClock::measure(cl_command_queue queue) {
       needs_host_times_.store(true, std::memory_order_relaxed);
       return;
     }
-    for (std::size_t i = 0; i < fits.size(); ++i)
-      fits[i] = fits[i] && b.queued >= b.before[i] && b.ended <= b.after[i];
+    for (std::size_t i = 0; i < fits.size(); ++i) fits[i] = fits[i] && b.queued >= b.before[i] && b.ended <= b.after[i];
     if (const Nanoseconds width = b.mono_after - b.mono_before; width < narrowest) {
       narrowest = width;
       offset_ns_.store(middle_distance(b), std::memory_order_relaxed);
@@ -92,7 +91,8 @@ wire::CommandTimes DeviceClock::times_of(cl_event event, bool want_submit, Nanos
   const auto offset = static_cast<Nanoseconds>(offset_ns_.load(std::memory_order_relaxed));
   const auto read = [&](cl_profiling_info what, Nanoseconds& time) {
     cl_ulong theirs = 0;
-    if (clGetEventProfilingInfo(event, what, sizeof theirs, &theirs, nullptr) != CL_SUCCESS || theirs == 0) return false;
+    if (clGetEventProfilingInfo(event, what, sizeof theirs, &theirs, nullptr) != CL_SUCCESS || theirs == 0)
+      return false;
     time = theirs + offset;
     return true;
   };

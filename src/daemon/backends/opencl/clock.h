@@ -22,8 +22,8 @@ class DeviceClock {
   // Reads the drift again if the last reading is old. Cheap; by one thread at a time.
   void refresh();
 
-  // Of a command that ended well; called on the driver's threads. `submitted_ns` is the host's own reading at submission,
-  // and stands in where the driver has none. CL_PROFILING_COMMAND_SUBMIT is only read if `want_submit`.
+  // Of a command that ended well; called on the driver's threads. `submitted_ns` is the host's own reading at
+  // submission, and stands in where the driver has none. CL_PROFILING_COMMAND_SUBMIT is only read if `want_submit`.
   wire::CommandTimes times_of(cl_event event, bool want_submit, Nanoseconds submitted_ns) const;
 
   // True if a command's submission should be stamped by the host.

@@ -55,10 +55,9 @@ ArgumentKind kind_of(const ArgumentTraits& argument) {
 }
 
 std::uint8_t qualifiers_of(cl_kernel_arg_type_qualifier native) {
-  static_assert(CL_KERNEL_ARG_TYPE_CONST == wire::qualifier_const &&
-                CL_KERNEL_ARG_TYPE_RESTRICT == wire::qualifier_restrict &&
-                CL_KERNEL_ARG_TYPE_VOLATILE == wire::qualifier_volatile &&
-                CL_KERNEL_ARG_TYPE_PIPE == wire::qualifier_pipe);
+  static_assert(
+      CL_KERNEL_ARG_TYPE_CONST == wire::qualifier_const && CL_KERNEL_ARG_TYPE_RESTRICT == wire::qualifier_restrict &&
+      CL_KERNEL_ARG_TYPE_VOLATILE == wire::qualifier_volatile && CL_KERNEL_ARG_TYPE_PIPE == wire::qualifier_pipe);
   return static_cast<std::uint8_t>(native & 15);
 }
 

@@ -42,7 +42,8 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
                                                          std::size_t number) {
   std::unique_ptr<OpenClDevice> opened(new OpenClDevice());
   opened->device_ = device;
-  const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, reinterpret_cast<cl_context_properties>(platform), 0};
+  const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, reinterpret_cast<cl_context_properties>(platform),
+                                              0};
   cl_int error = CL_SUCCESS;
   opened->context_ = ContextHandle(clCreateContext(properties, 1, &device, nullptr, nullptr, &error));
   if (error != CL_SUCCESS) return Status(Code::internal, "cannot open the device: " + error_text(error));

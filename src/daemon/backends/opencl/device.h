@@ -75,12 +75,15 @@ class OpenClDevice final : public Device {
 
  private:
   // A command in flight, as its completion callback finds it.
+  enum class PendingState : std::uint8_t { idle, in_flight, looked_at, reported };
   struct Pending {
     Pending* next_free = nullptr;
     OpenClDevice* device = nullptr;
+    cl_event event = nullptr;
     std::uint64_t token = 0;
     Nanoseconds submitted_ns = 0;  // by the host's clock, where the driver gives no times
     bool make_event = false;
+    std::atomic<PendingState> state{PendingState::idle};
   };
 
   OpenClDevice() = default;
@@ -91,7 +94,10 @@ class OpenClDevice final : public Device {
   Submitted submit(const Submission& how, Enqueue enqueue);
   Submitted track(const Submission& how, cl_event event, Nanoseconds submitted_ns);
   static void CL_CALLBACK on_complete(cl_event event, cl_int status, void* pending);
-  void finish(cl_event event, cl_int status, Pending* pending);
+  void report(Pending& pending, cl_int status);
+  void report_failures();
+  static void report_if_failed(Pending& pending);
+  bool any_failed(std::span<Event* const> events) const;
 
   // memory.cpp
   Made<Memory> own_memory(cl_mem memory, cl_int error, bool fresh);
@@ -119,6 +125,7 @@ class OpenClDevice final : public Device {
   CompletionSink* sink_ = nullptr;
   DeviceClock clock_;
   FreeList<Pending> pendings_;
+  std::atomic<bool> failures_{false};  // an event of this session has ended with an error: see report_failures
   std::uint64_t next_serial_ = 1;
 
   // Zero-fills of new memory, on devices whose memory outlives a process. In order, on a queue of their own.

@@ -12,39 +12,81 @@ Submitted OpenClDevice::track(const Submission& how, cl_event event, Nanoseconds
   }
   Pending* pending = pendings_.take();
   pending->device = this;
+  pending->event = event;
   pending->token = how.token;
   pending->submitted_ns = submitted_ns;
   pending->make_event = how.make_event;
+  pending->state.store(PendingState::in_flight, std::memory_order_release);
   activity_.in_flight.fetch_add(1, std::memory_order_relaxed);
   if (clSetEventCallback(event, CL_COMPLETE, on_complete, pending) != CL_SUCCESS) {
     // The driver is out of memory for a callback, but the command was accepted and must be reported.
     clFlush(static_cast<QueueObject*>(how.queue)->handle.get());
     clWaitForEvents(1, &event);
-    finish(event, value_of<cl_int>(asking(clGetEventInfo, event), CL_EVENT_COMMAND_EXECUTION_STATUS), pending);
+    on_complete(event, value_of<cl_int>(asking(clGetEventInfo, event), CL_EVENT_COMMAND_EXECUTION_STATUS), pending);
   }
+  if (failures_.load(std::memory_order_relaxed)) report_if_failed(*pending);
   return submitted;
 }
 
-void CL_CALLBACK OpenClDevice::on_complete(cl_event event, cl_int status, void* data) {
+// On a thread of the driver's, usually the one that ran the command: the next command waits until this returns.
+void CL_CALLBACK OpenClDevice::on_complete(cl_event, cl_int status, void* data) {
   auto* pending = static_cast<Pending*>(data);
-  pending->device->finish(event, status, pending);
+  OpenClDevice& device = *pending->device;
+  for (auto state = PendingState::in_flight; !pending->state.compare_exchange_weak(state, PendingState::reported);) {
+    if (state == PendingState::reported) {  // report_failures was first
+      device.pendings_.give_back(pending);
+      return;
+    }
+    state = PendingState::in_flight;
+  }
+  device.report(*pending, status);
+  pending->state.store(PendingState::idle, std::memory_order_relaxed);
+  device.pendings_.give_back(pending);
+  if (device.failures_.load(std::memory_order_relaxed)) device.report_failures();
+  device.activity_.in_flight.fetch_sub(1, std::memory_order_release);  // pairs with the destructor
 }
 
-// On a thread of the driver's, usually the one that ran the command: the next command waits until this returns.
-void OpenClDevice::finish(cl_event event, cl_int status, Pending* pending) {
+void OpenClDevice::report(Pending& pending, cl_int status) {
   wire::CommandTimes times;
   Outcome outcome = Outcome::ok;
   if (status == CL_COMPLETE) {
-    times = clock_.times_of(event, pending->make_event, pending->submitted_ns);
+    times = clock_.times_of(pending.event, pending.make_event, pending.submitted_ns);
   } else {
     outcome = outcome_of(status);
     times.submitted_ns = times.started_ns = times.ended_ns = now_ns();
+    failures_.store(true, std::memory_order_relaxed);
   }
-  sink_->completed(pending->token, outcome, times);
+  sink_->completed(pending.token, outcome, times);
   activity_.last_ended_ns.store(times.ended_ns, std::memory_order_relaxed);
-  clReleaseEvent(event);
-  pendings_.give_back(pending);
-  activity_.in_flight.fetch_sub(1, std::memory_order_release);  // pairs with the destructor
+  clReleaseEvent(pending.event);
+}
+
+// PoCL ends the commands that waited for a failed event, but calls no callback of theirs. So once anything has failed,
+// this looks at all that is in flight. A callback that comes after all finds its command reported.
+void OpenClDevice::report_failures() { pendings_.for_each(report_if_failed); }
+
+void OpenClDevice::report_if_failed(Pending& pending) {
+  auto state = PendingState::in_flight;
+  if (!pending.state.compare_exchange_strong(state, PendingState::looked_at)) return;
+  cl_int status = CL_QUEUED;
+  clGetEventInfo(pending.event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, nullptr);
+  if (status >= 0) {
+    pending.state.store(PendingState::in_flight);
+    return;
+  }
+  OpenClDevice& device = *pending.device;
+  device.report(pending, status);
+  pending.state.store(PendingState::reported);
+  device.activity_.in_flight.fetch_sub(1, std::memory_order_release);
+}
+
+// PoCL never ends a command that is told to wait for an event which has failed before: such a command is not submitted.
+bool OpenClDevice::any_failed(std::span<Event* const> events) const {
+  if (!failures_.load(std::memory_order_relaxed)) return false;
+  return std::any_of(events.begin(), events.end(), [](Event* event) {
+    const auto ask = asking(clGetEventInfo, static_cast<EventObject*>(event)->handle.get());
+    return value_of<cl_int>(ask, CL_EVENT_COMMAND_EXECUTION_STATUS) < 0;
+  });
 }
 
 Made<Event> OpenClDevice::create_user_event() {
@@ -58,6 +100,9 @@ Made<Event> OpenClDevice::create_user_event() {
 void OpenClDevice::set_user_event(Event& event, bool failed) {
   // A second setting is refused by the driver, which is what the standard wants.
   clSetUserEventStatus(static_cast<EventObject&>(event).handle.get(), failed ? -1 : CL_COMPLETE);
+  if (!failed) return;
+  failures_.store(true, std::memory_order_relaxed);
+  report_failures();
 }
 
 }  // namespace sluice::backend::opencl

@@ -99,7 +99,8 @@ Outcome OpenClDevice::set_arguments(KernelObject& kernel, std::span<const Argume
 
 Submitted OpenClDevice::launch(const Submission& how, Kernel& kernel, const Launch& launch) {
   auto& object = static_cast<KernelObject&>(kernel);
-  if (const Outcome outcome = set_arguments(object, launch.arguments); outcome != Outcome::ok) return {outcome, nullptr};
+  if (const Outcome outcome = set_arguments(object, launch.arguments); outcome != Outcome::ok)
+    return {outcome, nullptr};
   const auto sizes = [](const std::array<std::uint64_t, 3>& values) {
     return std::array<std::size_t, 3>{values[0], values[1], values[2]};
   };

@@ -69,8 +69,8 @@ Made<Memory> OpenClDevice::create_sub_buffer(Memory& parent, std::uint64_t origi
                                              std::uint32_t access) {
   cl_int error = CL_SUCCESS;
   const cl_buffer_region region{origin, bytes};
-  const cl_mem buffer = clCreateSubBuffer(native(parent), flags_for(access, false), CL_BUFFER_CREATE_TYPE_REGION,
-                                          &region, &error);
+  const cl_mem buffer =
+      clCreateSubBuffer(native(parent), flags_for(access, false), CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
   return own_memory(buffer, error, false);
 }
 
@@ -79,7 +79,8 @@ Made<Memory> OpenClDevice::create_image(const ImageShape& shape, std::span<std::
   cl_int error = CL_SUCCESS;
   const cl_image_format format{shape.channel_order, shape.channel_type};
   void* place = host.empty() ? nullptr : host.data();
-  const cl_image_desc native_shape = native_shape_of(shape, place != nullptr, buffer != nullptr ? native(*buffer) : nullptr);
+  const cl_image_desc native_shape =
+      native_shape_of(shape, place != nullptr, buffer != nullptr ? native(*buffer) : nullptr);
   const cl_mem image =
       clCreateImage(context_.get(), flags_for(access, place != nullptr), &format, &native_shape, place, &error);
   return own_memory(image, error, host.empty() && buffer == nullptr);
@@ -116,8 +117,8 @@ void OpenClDevice::wait_for_scrubs(QueueObject& queue) {
 Made<Sampler> OpenClDevice::create_sampler(const SamplerMode& mode) {
   cl_int error = CL_SUCCESS;
   auto sampler = std::make_unique<SamplerObject>();
-  sampler->handle = SamplerHandle(
-      clCreateSampler(context_.get(), mode.normalized ? CL_TRUE : CL_FALSE, mode.addressing_mode, mode.filter_mode, &error));
+  sampler->handle = SamplerHandle(clCreateSampler(context_.get(), mode.normalized ? CL_TRUE : CL_FALSE,
+                                                  mode.addressing_mode, mode.filter_mode, &error));
   if (error != CL_SUCCESS) return {nullptr, outcome_of(error)};
   sampler->serial = next_serial_++;
   return {std::move(sampler), Outcome::ok};

@@ -30,10 +30,10 @@ struct ProgramObject final : Program {
 // What an argument was last set to, so that it need not be set again.
 struct SetArgument {
   wire::ArgumentValue value{};
-  std::uint64_t serial = 0;     // of a memory object or sampler; 0: null
+  std::uint64_t serial = 0;  // of a memory object or sampler; 0: null
   std::uint32_t local_bytes = 0;
   std::vector<std::byte> bytes;
-  bool known = false;           // false: never set, or not to be relied on
+  bool known = false;  // false: never set, or not to be relied on
 };
 
 struct KernelObject final : Kernel {

@@ -124,12 +124,14 @@ BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject
   cl_int error = CL_SUCCESS;
   program.handle = source_program(context_.get(), request.source, error);
   if (error != CL_SUCCESS) return failed(outcome_of(error));
-  error = clBuildProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(), nullptr, nullptr);
+  error =
+      clBuildProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(), nullptr, nullptr);
   // Headers that the jail hides from the compiler came with the request, and only a compile takes such.
   if (error == CL_BUILD_PROGRAM_FAILURE && !request.headers.empty()) return build_with_headers(request, program);
   BuildReply reply = describe(program, error, Outcome::build_failed);
   if (cacheable && reply.outcome == Outcome::ok && clRetainProgram(program.handle.get()) == CL_SUCCESS)
-    saver_->add({ProgramHandle(program.handle.get()), key, {program.kind, make_, reply.log, {}}, program.kernels.size()});
+    saver_->add(
+        {ProgramHandle(program.handle.get()), key, {program.kind, make_, reply.log, {}}, program.kernels.size()});
   return reply;
 }
 
@@ -191,9 +193,9 @@ BuildReply OpenClDevice::link(const BuildRequest& request, std::span<Program* co
   std::vector<cl_program> natives;
   for (Program* input : inputs) natives.push_back(static_cast<ProgramObject*>(input)->handle.get());
   cl_int error = CL_SUCCESS;
-  program.handle = ProgramHandle(clLinkProgram(context_.get(), 1, &device_, request.options.c_str(),
-                                               static_cast<cl_uint>(natives.size()), natives.data(), nullptr, nullptr,
-                                               &error));
+  program.handle =
+      ProgramHandle(clLinkProgram(context_.get(), 1, &device_, request.options.c_str(),
+                                  static_cast<cl_uint>(natives.size()), natives.data(), nullptr, nullptr, &error));
   return describe(program, error, Outcome::link_failed);
 }
 

@@ -109,8 +109,8 @@ Submitted OpenClDevice::fill_image(const Submission& how, Memory& dst, const Box
   });
 }
 
-Submitted OpenClDevice::copy_image_to_buffer(const Submission& how, Memory& image, const Box& origin,
-                                             const Box& region, Memory& buffer, std::uint64_t buffer_offset) {
+Submitted OpenClDevice::copy_image_to_buffer(const Submission& how, Memory& image, const Box& origin, const Box& region,
+                                             Memory& buffer, std::uint64_t buffer_offset) {
   const auto at = native(origin), size = native(region);
   return submit(how, [&](cl_command_queue queue, cl_uint count, const cl_event* list, cl_event* event) {
     return clEnqueueCopyImageToBuffer(queue, native(image), native(buffer), at.data(), size.data(), buffer_offset,

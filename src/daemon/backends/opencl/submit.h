@@ -30,6 +30,7 @@ class WaitList {
 template <typename Enqueue>
 Submitted OpenClDevice::submit(const Submission& how, Enqueue enqueue) {
   auto& queue = static_cast<QueueObject&>(*how.queue);
+  if (any_failed(how.wait_list)) return {Outcome::wait_list_failed, nullptr};
   if (queue.scrubs_seen != scrubs_) wait_for_scrubs(queue);
   const WaitList wait_list(how.wait_list);
   const Nanoseconds submitted_ns = clock_.needs_host_times() ? now_ns() : 0;

@@ -114,16 +114,14 @@ wire::VectorWidths read_widths(const DeviceQuery& ask, std::array<cl_device_info
 }
 
 void read_arithmetic(DeviceTraits& t, const DeviceQuery& ask) {
-  t.preferred_widths = read_widths(
-      ask, {CL_DEVICE_PREFERRED_VECTOR_WIDTH_CHAR, CL_DEVICE_PREFERRED_VECTOR_WIDTH_SHORT,
-            CL_DEVICE_PREFERRED_VECTOR_WIDTH_INT, CL_DEVICE_PREFERRED_VECTOR_WIDTH_LONG,
-            CL_DEVICE_PREFERRED_VECTOR_WIDTH_HALF, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT,
-            CL_DEVICE_PREFERRED_VECTOR_WIDTH_DOUBLE});
-  t.native_widths =
-      read_widths(ask, {CL_DEVICE_NATIVE_VECTOR_WIDTH_CHAR, CL_DEVICE_NATIVE_VECTOR_WIDTH_SHORT,
-                        CL_DEVICE_NATIVE_VECTOR_WIDTH_INT, CL_DEVICE_NATIVE_VECTOR_WIDTH_LONG,
-                        CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT,
-                        CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE});
+  t.preferred_widths = read_widths(ask, {CL_DEVICE_PREFERRED_VECTOR_WIDTH_CHAR, CL_DEVICE_PREFERRED_VECTOR_WIDTH_SHORT,
+                                         CL_DEVICE_PREFERRED_VECTOR_WIDTH_INT, CL_DEVICE_PREFERRED_VECTOR_WIDTH_LONG,
+                                         CL_DEVICE_PREFERRED_VECTOR_WIDTH_HALF, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT,
+                                         CL_DEVICE_PREFERRED_VECTOR_WIDTH_DOUBLE});
+  t.native_widths = read_widths(
+      ask, {CL_DEVICE_NATIVE_VECTOR_WIDTH_CHAR, CL_DEVICE_NATIVE_VECTOR_WIDTH_SHORT, CL_DEVICE_NATIVE_VECTOR_WIDTH_INT,
+            CL_DEVICE_NATIVE_VECTOR_WIDTH_LONG, CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT,
+            CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE});
   t.single_fp = ask.value<cl_device_fp_config>(CL_DEVICE_SINGLE_FP_CONFIG);
   t.double_fp = ask.value<cl_device_fp_config>(CL_DEVICE_DOUBLE_FP_CONFIG);
   t.half_fp = ask.value<cl_device_fp_config>(CL_DEVICE_HALF_FP_CONFIG);
@@ -205,7 +203,8 @@ std::vector<cl_image_format> supported_formats(cl_context context, cl_mem_flags 
   return formats;
 }
 
-void add_format(std::vector<wire::ImageFormat>& known, const cl_image_format& format, ImageKind kind, std::uint8_t use) {
+void add_format(std::vector<wire::ImageFormat>& known, const cl_image_format& format, ImageKind kind,
+                std::uint8_t use) {
   for (wire::ImageFormat& seen : known) {
     if (seen.kind != kind || seen.channel_order != format.image_channel_order ||
         seen.channel_type != format.image_channel_data_type)

@@ -1,0 +1,164 @@
+// A worker without a driver, for tests of the daemon: it says what a worker says, and misbehaves on request.
+//
+// How is one word in the file that $FAKE_WORKER names; without a file it behaves:
+//   crash     exits before it is ready          broken    says that its driver failed
+//   mute      never says that it is ready       die       exits when it is given a session
+//   deaf      never answers Attach              stubborn  does not leave when its program is dead
+//   garbage   talks nonsense once attached      forge     claims another session than its own to a new daemon
+//   fragile   exits just after it was ready     late      does not come to a new daemon
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "daemon/metering/meter_page.h"
+#include "daemon/sessions/tenant_page.h"
+#include "daemon/sessions/worker_link.h"
+#include "wire/message_socket.h"
+#include "wire/ring.h"
+#include "wire/shared_memory.h"
+
+namespace {
+
+using namespace sluice;
+
+constexpr std::uint64_t held_bytes = 1 << 20;
+
+bool told_to(const char* word) {
+  const char* path = std::getenv("FAKE_WORKER");
+  std::string told;
+  if (path != nullptr) std::ifstream(path) >> told;
+  return told == word;
+}
+
+wire::DeviceTraits fake_card() {
+  wire::DeviceTraits traits;
+  traits.name = "fake card";
+  traits.vendor = "nobody";
+  traits.platform_name = "fake platform";
+  traits.driver_version = "1";
+  traits.kind = wire::DeviceKind::gpu;
+  traits.global_memory_bytes = 8ull << 30;
+  traits.allocation_bytes_max = 2ull << 30;
+  traits.compute_units = 8;
+  traits.uuid[0] = 0xfa;
+  return traits;
+}
+
+WorkerMessage message_of(WorkerMessageKind kind, const std::string& text = "") {
+  WorkerMessage message;
+  message.kind = kind;
+  message.text = text;
+  return message;
+}
+
+void tell(const wire::MessageSocket& link, const WorkerMessage& message, std::span<const int> fds = {}) {
+  if (!link.send(encode_worker_message(message), fds, now_ns() + ns_per_s).ok()) std::exit(0);
+}
+
+[[noreturn]] void sleep_for_ever() {
+  for (;;) pause();
+}
+
+class Serving {
+ public:
+  Serving(std::string runtime_folder, wire::MessageSocket link, WorkerMessage attach, std::vector<UniqueFd> fds)
+      : runtime_folder_(std::move(runtime_folder)), link_(std::move(link)), attach_(std::move(attach)) {
+    meter_ = wire::SharedMemory::map(std::move(fds[attach_fd_meter]), metering::meter_bytes).take();
+    tenant_ = wire::SharedMemory::map(std::move(fds[attach_fd_tenant]), tenant_page_bytes).take();
+    session_ = std::move(fds[attach_fd_session]);
+    client_ = std::move(fds[attach_fd_client]);
+  }
+
+  void work() {
+    auto* page = reinterpret_cast<metering::MeterPage*>(meter_.data());
+    page->device_ns = 5'000'000;
+    page->launches = 7;
+    page->bytes_in = 100;
+    page->host_bytes_in = 11;
+    page->memory_bytes = held_bytes;
+    page->memory_peak_bytes = 2 * held_bytes;
+    if (!TenantMemory(tenant_.bytes(), attach_.record.tenant_slot).reserve(held_bytes).ok()) std::exit(4);
+  }
+
+  void say_attached() { tell(link_, message_of(WorkerMessageKind::attached)); }
+
+  [[noreturn]] void serve() {
+    if (garbage_) (void)link_.send(std::as_bytes(std::span("nonsense")), {}, now_ns() + ns_per_s);
+    if (stubborn_) sleep_for_ever();
+    for (;;) {
+      pollfd awaited[] = {{session_.get(), POLLIN, 0}, {client_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
+      poll(awaited, 3, -1);
+      if (awaited[0].revents != 0 || awaited[1].revents != 0) {
+        tell(link_, message_of(WorkerMessageKind::ended, "the program\x1b[31m has gone"));
+        std::exit(0);
+      }
+      if (awaited[2].revents != 0 && !link_.receive(now_ns()).ok()) find_next_daemon();
+    }
+  }
+
+ private:
+  void find_next_daemon() {
+    if (told_to("late")) sleep_for_ever();
+    WorkerMessage claim = attach_;
+    claim.kind = WorkerMessageKind::adopt;
+    claim.cache_folder.clear();
+    if (told_to("forge")) claim.record.memory_limit_bytes = 1;
+    const int fds[] = {meter_.fd(), tenant_.fd()};
+    for (int i = 0; i < 1000; ++i) {
+      auto socket = wire::MessageSocket::connect(runtime_folder_ + "/worker.sock");
+      pollfd session{session_.get(), POLLIN, 0};
+      if (poll(&session, 1, 0) != 0) std::exit(0);  // the program has gone in the meantime
+      if (!socket.ok()) {
+        usleep(5000);
+        continue;
+      }
+      link_ = socket.take();
+      return tell(link_, claim, fds);
+    }
+    std::exit(5);
+  }
+
+  std::string runtime_folder_;
+  wire::MessageSocket link_;
+  WorkerMessage attach_;
+  wire::SharedMemory meter_, tenant_;
+  UniqueFd session_, client_;
+  const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn");  // before the test can say other things
+};
+
+std::string option(int argc, char** argv, const char* name) {
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::strcmp(argv[i], name) == 0) return argv[i + 1];
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  wire::MessageSocket link{UniqueFd(worker_link_fd)};
+  if (argc > 1 && std::strcmp(argv[1], "--probe") == 0) {
+    WorkerMessage probed = message_of(WorkerMessageKind::probed);
+    probed.devices.push_back(fake_card());
+    tell(link, probed);
+    return 0;
+  }
+  if (told_to("crash")) return 3;
+  if (told_to("mute")) sleep_for_ever();
+  WorkerMessage ready = message_of(WorkerMessageKind::ready, told_to("broken") ? "the driver is on fire" : "");
+  ready.devices.push_back(fake_card());
+  tell(link, ready);
+  if (told_to("fragile")) return 6;
+  auto received = link.receive(UINT64_MAX);
+  if (!received.ok()) return 0;
+  auto attach = decode_worker_message(received.value().bytes);
+  if (!attach.ok() || told_to("die")) return 9;
+  if (told_to("deaf")) sleep_for_ever();
+  Serving serving(option(argc, argv, "--runtime-dir"), std::move(link), attach.take(), std::move(received.value().fds));
+  serving.work();
+  serving.say_attached();
+  serving.serve();
+}

@@ -1,0 +1,172 @@
+#include "daemon/server/runtime_folder.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/server/files.h"
+
+using namespace sluice;
+using namespace sluice::server;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct TemporaryFolder {
+  std::string path;
+  TemporaryFolder() {
+    char name[] = "/tmp/sluice-test-XXXXXX";
+    REQUIRE(mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~TemporaryFolder() { fs::remove_all(path); }
+  PoolFolders folders() const { return pool_folders_below(path + "/run"); }
+};
+
+mode_t mode_of(const std::string& path) {
+  struct stat info {};
+  REQUIRE(lstat(path.c_str(), &info) == 0);
+  return info.st_mode & 07777;
+}
+
+// A process that sleeps until it is ended.
+struct Sleeper {
+  pid_t pid = fork();
+  Sleeper() {
+    if (pid == 0) {
+      pause();
+      _exit(0);
+    }
+  }
+  ~Sleeper() { end(); }
+  void end() {
+    if (pid <= 0) return;
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    pid = -1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a user's own pool is closed to others, the machine's is open for passage only") {
+  const TemporaryFolder temporary;
+  {
+    const auto own = RuntimeFolder::open(temporary.folders(), false);
+    REQUIRE(own.ok());
+    CHECK(mode_of(temporary.path + "/run") == 0700);
+    CHECK(mode_of(temporary.path + "/run/workers") == 0700);
+    CHECK(mode_of(temporary.path + "/run/adoption.key") == 0600);
+  }
+  fs::remove_all(temporary.path + "/run");
+  const auto open = RuntimeFolder::open(temporary.folders(), true);
+  REQUIRE(open.ok());
+  CHECK(mode_of(temporary.path + "/run") == 0755);
+  CHECK(mode_of(temporary.path + "/run/cache") == 0700);
+}
+
+TEST_CASE("a folder that others can write to, or that is a link, is refused") {
+  const TemporaryFolder temporary;
+  fs::create_directory(temporary.path + "/run");
+  chmod((temporary.path + "/run").c_str(), 0777);
+  const auto open = RuntimeFolder::open(temporary.folders(), false);
+  CHECK(open.status().code() == Code::permission_denied);
+  CHECK_THAT(open.status().message(), Catch::Contains("can be written to by others"));
+  fs::remove(temporary.path + "/run");
+  fs::create_directory(temporary.path + "/elsewhere");
+  fs::create_directory_symlink(temporary.path + "/elsewhere", temporary.path + "/run");
+  CHECK_THAT(RuntimeFolder::open(temporary.folders(), false).status().message(), Catch::Contains("symbolic link"));
+}
+
+TEST_CASE("a second daemon is refused, and told who has the pool") {
+  const TemporaryFolder temporary;
+  const auto first = RuntimeFolder::open(temporary.folders(), false);
+  REQUIRE(first.ok());
+  const auto second = RuntimeFolder::open(temporary.folders(), false);
+  CHECK(second.status().code() == Code::unavailable);
+  CHECK_THAT(second.status().message(), Catch::Contains("pid " + std::to_string(getpid())));
+}
+
+TEST_CASE("the key is random, and the same after a restart") {
+  const TemporaryFolder temporary;
+  AdoptionKey first{};
+  { first = RuntimeFolder::open(temporary.folders(), false).value().key(); }
+  CHECK(RuntimeFolder::open(temporary.folders(), false).value().key() == first);
+  const TemporaryFolder other;
+  CHECK(RuntimeFolder::open(other.folders(), false).value().key() != first);
+}
+
+TEST_CASE("a worker's cache leads to its own empty folder at first") {
+  const TemporaryFolder temporary;
+  const auto folder = RuntimeFolder::open(temporary.folders(), false);
+  REQUIRE(folder.value().make_worker_folder(3).ok());
+  CHECK(fs::read_symlink(folder.value().worker_cache(3)) == "tmp");
+  CHECK(fs::is_empty(folder.value().worker_cache(3)));
+  folder.value().worker_folder_removal(3)();
+  CHECK(fs::is_empty(temporary.path + "/run/workers"));
+}
+
+TEST_CASE("the removal of a worker's folder does not follow links out of it") {
+  const TemporaryFolder temporary;
+  const auto folder = RuntimeFolder::open(temporary.folders(), false);
+  std::ofstream(temporary.path + "/precious") << "text";
+  REQUIRE(folder.value().make_worker_folder(3).ok());
+  fs::create_directory_symlink(temporary.path, folder.value().worker_folder(3) + "/tmp/out");
+  folder.value().worker_folder_removal(3)();
+  CHECK(fs::exists(temporary.path + "/precious"));
+  CHECK_FALSE(fs::exists(folder.value().worker_folder(3)));
+}
+
+TEST_CASE("a sweep finds the living and removes what the dead have left") {
+  const TemporaryFolder temporary;
+  const auto folder = RuntimeFolder::open(temporary.folders(), false);
+  Sleeper living, dead;
+  SessionRecord record;
+  record.session_id = 77;
+  for (const auto& [number, pid] : {std::pair(4u, living.pid), std::pair(9u, dead.pid)}) {
+    REQUIRE(folder.value().make_worker_folder(number).ok());
+    REQUIRE(folder.value().record_life(number, pid).ok());
+    REQUIRE(folder.value().record_session(number, record).ok());
+  }
+  REQUIRE(folder.value().make_worker_folder(11).ok());  // of a daemon that died before it could note the worker
+  dead.end();
+  std::uint32_t number_max = 0;
+  const auto found = folder.value().sweep(number_max);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].number == 4);
+  CHECK(found[0].process.pid == living.pid);
+  REQUIRE(found[0].session);
+  CHECK(found[0].session->session_id == 77);
+  CHECK(number_max == 4);
+  CHECK(fs::exists(folder.value().worker_folder(4)));
+  for (const char* name : {"9", "9.life", "9.session", "11"})
+    CHECK_FALSE(fs::exists(temporary.path + "/run/workers/" + name));
+}
+
+TEST_CASE("a process that has a dead worker's number is not taken for it") {
+  const TemporaryFolder temporary;
+  const auto folder = RuntimeFolder::open(temporary.folders(), false);
+  Sleeper other;
+  REQUIRE(folder.value().make_worker_folder(4).ok());
+  const std::string life = folder.value().worker_folder(4) + ".life";
+  const std::string text = std::to_string(other.pid) + " 1 00000000-0000-0000-0000-000000000000\n";
+  REQUIRE(write_own_file(life, text).ok());
+  std::uint32_t number_max = 0;
+  CHECK(folder.value().sweep(number_max).empty());
+  CHECK_FALSE(fs::exists(life));
+}
+
+TEST_CASE("each tenant and device has a cache folder of its own") {
+  const TemporaryFolder temporary;
+  const auto folder = RuntimeFolder::open(temporary.folders(), false);
+  const std::uint8_t uuid[16] = {0xab, 1};
+  const std::string path = folder.value().tenant_cache(1000, "alice", uuid);
+  CHECK(path == temporary.path + "/run/cache/1000-alice/ab010000000000000000000000000000");
+  CHECK(mode_of(path) == 0700);
+  CHECK(folder.value().tenant_cache(1001, "alice", uuid) != path);
+}

@@ -1,0 +1,163 @@
+// Whoever dies, at whatever moment: the slice is back, nothing is left, and nobody else notices.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "tests/daemon/server/pool_under_test.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+std::size_t entries_in(const std::string& folder) {
+  std::error_code error;
+  const auto entries = std::filesystem::directory_iterator(folder, error);
+  return error ? 0 : static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+std::uint64_t promised(const PoolUnderTest& pool) {
+  return pool.ask({{"verb", "status"}}).at("devices")[0].at("memory_promised_bytes");
+}
+
+}  // namespace
+
+TEST_CASE("a program that is killed gives its slice back") {
+  const PoolUnderTest pool;
+  Program program(pool, {"alice"});
+  REQUIRE(program.granted());
+  program.end();
+  CHECK(pool.wait_for_sessions(0));
+  CHECK(promised(pool) == 0);
+}
+
+TEST_CASE("a worker that does not notice its program's death is ended soon") {
+  const PoolUnderTest pool({}, "stubborn");
+  Program program(pool, {"alice"});
+  REQUIRE(program.granted());
+  program.end();
+  REQUIRE(pool.wait_for_sessions(0));
+  CHECK(pool.sessions(true)[0].at("reason") == "the program has gone");
+}
+
+TEST_CASE("a worker that is killed ends its own session and no other") {
+  const PoolUnderTest pool;
+  const Program victim(pool, {"alice"});
+  const Program other(pool, {"bob"});
+  const pid_t worker = pool.sessions()[0].at("worker_pid");
+  kill(worker, SIGKILL);
+  CHECK(victim.lost());
+  REQUIRE(pool.wait_for_sessions(1));
+  CHECK(pool.sessions()[0].at("tenant") == "bob");
+  const auto ended = pool.sessions(true);
+  CHECK(ended[0].at("reason") == "worker was killed by signal 9 (Killed)");
+  CHECK(ended[0].at("usage").at("launches") == 7);
+}
+
+TEST_CASE("a program that leaves before its answer leaves nothing taken") {
+  server::Config config;
+  config.workers_ready = 0;
+  const PoolUnderTest pool(config, "mute");
+  {
+    const auto socket = wire::MessageSocket::connect(pool.socket("tenant"));
+    const auto request = request_of({"alice"});
+    REQUIRE(socket.value().send(std::as_bytes(std::span(&request, 1)), {}, now_ns() + ns_per_s).ok());
+    REQUIRE(pool.wait_until([&] { return promised(pool) > 0; }));
+  }
+  CHECK(pool.wait_until([&] { return promised(pool) == 0; }));
+}
+
+TEST_CASE("a program that leaves while a worker is given its session leaves nothing taken") {
+  const PoolUnderTest pool({}, "deaf");
+  {
+    const auto socket = wire::MessageSocket::connect(pool.socket("tenant"));
+    const auto request = request_of({"alice"});
+    REQUIRE(socket.value().send(std::as_bytes(std::span(&request, 1)), {}, now_ns() + ns_per_s).ok());
+    REQUIRE(pool.wait_until([&] { return promised(pool) > 0; }));
+  }
+  CHECK(pool.wait_until([&] { return promised(pool) == 0; }));
+  CHECK(pool.sessions(true).empty());
+}
+
+TEST_CASE("a daemon that is told to stop ends everything and exits cleanly") {
+  PoolUnderTest pool;
+  const Program program(pool);
+  REQUIRE(program.granted());
+  const int status = pool.stop_daemon();
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(program.lost());
+  CHECK(pool.workers().empty());
+  CHECK(entries_in(pool.folder() + "/workers") == 0);
+  for (const char* name : {"tenant", "admin", "worker"}) CHECK_FALSE(std::filesystem::exists(pool.socket(name)));
+}
+
+TEST_CASE("a daemon that is killed leaves its sessions alive, and the next one takes them over") {
+  PoolUnderTest pool;
+  const Program first(pool, {"alice", 250, 1 << 30}), second(pool, {"alice"}), third(pool, {"bob"});
+  const auto before = pool.sessions();
+  pool.kill_daemon();
+  usleep(100'000);
+  pool.start_daemon();
+  auto after = pool.sessions();
+  REQUIRE(after.size() == 3);
+  CHECK(after == before);
+  CHECK(promised(pool) == (2ull << 30));
+  // The tenant goes on as one: its limit holds over old and new sessions, which share a page.
+  const Granted joined = attach(pool, {"alice"});
+  CHECK(joined.reply.gpu_milli == 250);
+  CHECK(pool.sessions()[3].at("tenant_memory_bytes") == 3 << 20);
+}
+
+TEST_CASE("an adopted session ends like any other") {
+  PoolUnderTest pool;
+  Program program(pool, {"alice"}), other(pool, {"alice"});
+  pool.kill_daemon();
+  pool.start_daemon();
+  REQUIRE(pool.sessions().size() == 2);
+  program.end();
+  REQUIRE(pool.wait_for_sessions(1));
+  CHECK(pool.sessions(true)[0].at("usage").at("device_ns") == 5'000'000);
+  kill(pool.sessions()[0].at("worker_pid").get<pid_t>(), SIGKILL);
+  REQUIRE(pool.wait_for_sessions(0));
+  CHECK(promised(pool) == 0);
+  CHECK(other.lost());
+}
+
+TEST_CASE("a second daemon's death changes nothing either") {
+  PoolUnderTest pool;
+  const Program program(pool, {"alice"});
+  const auto before = pool.sessions();
+  for (int i = 0; i < 2; ++i) {
+    pool.kill_daemon();
+    pool.start_daemon();
+    CHECK(pool.sessions() == before);
+  }
+}
+
+TEST_CASE("a program that died while no daemon lived is not found again, and nothing of it is left") {
+  PoolUnderTest pool;
+  Program program(pool, {"alice"});
+  pool.kill_daemon();
+  program.end();
+  REQUIRE(pool.wait_until([&] { return pool.workers().empty(); }));
+  pool.start_daemon();
+  CHECK(pool.sessions().empty());
+  CHECK(promised(pool) == 0);
+}
+
+TEST_CASE("a worker that claims another session than its own is not believed, and ended") {
+  PoolUnderTest pool;
+  pool.behave("forge");
+  const Program program(pool, {"alice"});
+  const pid_t liar = pool.sessions()[0].at("worker_pid");
+  pool.kill_daemon();
+  pool.start_daemon();  // lets programs in when all is settled
+  CHECK(pool.sessions().empty());
+  CHECK(promised(pool) == 0);
+  CHECK(program.lost());
+  CHECK(pool.wait_until([&] { return kill(liar, 0) != 0 || waitpid(liar, nullptr, WNOHANG) != 0; }));
+}

@@ -1,0 +1,124 @@
+// Programs that do not keep to the protocol, and what they can do to others: nothing.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "tests/daemon/server/pool_under_test.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+wire::MessageSocket knock(const PoolUnderTest& pool) {
+  auto socket = wire::MessageSocket::connect(pool.socket("tenant"));
+  REQUIRE(socket.ok());
+  return socket.take();
+}
+
+Granted say(const PoolUnderTest& pool, std::span<const std::byte> bytes, std::span<const int> fds = {}) {
+  const auto socket = knock(pool);
+  REQUIRE(socket.send(bytes, fds, now_ns() + ns_per_s).ok());
+  return read_answer(socket);
+}
+
+template <typename Change>
+Granted say_changed(const PoolUnderTest& pool, Change change) {
+  wire::AttachRequest request = request_of({"alice"});
+  change(request);
+  return say(pool, std::as_bytes(std::span(&request, 1)));
+}
+
+}  // namespace
+
+TEST_CASE("a request that breaks the protocol is refused with a reason, and the daemon goes on") {
+  const PoolUnderTest pool;
+  CHECK(say_changed(pool, [](auto& r) { r.magic = 1; }).reply.granted == 0);
+  CHECK(say_changed(pool, [](auto& r) { r.version = 99; }).reply.granted == 0);
+  CHECK(say_changed(pool, [](auto& r) { r.flags = 1; }).reply.granted == 0);
+  CHECK(say_changed(pool, [](auto& r) { std::fill(std::begin(r.tenant), std::end(r.tenant), 'a'); }).reply.granted ==
+        0);
+  CHECK(say_changed(pool, [](auto& r) { wire::set_text(r.tenant, "../../etc"); }).reply.granted == 0);
+  CHECK(say_changed(pool, [](auto& r) { r.gpu_milli = UINT32_MAX; }).reply.granted == 0);
+  CHECK(say_changed(pool, [](auto& r) { r.memory_bytes = UINT64_MAX; }).reply.granted == 0);
+  const std::vector<std::byte> huge(100'000);
+  CHECK(say(pool, huge).reply.granted == 0);
+  CHECK(say(pool, std::span(huge).first(1)).reply.granted == 0);
+  CHECK(attach(pool).reply.granted == 1);
+}
+
+TEST_CASE("noise is refused") {
+  const PoolUnderTest pool;
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::byte> noise(random() % 400 + 1);
+    for (auto& byte : noise) byte = static_cast<std::byte>(random());
+    CHECK(say(pool, noise).reply.granted == 0);
+  }
+  CHECK(attach(pool).reply.granted == 1);
+}
+
+TEST_CASE("more descriptors than a request may carry are refused and closed") {
+  const PoolUnderTest pool;
+  int pipe_ends[2];
+  REQUIRE(pipe(pipe_ends) == 0);
+  const std::vector<int> many(3, pipe_ends[1]);
+  const auto request = request_of({"alice"});
+  CHECK(say(pool, std::as_bytes(std::span(&request, 1)), many).reply.granted == 0);
+  const std::vector<int> lots(8, pipe_ends[1]);
+  CHECK(say(pool, std::as_bytes(std::span("x")), lots).reply.granted == 0);
+  close(pipe_ends[1]);
+  char byte;
+  CHECK(read(pipe_ends[0], &byte, 1) == 0);  // nobody else holds the other end
+  close(pipe_ends[0]);
+}
+
+TEST_CASE("a program that says nothing is dropped, and keeps nobody waiting meanwhile") {
+  const PoolUnderTest pool;
+  const auto silent = knock(pool);
+  const Nanoseconds start = now_ns();
+  CHECK(attach(pool).reply.granted == 1);
+  CHECK(now_ns() - start < 3 * ns_per_s);
+  const Granted dropped = read_answer(silent);
+  CHECK(dropped.reply.granted == 0);
+  CHECK(now_ns() - start < 10 * ns_per_s);
+}
+
+TEST_CASE("one user's connections are bounded, and others are let in again when they end") {
+  const PoolUnderTest pool;
+  std::vector<wire::MessageSocket> silent;
+  for (int i = 0; i < 64; ++i) silent.push_back(knock(pool));
+  const Granted refused = attach(pool);
+  CHECK(refused.reply.granted == 0);
+  CHECK(static_cast<Code>(refused.reply.code) == Code::exhausted);
+  silent.clear();
+  CHECK(pool.wait_until([&] { return attach(pool).reply.granted == 1; }));
+}
+
+TEST_CASE("connections that end at once cost nothing") {
+  const PoolUnderTest pool;
+  for (int i = 0; i < 500; ++i) knock(pool);
+  CHECK(pool.wait_until([&] { return attach(pool).reply.granted == 1; }));
+}
+
+TEST_CASE("a program that goes on talking after its request is dropped") {
+  server::Config config;
+  config.workers_ready = 0;
+  const PoolUnderTest pool(config, "mute");
+  const auto socket = knock(pool);
+  const auto request = request_of({"alice"});
+  for (int i = 0; i < 2; ++i) REQUIRE(socket.send(std::as_bytes(std::span(&request, 1)), {}, now_ns() + ns_per_s).ok());
+  CHECK_FALSE(read_answer(socket).answered);
+  CHECK(pool.wait_until([&] { return pool.ask({{"verb", "status"}}).at("sessions") == 0; }));
+}
+
+TEST_CASE("at the workers' socket nobody but an expected worker is heard") {
+  const PoolUnderTest pool;
+  const auto socket = wire::MessageSocket::connect(pool.socket("worker"));
+  REQUIRE(socket.ok());
+  REQUIRE(socket.value().send(std::as_bytes(std::span("hello")), {}, now_ns() + ns_per_s).ok());
+  CHECK_FALSE(socket.value().receive(now_ns() + 2 * ns_per_s).ok());
+  CHECK(attach(pool).reply.granted == 1);
+}

@@ -1,0 +1,148 @@
+#include "daemon/server/tenants.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "daemon/server/seats.h"
+
+using namespace sluice;
+using namespace sluice::server;
+
+namespace {
+
+constexpr std::uint64_t mib = 1ull << 20;
+
+allocator::Placement slice(std::uint64_t memory) { return {0, MilliGpu{100}, memory}; }
+
+DevicePool one_device() {
+  wire::DeviceTraits traits;
+  traits.name = "card";
+  traits.global_memory_bytes = 64 * mib;
+  return DevicePool({traits}, {}, 1ull << 40);
+}
+
+SessionRecord record_of(const Seat& seat) {
+  SessionRecord record;
+  record.client_uid = seat.tenant->key.uid;
+  wire::set_text(record.tenant, seat.tenant->key.name);
+  record.memory_limit_bytes = seat.tenant->slice.memory_bytes;
+  record.gpu_milli = seat.tenant->slice.gpu.value;
+  record.device_index = seat.tenant->slice.device;
+  record.tenant_slot = seat.slot;
+  return record;
+}
+
+wire::SharedMemory page_of(const Seat& seat) {
+  auto page = wire::SharedMemory::map(UniqueFd(dup(seat.tenant->page.fd())), tenant_page_bytes);
+  REQUIRE(page.ok());
+  return page.take();
+}
+
+}  // namespace
+
+TEST_CASE("a tenant is a user and a name together") {
+  Tenants tenants;
+  REQUIRE(tenants.create({1000, "alice"}, slice(mib)).ok());
+  CHECK(tenants.find({1000, "alice"}) != nullptr);
+  CHECK(tenants.find({1001, "alice"}) == nullptr);
+  CHECK(tenants.find({1000, "bob"}) == nullptr);
+}
+
+TEST_CASE("a tenant goes with its last session") {
+  Tenants tenants;
+  Tenant& tenant = *tenants.create({1000, "alice"}, slice(mib)).value();
+  const auto first = tenants.join(tenant);
+  const auto second = tenants.join(tenant);
+  REQUIRE((first && second));
+  CHECK(*first != *second);
+  CHECK_FALSE(tenants.leave(tenant, *first));
+  CHECK(tenants.find({1000, "alice"}) != nullptr);
+  CHECK(tenants.leave(tenant, *second));
+  CHECK(tenants.find({1000, "alice"}) == nullptr);
+}
+
+TEST_CASE("what a dead session held is free for the tenant's others") {
+  Tenants tenants;
+  Tenant& tenant = *tenants.create({1000, "alice"}, slice(10 * mib)).value();
+  const auto first = tenants.join(tenant);
+  const auto second = tenants.join(tenant);
+  TenantMemory dead(tenant.page.bytes(), *first);
+  TenantMemory living(tenant.page.bytes(), *second);
+  REQUIRE(dead.reserve(8 * mib).ok());
+  CHECK_FALSE(living.reserve(3 * mib).ok());
+  tenants.leave(tenant, *first);
+  CHECK(living.reserve(10 * mib).ok());
+}
+
+TEST_CASE("a tenant's page has so many places and no more") {
+  Tenants tenants;
+  Tenant& tenant = *tenants.create({1000, "alice"}, slice(mib)).value();
+  for (std::size_t i = 0; i < tenant_sessions_max; ++i) REQUIRE(tenants.join(tenant));
+  CHECK_FALSE(tenants.join(tenant));
+}
+
+TEST_CASE("a seat promises the slice once per tenant and takes the promise back with the last session") {
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  const auto first = seats.take({1, "a"}, MilliGpu{300}, 16 * mib);
+  const auto second = seats.take({1, "a"}, {}, 0);
+  REQUIRE((first.ok() && second.ok()));
+  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
+  CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
+  seats.leave(first.value());
+  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
+  seats.leave(second.value());
+  CHECK(pool.devices()[0].memory_promised_bytes == 0);
+  CHECK(pool.devices()[0].gpu_promised == MilliGpu{0});
+  CHECK(seats.taken() == 0);
+}
+
+TEST_CASE("a refused seat changes nothing in the books") {
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  CHECK_FALSE(seats.take({1, "a"}, {}, 65 * mib).ok());
+  CHECK(pool.devices()[0].memory_promised_bytes == 0);
+  CHECK(seats.tenants().all().empty());
+  CHECK(seats.taken() == 0);
+}
+
+TEST_CASE("adopted sessions of one tenant find each other by their page") {
+  DevicePool old_pool = one_device();
+  Seats old_seats(old_pool, {});
+  const Seat first = old_seats.take({1, "a"}, MilliGpu{300}, 16 * mib).take();
+  const Seat second = old_seats.take({1, "a"}, {}, 0).take();
+
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  REQUIRE(seats.adopt(record_of(first), page_of(first)).ok());
+  REQUIRE(seats.adopt(record_of(second), page_of(second)).ok());
+  CHECK(seats.tenants().all().size() == 1);
+  CHECK(seats.taken() == 2);
+  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
+  CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
+}
+
+TEST_CASE("an adopted session with another page, a taken place or a missing device is refused") {
+  DevicePool old_pool = one_device();
+  Seats old_seats(old_pool, {});
+  const Seat first = old_seats.take({1, "a"}, {}, mib).take();
+  const Seat stranger = old_seats.take({2, "a"}, {}, mib).take();
+
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  REQUIRE(seats.adopt(record_of(first), page_of(first)).ok());
+  CHECK_FALSE(seats.adopt(record_of(first), page_of(first)).ok());
+  SessionRecord other_page = record_of(first);
+  other_page.tenant_slot = 7;
+  CHECK_FALSE(seats.adopt(other_page, page_of(stranger)).ok());
+  SessionRecord no_device = record_of(stranger);
+  no_device.device_index = 9;
+  CHECK(seats.adopt(no_device, page_of(stranger)).status().code() == Code::not_found);
+  CHECK(seats.taken() == 1);
+}
+
+TEST_CASE("a user who names no tenant is one under their own name") {
+  CHECK(default_tenant_name(0) == "root");
+  CHECK(default_tenant_name(3999999999u) == "uid-3999999999");
+}

@@ -1,0 +1,107 @@
+// What a session builds is there for the tenant's next one.
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "rig.h"
+
+namespace sluice::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char source[] = "__kernel void cached(__global int* a) { a[get_global_id(0)] = 11; }";
+
+std::size_t entries(const std::string& folder) {
+  std::error_code error;
+  std::size_t count = 0;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) ++count;
+  return count;
+}
+
+Worker::Setting with_cache(const ScratchFolder& cache) {
+  Worker::Setting setting;
+  setting.cache_folder = cache.path();
+  return setting;
+}
+
+void run_once(Worker& worker, ObjectId program) {
+  Queue queue = worker.make_queue();
+  const auto buffer = worker.make_buffer(256);
+  Arguments arguments;
+  arguments.object(buffer.id);
+  wire::KernelLaunch launch;
+  launch.kernel = worker.make_kernel(program, 0), launch.global_size[0] = 16, launch.argument_count = 1;
+  worker.enqueue(queue, launch, false, {}, arguments.data());
+  REQUIRE(worker.finish(queue));
+  CHECK(reinterpret_cast<const int*>(worker.at(buffer.arena_at))[15] == 11);
+}
+
+TEST_CASE("an idle session saves what it built, and the next one takes it from there") {
+  const ScratchFolder cache;
+  {
+    Worker worker(with_cache(cache));
+    worker.attach();
+    const ObjectId program = worker.mint();
+    REQUIRE(worker.build(program, source).outcome == Outcome::ok);
+    run_once(worker, program);
+    for (int tries = 0; entries(cache.path() + "/programs") == 0 && tries < 1000; ++tries) usleep(10'000);
+    CHECK(entries(cache.path() + "/programs") == 1);
+    CHECK(entries(cache.path() + "/pocl") > 0);  // the driver's own cache is the tenant's too
+  }
+  Worker worker(with_cache(cache));
+  worker.attach();
+  const ObjectId program = worker.mint();
+  const auto reply = worker.build(program, source);
+  REQUIRE(reply.outcome == Outcome::ok);
+  REQUIRE(reply.kernels.size() == 1);
+  CHECK(reply.kernels[0].arguments.at(0).name == "a");
+  run_once(worker, program);
+  // A hit is not saved again, and other options are another build.
+  REQUIRE(worker.build(worker.mint(), source, "-DX=1").outcome == Outcome::ok);
+  for (int tries = 0; entries(cache.path() + "/programs") < 2 && tries < 1000; ++tries) usleep(10'000);
+  CHECK(entries(cache.path() + "/programs") == 2);
+}
+
+TEST_CASE("a program that ends at once still leaves its build behind") {
+  const ScratchFolder cache;
+  Worker worker(with_cache(cache));
+  worker.attach();
+  REQUIRE(worker.build(worker.mint(), source).outcome == Outcome::ok);
+  worker.drop_session();
+  worker.wait_for_exit();
+  CHECK(entries(cache.path() + "/programs") == 1);
+}
+
+TEST_CASE("a damaged file in the cache is built anew") {
+  const ScratchFolder cache;
+  for (int round = 0; round < 2; ++round) {
+    Worker worker(with_cache(cache));
+    worker.attach();
+    const ObjectId program = worker.mint();
+    REQUIRE(worker.build(program, source).outcome == Outcome::ok);
+    run_once(worker, program);
+    worker.drop_session();
+    worker.wait_for_exit();
+    REQUIRE(entries(cache.path() + "/programs") == 1);
+    const fs::path file = fs::directory_iterator(cache.path() + "/programs")->path();
+    fs::resize_file(file, fs::file_size(file) / 2);
+  }
+}
+
+TEST_CASE("a text that includes files is not taken from the cache: the files may have changed") {
+  const ScratchFolder cache;
+  Worker worker(with_cache(cache));
+  worker.attach();
+  // Without the file the build fails; what matters is that nothing is saved for a text that names one.
+  REQUIRE(worker.build(worker.mint(), std::string("  # include \"/usr/include/limits.h\"\n") + source).outcome !=
+          Outcome::internal);
+  REQUIRE(worker.build(worker.mint(), std::string("// permission to include this notice\n") + source).outcome ==
+          Outcome::ok);
+  worker.drop_session();
+  worker.wait_for_exit();
+  CHECK(entries(cache.path() + "/programs") == 1);
+}
+
+}  // namespace
+}  // namespace sluice::test

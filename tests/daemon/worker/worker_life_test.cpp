@@ -1,0 +1,212 @@
+// How a worker lives and dies: idle, when its program goes, when its daemon goes, when a kernel goes wild.
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "rig.h"
+
+namespace sluice::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string field_of(const fs::path& status, const std::string& name) {
+  std::ifstream file(status);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(name)) return line.substr(name.size());
+  return "";
+}
+
+std::uint64_t resident_kib(const Worker& worker) {
+  return std::stoull(field_of("/proc/" + std::to_string(worker.pid()) + "/status", "VmRSS:"));
+}
+
+// How often the worker's threads have gone to sleep so far.
+std::uint64_t switches(const Worker& worker) {
+  std::uint64_t sum = 0;
+  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(worker.pid()) + "/task"))
+    sum += std::stoull(field_of(task.path() / "status", "voluntary_ctxt_switches:"));
+  return sum;
+}
+
+bool exited_with(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
+
+TEST_CASE("a worker with its driver loaded stays below 60 MiB") {
+  Worker worker;
+  CHECK(resident_kib(worker) < 60 * 1024);
+}
+
+TEST_CASE("nothing wakes a worker that has nothing to do") {
+  Worker worker;
+  worker.attach();
+  Queue queue = worker.make_queue();
+  worker.enqueue(queue, wire::Marker{});
+  REQUIRE(worker.finish(queue));
+  usleep(200'000);
+  const std::uint64_t before = switches(worker);
+  usleep(2'000'000);
+  CHECK(switches(worker) == before);
+}
+
+TEST_CASE("a worker without a session goes with its daemon") {
+  Worker worker;
+  worker.drop_link();
+  CHECK(exited_with(worker.wait_for_exit(), 0));
+}
+
+TEST_CASE("a worker goes with its program, tells the daemon, and leaves no memory counted") {
+  Worker worker;
+  worker.attach();
+  worker.make_buffer(1 << 20);
+  worker.drop_session();
+  const auto ended = worker.hear();
+  REQUIRE(ended);
+  CHECK(ended->kind == WorkerMessageKind::ended);
+  CHECK(exited_with(worker.wait_for_exit(), 0));
+  CHECK(worker.held_bytes() == 0);
+}
+
+TEST_CASE("a worker goes with its program even while a kernel runs for ever") {
+  Worker worker;
+  worker.attach();
+  Queue queue = worker.make_queue();
+  const auto buffer = worker.make_buffer(64);
+  const ObjectId program = worker.mint();
+  REQUIRE(worker.build(program, "__kernel void spin(volatile __global int* a) { while (a[0] == 0) {} }").outcome ==
+          Outcome::ok);
+  Arguments arguments;
+  arguments.object(buffer.id);
+  wire::KernelLaunch launch;
+  launch.kernel = worker.make_kernel(program, 0), launch.argument_count = 1;
+  worker.enqueue(queue, launch, false, {}, arguments.data());
+  usleep(300'000);
+  CHECK(queue.timeline->completed == 0);
+  const Nanoseconds before = now_ns();
+  worker.drop_session();
+  CHECK(exited_with(worker.wait_for_exit(), 0));
+  CHECK(now_ns() - before < 5 * ns_per_s);
+}
+
+TEST_CASE("a broken ring ends the session with a reason") {
+  Worker worker;
+  worker.attach();
+  wire::CommandHeader header{static_cast<wire::Op>(999), 0, sizeof header};
+  REQUIRE(worker.ring().post(std::as_bytes(std::span(&header, 1))));
+  const auto ended = worker.hear();
+  REQUIRE(ended);
+  CHECK(ended->kind == WorkerMessageKind::ended);
+  CHECK(ended->text.find("unknown command 999") != std::string::npos);
+  CHECK(exited_with(worker.wait_for_exit(), 1));
+}
+
+TEST_CASE("impossible positions in the ring end the session") {
+  Worker worker;
+  worker.attach();
+  wire::ControlPage& control = worker.ring().control();
+  control.written.store(UINT64_MAX - 7);
+  control.reader_sleeps.store(0);
+  wire::futex_wake_all(control.reader_sleeps);
+  const auto ended = worker.hear();
+  REQUIRE(ended);
+  CHECK(ended->text.find("impossible") != std::string::npos);
+  CHECK(exited_with(worker.wait_for_exit(), 1));
+}
+
+TEST_CASE("a kernel that writes out of bounds ends its worker, and both sides hear of it") {
+  Worker worker;
+  worker.attach();
+  Queue queue = worker.make_queue();
+  const auto buffer = worker.make_buffer(64);
+  const ObjectId program = worker.mint();
+  REQUIRE(worker.build(program, "__kernel void wild(__global int* a) { a[1l << 44] = 1; }").outcome == Outcome::ok);
+  Arguments arguments;
+  arguments.object(buffer.id);
+  wire::KernelLaunch launch;
+  launch.kernel = worker.make_kernel(program, 0), launch.argument_count = 1;
+  worker.enqueue(queue, launch, false, {}, arguments.data());
+  const int status = worker.wait_for_exit();
+  CHECK(WIFSIGNALED(status));
+  CHECK_FALSE(worker.hear());
+}
+
+// ---- the daemon's death ----
+
+TEST_CASE("an attached worker outlives its daemon and presents itself to the next one") {
+  Worker worker;
+  worker.attach();
+  Queue queue = worker.make_queue();
+  worker.drop_link();
+  worker.enqueue(queue, wire::Marker{});
+  REQUIRE(worker.finish(queue));
+  usleep(100'000);
+  const std::uint64_t before = switches(worker);
+  usleep(500'000);
+  CHECK(switches(worker) == before);  // it waits without polling
+
+  for (int daemon = 0; daemon < 2; ++daemon) {
+    auto listener = wire::listen_at(worker.runtime_folder() + "/worker.sock", 0600);
+    REQUIRE(listener.ok());
+    int accepted = -1;
+    for (int tries = 0; accepted < 0 && tries < 1000; ++tries) {
+      accepted = accept4(listener.value().get(), nullptr, nullptr, SOCK_CLOEXEC);
+      if (accepted < 0) usleep(10'000);
+    }
+    REQUIRE(accepted >= 0);
+    const wire::MessageSocket link{UniqueFd(accepted)};
+    auto claim = link.receive(now_ns() + 10 * ns_per_s);
+    REQUIRE(claim.ok());
+    const auto message = decode_worker_message(claim.value().bytes);
+    REQUIRE(message.ok());
+    CHECK(message.value().kind == WorkerMessageKind::adopt);
+    CHECK(message.value().record.session_id == 99);
+    CHECK(message.value().key[0] == 42);
+    REQUIRE(claim.value().fds.size() == 2);
+    auto meter = wire::SharedMemory::map(std::move(claim.value().fds[0]), metering::meter_bytes);
+    REQUIRE(meter.ok());
+    CHECK(reinterpret_cast<metering::MeterPage*>(meter.value().data())->commands == worker.meter().commands);
+    WorkerMessage adopted;
+    adopted.kind = WorkerMessageKind::adopted;
+    REQUIRE(link.send(encode_worker_message(adopted), {}, now_ns() + ns_per_s).ok());
+    worker.enqueue(queue, wire::Marker{});
+    REQUIRE(worker.finish(queue));
+    usleep(50'000);
+    // The daemon dies again: its socket file stays behind and must not fool the worker.
+  }
+  CHECK(worker.alive());
+}
+
+TEST_CASE("a new daemon may refuse to take a session over") {
+  Worker worker;
+  worker.attach();
+  auto listener = wire::listen_at(worker.runtime_folder() + "/worker.sock", 0600);
+  REQUIRE(listener.ok());
+  worker.drop_link();
+  int accepted = -1;
+  for (int tries = 0; accepted < 0 && tries < 1000; ++tries) {
+    accepted = accept4(listener.value().get(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (accepted < 0) usleep(10'000);
+  }
+  REQUIRE(accepted >= 0);
+  const wire::MessageSocket link{UniqueFd(accepted)};
+  REQUIRE(link.receive(now_ns() + 10 * ns_per_s).ok());
+  WorkerMessage refused;
+  refused.kind = WorkerMessageKind::ended;
+  refused.text = "wrong key";
+  REQUIRE(link.send(encode_worker_message(refused), {}, now_ns() + ns_per_s).ok());
+  CHECK(exited_with(worker.wait_for_exit(), 1));
+}
+
+TEST_CASE("a worker that is asked describes every device and leaves") {
+  Worker::Setting setting;
+  setting.arguments = {"--probe"};
+  Worker worker(std::move(setting));
+  CHECK(worker.traits().name != "");
+  CHECK(exited_with(worker.wait_for_exit(), 0));
+}
+
+}  // namespace
+}  // namespace sluice::test

@@ -1,0 +1,155 @@
+// How a process comes to its session, and what forks and threads see of it.
+#include <CL/cl_ext.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include "tests/shim/opencl_fixture.h"
+
+using namespace sluice::test;
+
+namespace {
+
+// What `body` writes to stderr.
+template <typename Body>
+std::string stderr_of(Body body) {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const int before = dup(STDERR_FILENO);
+  dup2(ends[1], STDERR_FILENO);
+  body();
+  dup2(before, STDERR_FILENO);
+  close(before);
+  close(ends[1]);
+  std::string text(4096, '\0');
+  const ssize_t got = read(ends[0], text.data(), text.size());
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  close(ends[0]);
+  return text;
+}
+
+std::size_t lines_in(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+cl_uint count_platforms() {
+  cl_uint count = 99;
+  const cl_int error = clGetPlatformIDs(0, nullptr, &count);
+  CHECK((error == CL_SUCCESS || error == CL_PLATFORM_NOT_FOUND_KHR));
+  return count;
+}
+
+// Runs `body` in a forked child; its exit status.
+template <typename Body>
+int in_child(Body body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body());
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+}  // namespace
+
+TEST_CASE("without a pool there is no platform, and one line says why") {
+  setenv("SLUICE_SOCKET", "/nonexistent/tenant.sock", 1);
+  const std::string said = stderr_of([] {
+    CHECK(count_platforms() == 0);
+    CHECK(count_platforms() == 0);
+  });
+  REQUIRE(said ==
+          "sluice: no pool: cannot reach sluiced at /nonexistent/tenant.sock (start it, or unset LD_PRELOAD); no OpenCL "
+          "device is offered\n");
+}
+
+TEST_CASE("a size that is none is named in one line, and there is no platform") {
+  FakePool::start();
+  setenv("SLUICE_MEMORY", "lots", 1);
+  const std::string said = stderr_of([] { CHECK(count_platforms() == 0); });
+  REQUIRE(lines_in(said) == 1);
+  REQUIRE(said.find("SLUICE_MEMORY") != std::string::npos);
+  setenv("SLUICE_MEMORY", "64MiB", 1);
+  REQUIRE(count_platforms() == 1);
+}
+
+TEST_CASE("a forked child finds its parent's objects lost, and does not disturb the parent") {
+  Program program;
+  Bytes data = counting(1000);
+  cl_mem buffer = program.make_buffer(data.size(), CL_MEM_COPY_HOST_PTR, data.data());
+  program.pool.hold();
+  cl_event event = nullptr;
+  REQUIRE(clEnqueueFillBuffer(program.queue, buffer, "x", 1, 0, 10, 0, nullptr, &event) == CL_SUCCESS);
+  const int wrong = in_child([&] {
+    int failures = clFinish(program.queue) != CL_OUT_OF_RESOURCES;
+    failures += clWaitForEvents(1, &event) != CL_OUT_OF_RESOURCES;
+    failures += clEnqueueFillBuffer(program.queue, buffer, "y", 1, 0, 10, 0, nullptr, nullptr) != CL_OUT_OF_RESOURCES;
+    cl_int error = CL_SUCCESS;
+    clCreateBuffer(program.context, 0, 64, nullptr, &error);
+    failures += error != CL_OUT_OF_RESOURCES;
+    clReleaseEvent(event);
+    clReleaseMemObject(buffer);
+    clReleaseCommandQueue(program.queue);
+    return failures;
+  });
+  REQUIRE(wrong == 0);
+  program.pool.let_go();
+  REQUIRE(clWaitForEvents(1, &event) == CL_SUCCESS);
+  std::fill_n(data.begin(), 10, 'x');
+  REQUIRE(program.contents(buffer, data.size()) == data);
+}
+
+TEST_CASE("a child forked in the middle of other threads' calls can still end") {
+  Program program;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.emplace_back([&] {
+      cl_mem buffer = program.make_buffer(100'000);
+      Bytes data(100'000);
+      while (!stop) {
+        cl_event event = nullptr;
+        clEnqueueWriteBuffer(program.queue, buffer, CL_FALSE, 0, data.size(), data.data(), 0, nullptr, nullptr);
+        clEnqueueReadBuffer(program.queue, buffer, CL_FALSE, 0, data.size(), data.data(), 0, nullptr, &event);
+        clWaitForEvents(1, &event);
+        clReleaseEvent(event);
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    const int wrong = in_child([&] {
+      cl_int error = CL_SUCCESS;
+      clCreateBuffer(program.context, 0, 64, nullptr, &error);
+      return (error != CL_OUT_OF_RESOURCES) + (clFinish(program.queue) != CL_OUT_OF_RESOURCES);
+    });
+    REQUIRE(wrong == 0);
+  }
+  stop = true;
+  for (std::thread& thread : busy) thread.join();
+}
+
+TEST_CASE("threads that share a queue each read back what they wrote") {
+  Program program;
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (unsigned id = 0; id < 6; ++id) {
+    threads.emplace_back([&, id] {
+      const std::size_t bytes = 3000 + id * 7000;
+      cl_mem buffer = program.make_buffer(bytes);
+      for (unsigned round = 0; round < 100; ++round) {
+        Bytes data = counting(bytes, id * 31 + round), read(bytes);
+        const bool blocking = round % 3 == 0;
+        clEnqueueFillBuffer(program.queue, buffer, "z", 1, 0, bytes, 0, nullptr, nullptr);
+        clEnqueueWriteBuffer(program.queue, buffer, blocking, 0, bytes, data.data(), 0, nullptr, nullptr);
+        cl_event event = nullptr;
+        clEnqueueReadBuffer(program.queue, buffer, round % 2 == 0, 0, bytes, read.data(), 0, nullptr, &event);
+        clWaitForEvents(1, &event);
+        clReleaseEvent(event);
+        wrong += read != data;
+      }
+      clReleaseMemObject(buffer);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE(wrong == 0);
+}

@@ -1,0 +1,158 @@
+// The command as a person uses it: its own process, its output, its exit code.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "tests/daemon/server/pool_under_test.h"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+struct Outcome {
+  int status = 0;    // as waitpid gives it
+  std::string text;  // stdout and stderr
+  int exit_code() const { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
+};
+
+std::string quoted(const std::string& word) { return "'" + word + "'"; }
+
+Outcome run(const std::string& arguments, const std::string& before = "") {
+  Outcome outcome;
+  FILE* output = popen((before + " exec " + quoted(SLUICE_COMMAND) + " " + arguments + " 2>&1").c_str(), "r");
+  REQUIRE(output != nullptr);
+  char room[4096];
+  while (std::fgets(room, sizeof room, output) != nullptr) outcome.text += room;
+  outcome.status = pclose(output);
+  return outcome;
+}
+
+Outcome run_in(const PoolUnderTest& pool, const std::string& arguments, const std::string& before = "") {
+  return run("run --runtime-dir " + pool.folder() + " " + arguments, before);
+}
+
+}  // namespace
+
+TEST_CASE("without a daemon every command says so in one line and ends with 69") {
+  for (const char* command : {"run --runtime-dir /nonexistent -- true", "status --runtime-dir /nonexistent",
+                              "devices --runtime-dir /nonexistent", "sessions --runtime-dir /nonexistent"}) {
+    const Outcome outcome = run(command);
+    INFO(command << ": " << outcome.text);
+    CHECK(outcome.exit_code() == 69);
+    CHECK_THAT(outcome.text, Catch::StartsWith("sluice: no daemon answers at /nonexistent/"));
+    CHECK(std::count(outcome.text.begin(), outcome.text.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("a wrong command line ends with 64") {
+  for (const char* arguments :
+       {"", "fly", "run", "run --", "run --gpu 3apples -- true", "run --gpu 0 -- true", "run --memory 0 -- true",
+        "run --tenant 'a b' -- true", "status --user --socket x", "status extra", "sessions --no-such-option"}) {
+    const Outcome outcome = run(arguments);
+    INFO(arguments << ": " << outcome.text);
+    CHECK(outcome.exit_code() == 64);
+    CHECK_THAT(outcome.text, Catch::StartsWith("sluice: "));
+  }
+}
+
+TEST_CASE("help teaches with examples and exit codes") {
+  for (const char* arguments : {"--help", "run --help", "status --help", "devices --help", "sessions --help"}) {
+    const Outcome outcome = run(arguments);
+    INFO(arguments);
+    CHECK(outcome.exit_code() == 0);
+    CHECK_THAT(outcome.text, Catch::Contains("Examples:"));
+  }
+  CHECK_THAT(run("run --help").text, Catch::Contains("Exit codes:"));
+}
+
+TEST_CASE("a program keeps its exit code, its input and its output") {
+  const PoolUnderTest pool;
+  CHECK(run_in(pool, "-- sh -c 'exit 7'").exit_code() == 7);
+  const Outcome cat = run_in(pool, "-- cat", "echo from outside |");
+  CHECK(cat.exit_code() == 0);
+  CHECK(cat.text == "from outside\n");
+}
+
+TEST_CASE("a signal ends the program, not a wrapper around it") {
+  const PoolUnderTest pool;
+  const Outcome outcome = run_in(pool, "-- sh -c 'kill -TERM $$'");
+  CHECK(WIFSIGNALED(outcome.status));
+  CHECK(WTERMSIG(outcome.status) == SIGTERM);
+}
+
+TEST_CASE("what stands behind the program's name is the program's, with and without dashes") {
+  const PoolUnderTest pool;
+  CHECK(run_in(pool, "-- echo --gpu 3 -- --help").text == "--gpu 3 -- --help\n");
+  CHECK(run_in(pool, "echo --gpu 3").text == "--gpu 3\n");
+}
+
+TEST_CASE("the environment of a program leads it to the pool") {
+  const PoolUnderTest pool;
+  const std::string text = run_in(pool, "--tenant alice --gpu 0.25 --memory 2GiB -- env").text;
+  CHECK_THAT(text, Catch::Contains("LD_PRELOAD=" SLUICE_SHIM_FOLDER "/libOpenCL.so.1\n"));
+  CHECK_THAT(text, Catch::Contains("OCL_ICD_VENDORS=" SLUICE_SHIM_FOLDER "/vendors\n"));
+  CHECK_THAT(text, Catch::Contains("SLUICE_SOCKET=" + pool.socket("tenant") + "\n"));
+  CHECK_THAT(text, Catch::Contains("SLUICE_TENANT=alice\n"));
+  CHECK_THAT(text, Catch::Contains("SLUICE_GPU=0.25\n"));
+  CHECK_THAT(text, Catch::Contains("SLUICE_MEMORY=2GiB\n"));
+}
+
+TEST_CASE("sizes without a tenant make a slice of the program's own") {
+  const PoolUnderTest pool;
+  const std::string own = run_in(pool, "--memory 1GiB -- sh -c 'echo $SLUICE_TENANT $$'").text;
+  const std::string number = own.substr(own.find(' ') + 1);
+  CHECK_THAT(own, Catch::Contains("-" + number.substr(0, number.size() - 1) + " "));
+  CHECK(run_in(pool, "-- sh -c 'echo x${SLUICE_TENANT}x${SLUICE_GPU}x${SLUICE_MEMORY}x'", "SLUICE_GPU=1").text ==
+        "xxxx\n");
+}
+
+TEST_CASE("a program that is not there ends with 127, one that cannot run in the pool with 126") {
+  const PoolUnderTest pool;
+  CHECK(run_in(pool, "-- sluice-no-such-program").exit_code() == 127);
+  CHECK(run_in(pool, "-- /etc/passwd").exit_code() == 126);
+  CHECK(run_in(pool, "-- /").exit_code() == 126);
+}
+
+TEST_CASE("a daemon can be named by its socket, by its folder and by the environment") {
+  const PoolUnderTest pool;
+  CHECK(run("run --socket " + pool.socket("tenant") + " -- true").exit_code() == 0);
+  CHECK(run("run -- true", "SLUICE_SOCKET=" + pool.socket("tenant")).exit_code() == 0);
+  CHECK(run("status --socket " + pool.socket("admin")).exit_code() == 0);
+}
+
+TEST_CASE("status, devices and sessions show the pool in tables") {
+  const PoolUnderTest pool;
+  const Granted granted = attach(pool, {"alice", 250, 2ull << 30});
+  const std::string place = " --runtime-dir " + pool.folder();
+  const std::string status = run("status" + place).text;
+  CHECK_THAT(status, Catch::Contains("serves one user from " + pool.folder()));
+  CHECK_THAT(status, Catch::Contains("1 tenant with 1 session;"));
+  CHECK_THAT(status, Catch::Contains("750m of 1000m") && Catch::Contains("6 GiB of 8 GiB"));
+  const std::string devices = run("devices" + place).text;
+  CHECK_THAT(devices, Catch::Contains("fake card") && Catch::Contains("gpu") && Catch::Contains("8 GiB"));
+  const std::string sessions = run("sessions" + place).text;
+  CHECK_THAT(sessions, Catch::Contains("alice") && Catch::Contains("250m") && Catch::Contains("1 MiB of 2 GiB") &&
+                           Catch::Contains("5.00 ms") && Catch::Contains("111 B"));
+  CHECK(run("sessions --ended" + place).text == "no session has ended yet\n");
+}
+
+TEST_CASE("a device whose workers fail is explained by status") {
+  const PoolUnderTest pool({}, "broken");
+  REQUIRE(pool.wait_until([&] { return pool.ask({{"verb", "status"}}).dump().find("on fire") != std::string::npos; }));
+  CHECK_THAT(run("status --runtime-dir " + pool.folder()).text,
+             Catch::Contains("device 0: workers cannot be started: the driver is on fire"));
+}
+
+TEST_CASE("every table can be had as JSON") {
+  const PoolUnderTest pool;
+  for (const char* command : {"status", "devices", "sessions", "sessions --ended"}) {
+    const Outcome outcome = run(std::string(command) + " --json --runtime-dir " + pool.folder());
+    INFO(command);
+    CHECK(outcome.exit_code() == 0);
+    CHECK(nlohmann::json::parse(outcome.text, nullptr, false).is_object());
+  }
+}
