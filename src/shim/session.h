@@ -88,9 +88,9 @@ class Session {
   // The range must not be used by any command that has not completed.
   void release(std::uint64_t at);
 
-  wire::TimelineSlot* make_timeline(std::uint64_t& at);   // zeroed; null: the arena is full
+  wire::TimelineSlot* make_timeline(std::uint64_t& at);  // zeroed; null: the arena is full
   void drop_timeline(std::uint64_t at);
-  wire::EventSlot* make_event_slot(std::uint64_t& at);    // zeroed
+  wire::EventSlot* make_event_slot(std::uint64_t& at);  // zeroed
   void drop_event_slot(std::uint64_t at);
 
  private:
@@ -124,11 +124,11 @@ class Session {
   std::atomic<wire::ObjectId> next_id_{1};
   std::atomic<bool> lost_{false};
 
-  std::mutex books_;                              // guards what follows
+  std::mutex books_;  // guards what follows
   wire::ArenaAllocator allocator_;
-  std::uint64_t idle_resident_bytes_ = 0;         // released, still backed by pages
-  std::vector<std::uint64_t> free_slots_;         // 64-byte slots, any kind
-  std::unordered_set<std::uint64_t> timelines_;   // whom to wake when the worker is lost
+  std::uint64_t idle_resident_bytes_ = 0;        // released, still backed by pages
+  std::vector<std::uint64_t> free_slots_;        // 64-byte slots, any kind
+  std::unordered_set<std::uint64_t> timelines_;  // whom to wake when the worker is lost
   std::unordered_set<std::uint64_t> replies_;
 };
 

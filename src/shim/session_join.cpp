@@ -82,7 +82,8 @@ Result<wire::AttachRequest> make_request() {
   };
   if (const auto tenant = text("SLUICE_TENANT"); !tenant.empty()) {
     if (!wire::valid_tenant_name(tenant))
-      return Status(Code::invalid_argument, "SLUICE_TENANT is not a tenant's name: 1 to 63 of letters, digits and . _ @ -");
+      return Status(Code::invalid_argument,
+                    "SLUICE_TENANT is not a tenant's name: 1 to 63 of letters, digits and . _ @ -");
     wire::set_text(request.tenant, tenant);
   }
   if (const auto gpu = text("SLUICE_GPU"); !gpu.empty()) {
@@ -126,8 +127,7 @@ Result<Session*> Session::join() {
   const std::string path = socket_path();
   const auto socket = wire::MessageSocket::connect(path);
   if (!socket.ok())
-    return Status(Code::unavailable,
-                  "no pool: cannot reach sluiced at " + path + " (start it, or unset LD_PRELOAD)");
+    return Status(Code::unavailable, "no pool: cannot reach sluiced at " + path + " (start it, or unset LD_PRELOAD)");
   if (Status sent = send_request(socket.value(), request.value(), deadline_ns); !sent.ok()) return sent;
   auto message = socket.value().receive(deadline_ns);
   if (!message.ok()) return message.status();
@@ -140,8 +140,8 @@ Result<Session*> Session::join() {
   auto arena = wire::SharedMemory::map(std::move(fds[1]), reply.arena_bytes);
   if (!arena.ok()) return arena.status();
   // The session is never destroyed; until it has its thread it may still be.
-  std::unique_ptr<Session> session(new Session(reply, std::move(traits), control.take(), arena.take(),
-                                               wire::MessageSocket(std::move(fds[2]))));
+  std::unique_ptr<Session> session(
+      new Session(reply, std::move(traits), control.take(), arena.take(), wire::MessageSocket(std::move(fds[2]))));
   if (Status started = session->start_watching(); !started.ok()) return started;
   return session.release();
 }

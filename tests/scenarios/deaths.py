@@ -151,6 +151,22 @@ def kill_daemon_and_rest(scenario):
                    pool.status())
 
 
+def endless_kernel(scenario):
+    """A kernel that never ends goes with its program, and does not keep the daemon from stopping."""
+    pool = scenario.pool
+    child = start_victim(scenario, "endless")
+    child.stdout.readline()
+    worker = session_of(pool, "victim")["worker_pid"]
+    kill_group(child)
+    scenario.check(wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5), "an endless kernel ends with its program")
+    child = start_victim(scenario, "endless")
+    child.stdout.readline()
+    pool.stop()
+    scenario.check(not pool.leftovers, "the daemon stops while a kernel runs without end", pool.leftovers)
+    expect_errors(scenario, "daemon stopped", child, (), 10)
+    pool.start()
+
+
 def main(scenario):
     seed = int(scenario.arguments[0]) if scenario.arguments else random.randrange(1 << 30)
     scenario.note(f"seed {seed}")
@@ -163,6 +179,7 @@ def main(scenario):
     scenario.check_clean(scenario.pool)
     kill_daemon(scenario, moments)
     kill_daemon_and_rest(scenario)
+    endless_kernel(scenario)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Kernel caches are kept below the build folder, one for native runs and one for t
 a scenario compiles.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -39,6 +40,12 @@ def clean_environment():
             if not name.startswith(("SLUICE_", "POCL_", "LD_", "OCL_ICD"))}
 
 
+def die_with_parent():
+    """For a child before it becomes a program: ends when its scenario does, also when that is killed for its time."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
 def processes_with(text):
     """Pids of living processes whose command line holds `text`."""
     found = []
@@ -71,7 +78,7 @@ class Side:
     def popen(self, argv, environment=None, tenant=None, memory=None, gpu=None, **options):
         whole = {**self.environment, **(environment or {})}
         return subprocess.Popen(self.wrap(argv, tenant=tenant, memory=memory, gpu=gpu), env=whole,
-                                start_new_session=True, **options)
+                                start_new_session=True, preexec_fn=die_with_parent, **options)
 
     def run(self, argv, seconds=300, cwd=None, stdin=None, **options):
         """Runs a program to its end; its outputs and exit status. One that hangs is killed and has status None."""
@@ -127,7 +134,8 @@ class Pool(Side):
         with open(self.log_path, "ab") as log:
             self.daemon = subprocess.Popen(
                 [os.path.join(self.build, "sbin", "sluiced"), "--user", "--runtime-dir", self.runtime, "--config",
-                 self.config_path], env=self.environment, stdout=log, stderr=log, start_new_session=True)
+                 self.config_path], env=self.environment, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=die_with_parent)
         if wait and not wait_until(lambda: self.daemon.poll() is not None or self.workers_ready() > 0, READY_S_MAX):
             raise RuntimeError(f"sluiced was not ready in {READY_S_MAX} s\n{self.log()}")
         if self.daemon.poll() is not None:

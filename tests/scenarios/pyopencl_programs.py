@@ -17,7 +17,8 @@ SUITES = {"test_enqueue_copy.py": "", "test_wrapper.py": "", "test_clrandom.py":
 def verdicts(text):
     """{test: verdict} of pytest -v, without the names of devices and platforms."""
     found = re.findall(r"^(test_\w+\.py::\w+)(?:\[(.*)\])? (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)", text, re.MULTILINE)
-    return {f"{name}[{re.sub(r'<context factory.*?>>', '', parameters)}]": verdict for name, parameters, verdict in found}
+    names = re.compile("<context factory.*?>>|<pyopencl[.]Platform.*?>")
+    return {f"{name}[{names.sub('', parameters)}]": verdict for name, parameters, verdict in found}
 
 
 def suite(scenario, folder, name, selection):

@@ -32,6 +32,8 @@ TEST_CASE("a command's event completes when the command does") {
   cl_event event = nullptr;
   REQUIRE(clEnqueueFillBuffer(program.queue, buffer, "a", 1, 0, 64, 0, nullptr, &event) == CL_SUCCESS);
   REQUIRE(status_of(event) == CL_QUEUED);
+  REQUIRE(clFlush(program.queue) == CL_SUCCESS);
+  REQUIRE(status_of(event) == CL_SUBMITTED);
   program.pool.let_go();
   REQUIRE(clWaitForEvents(1, &event) == CL_SUCCESS);
   REQUIRE(status_of(event) == CL_COMPLETE);
@@ -177,8 +179,8 @@ TEST_CASE("after the worker's death every wait returns and every event has faile
   waiters.emplace_back([&] { returned += clWaitForEvents(1, &gate) == CL_OUT_OF_RESOURCES; });
   waiters.emplace_back([&] {
     char byte = 0;
-    returned += clEnqueueReadBuffer(program.queue, buffer, CL_TRUE, 0, 1, &byte, 0, nullptr, nullptr) ==
-                CL_OUT_OF_RESOURCES;
+    returned +=
+        clEnqueueReadBuffer(program.queue, buffer, CL_TRUE, 0, 1, &byte, 0, nullptr, nullptr) == CL_OUT_OF_RESOURCES;
   });
   waiters.emplace_back([&] {
     cl_int error = CL_SUCCESS;

@@ -27,7 +27,8 @@ wire::DeviceTraits make_traits(const FakePoolOptions& options) {
   traits.image_array_layers_max = 64;
   for (const auto kind : {wire::ImageKind::d1, wire::ImageKind::d1_array, wire::ImageKind::d1_buffer,
                           wire::ImageKind::d2, wire::ImageKind::d2_array, wire::ImageKind::d3})
-    traits.image_formats.push_back({0x10B5, 0x10DA, kind, wire::image_read | wire::image_write});  // RGBA, UNSIGNED_INT8
+    traits.image_formats.push_back(
+        {0x10B5, 0x10DA, kind, wire::image_read | wire::image_write});  // RGBA, UNSIGNED_INT8
   return traits;
 }
 
@@ -173,8 +174,8 @@ void FakePool::create(const Command& command) {
       known(image.id);
       auto memory = std::make_shared<Memory>();
       memory->own.resize(image.bytes);
-      memory->row_pitch = image.kind == static_cast<std::uint32_t>(wire::ImageKind::d1_array) ? image.slice_pitch
-                                                                                               : image.row_pitch;
+      memory->row_pitch =
+          image.kind == static_cast<std::uint32_t>(wire::ImageKind::d1_array) ? image.slice_pitch : image.row_pitch;
       memory->slice_pitch = image.slice_pitch;
       memory->data = image.arena_at == wire::nowhere ? memory->own.data() : arena_.data() + image.arena_at;
       memory_[image.id] = memory;
@@ -263,8 +264,7 @@ void FakePool::run(Queue& queue, const Command& command) {
   if (header.event_at != wire::nowhere)
     wire::publish_event(*wire::ArenaView(arena_.bytes()).slot<wire::EventSlot>(header.event_at), outcome,
                         {now, now, now});
-  else if (outcome != wire::Outcome::ok)
-    wire::publish_error(*queue.timeline, outcome);
+  else if (outcome != wire::Outcome::ok) wire::publish_error(*queue.timeline, outcome);
   if (header.event != 0) events_[header.event] = outcome != wire::Outcome::ok;
   queue.ended = queue.out_of_order ? queue.ended + 1 : header.sequence;
   wire::publish_completed(*queue.timeline, reader_->control(), queue.ended);

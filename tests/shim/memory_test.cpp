@@ -68,11 +68,11 @@ TEST_CASE("destructor callbacks come last first, once nothing uses the buffer") 
 TEST_CASE("a session that releases everything leaves nothing with the worker") {
   Program program;
   constexpr std::size_t at_first = 1;  // program.queue
+  Bytes data = counting(20'000);       // outlives the commands that nobody waits for
   for (int round = 0; round < 200; ++round) {
     cl_mem buffer = program.make_buffer(64 * 1024);
     cl_command_queue queue = program.make_queue();
     std::vector<cl_event> events(20);
-    Bytes data = counting(20'000);
     for (cl_event& event : events)
       REQUIRE(clEnqueueFillBuffer(queue, buffer, "x", 1, 0, 64, 0, nullptr, &event) == CL_SUCCESS);
     REQUIRE(clEnqueueWriteBuffer(queue, buffer, CL_FALSE, 0, data.size(), data.data(), 0, nullptr, nullptr) == 0);
@@ -138,7 +138,8 @@ TEST_CASE("wrong arguments of buffer calls get the standard's errors") {
   CHECK(clEnqueueCopyBuffer(q, buffer, buffer, 0, 20, 20, 0, nullptr, nullptr) == CL_SUCCESS);
   CHECK(clEnqueueCopyBuffer(q, buffer, buffer, 0, 1020, 20, 0, nullptr, nullptr) == CL_INVALID_VALUE);
 
-  const size_t origin[] = {0, 0, 0}, shifted[] = {8, 0, 0}, inside[] = {4, 1, 0}, region[] = {8, 4, 2}, flat[] = {8, 0, 2};
+  const size_t origin[] = {0, 0, 0}, shifted[] = {8, 0, 0}, inside[] = {4, 1, 0}, region[] = {8, 4, 2},
+               flat[] = {8, 0, 2};
   const auto read_rect = [&](const size_t* from, const size_t* what, size_t row, size_t slice) {
     return clEnqueueReadBufferRect(q, buffer, CL_TRUE, from, origin, what, row, slice, 0, 0, host, 0, nullptr, nullptr);
   };
@@ -182,7 +183,8 @@ TEST_CASE("wrong arguments of sub-buffers and maps get the standard's errors") {
   CHECK(error == CL_INVALID_MEM_OBJECT);
 
   const auto map = [&](cl_mem memory, cl_map_flags how, size_t offset, size_t size) {
-    CHECK(clEnqueueMapBuffer(program.queue, memory, CL_TRUE, how, offset, size, 0, nullptr, nullptr, &error) == nullptr);
+    CHECK(clEnqueueMapBuffer(program.queue, memory, CL_TRUE, how, offset, size, 0, nullptr, nullptr, &error) ==
+          nullptr);
     return error;
   };
   CHECK(map(buffer, CL_MAP_READ, 0, 0) == CL_INVALID_VALUE);

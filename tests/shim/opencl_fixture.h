@@ -3,10 +3,10 @@
 
 #include <CL/cl.h>
 
+#include <catch2/catch.hpp>
 #include <numeric>
 #include <vector>
 
-#include "catch2/catch.hpp"
 #include "tests/shim/fake_pool.h"
 
 namespace sluice::test {

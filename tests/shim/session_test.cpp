@@ -58,9 +58,10 @@ TEST_CASE("without a pool there is no platform, and one line says why") {
     CHECK(count_platforms() == 0);
     CHECK(count_platforms() == 0);
   });
-  REQUIRE(said ==
-          "sluice: no pool: cannot reach sluiced at /nonexistent/tenant.sock (start it, or unset LD_PRELOAD); no OpenCL "
-          "device is offered\n");
+  REQUIRE(
+      said ==
+      "sluice: no pool: cannot reach sluiced at /nonexistent/tenant.sock (start it, or unset LD_PRELOAD); no OpenCL "
+      "device is offered\n");
 }
 
 TEST_CASE("a size that is none is named in one line, and there is no platform") {

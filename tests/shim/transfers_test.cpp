@@ -82,8 +82,8 @@ TEST_CASE("a rectangle goes where both layouts say") {
   REQUIRE(clEnqueueFillBuffer(program.queue, buffer, "\0", 1, 0, 4096, 0, nullptr, nullptr) == CL_SUCCESS);
   const size_t buffer_origin[] = {3, 2, 1}, host_origin[] = {5, 1, 0}, region[] = {7, 3, 2};
   for (const bool blocking : {true, false}) {
-    REQUIRE(clEnqueueWriteBufferRect(program.queue, buffer, blocking, buffer_origin, host_origin, region, 32, 32 * 8, 64,
-                                     64 * 4, host.data(), 0, nullptr, nullptr) == CL_SUCCESS);
+    REQUIRE(clEnqueueWriteBufferRect(program.queue, buffer, blocking, buffer_origin, host_origin, region, 32, 32 * 8,
+                                     64, 64 * 4, host.data(), 0, nullptr, nullptr) == CL_SUCCESS);
     REQUIRE(clFinish(program.queue) == CL_SUCCESS);
     Bytes expected(4096);
     for (size_t z = 0; z < 2; ++z)
@@ -104,8 +104,8 @@ TEST_CASE("a map shows the contents, and an unmap of a writing map changes them"
   Program program;
   Bytes data = counting(5000);
   cl_mem buffer = program.make_buffer(data.size(), CL_MEM_COPY_HOST_PTR, data.data());
-  auto* mapped = static_cast<unsigned char*>(clEnqueueMapBuffer(program.queue, buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE,
-                                                                100, 1000, 0, nullptr, nullptr, &program.error));
+  auto* mapped = static_cast<unsigned char*>(clEnqueueMapBuffer(
+      program.queue, buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 100, 1000, 0, nullptr, nullptr, &program.error));
   REQUIRE(program.error == CL_SUCCESS);
   REQUIRE(std::equal(mapped, mapped + 1000, data.begin() + 100));
   cl_uint maps = 0;
@@ -147,8 +147,8 @@ TEST_CASE("a map that has not come true yet is not written back") {
   cl_mem buffer = program.make_buffer(own.size(), CL_MEM_USE_HOST_PTR, own.data());
   program.pool.hold();
   REQUIRE(clEnqueueFillBuffer(program.queue, buffer, "z", 1, 0, 3000, 0, nullptr, nullptr) == CL_SUCCESS);
-  void* mapped = clEnqueueMapBuffer(program.queue, buffer, CL_FALSE, CL_MAP_WRITE, 0, 3000, 0, nullptr, nullptr,
-                                    &program.error);
+  void* mapped =
+      clEnqueueMapBuffer(program.queue, buffer, CL_FALSE, CL_MAP_WRITE, 0, 3000, 0, nullptr, nullptr, &program.error);
   REQUIRE(clEnqueueUnmapMemObject(program.queue, buffer, mapped, 0, nullptr, nullptr) == CL_SUCCESS);
   program.pool.let_go();
   REQUIRE(program.contents(buffer, own.size()) == Bytes(3000, 'z'));
@@ -165,20 +165,21 @@ TEST_CASE("an image's pixels survive each way in and out") {
   REQUIRE(program.error == CL_SUCCESS);
   const size_t origin[] = {4, 3, 0}, region[] = {5, 6, 1};
   Bytes part(5 * 6 * 4);
-  REQUIRE(clEnqueueReadImage(program.queue, image, CL_TRUE, origin, region, 0, 0, part.data(), 0, nullptr, nullptr) == 0);
+  REQUIRE(clEnqueueReadImage(program.queue, image, CL_TRUE, origin, region, 0, 0, part.data(), 0, nullptr, nullptr) ==
+          0);
   for (size_t y = 0; y < 6; ++y)
     REQUIRE(std::equal(&part[y * 20], &part[y * 20] + 20, &pixels[((3 + y) * 20 + 4) * 4]));
   const Bytes white(32 * 6, 0xFF);
-  REQUIRE(clEnqueueWriteImage(program.queue, image, CL_FALSE, origin, region, 32, 0, white.data(), 0, nullptr, nullptr) ==
-          CL_SUCCESS);
+  REQUIRE(clEnqueueWriteImage(program.queue, image, CL_FALSE, origin, region, 32, 0, white.data(), 0, nullptr,
+                              nullptr) == CL_SUCCESS);
   size_t row_pitch = 0;
   const size_t all_origin[] = {0, 0, 0}, all[] = {20, 10, 1};
-  auto* mapped = static_cast<unsigned char*>(clEnqueueMapImage(program.queue, image, CL_TRUE, CL_MAP_READ, all_origin, all,
-                                                               &row_pitch, nullptr, 0, nullptr, nullptr, &program.error));
+  auto* mapped =
+      static_cast<unsigned char*>(clEnqueueMapImage(program.queue, image, CL_TRUE, CL_MAP_READ, all_origin, all,
+                                                    &row_pitch, nullptr, 0, nullptr, nullptr, &program.error));
   REQUIRE(program.error == CL_SUCCESS);
   for (size_t y = 0; y < 6; ++y) std::fill_n(&pixels[((3 + y) * 20 + 4) * 4], 20, 0xFF);
-  for (size_t y = 0; y < 10; ++y)
-    REQUIRE(std::equal(&pixels[y * 80], &pixels[y * 80] + 80, mapped + y * row_pitch));
+  for (size_t y = 0; y < 10; ++y) REQUIRE(std::equal(&pixels[y * 80], &pixels[y * 80] + 80, mapped + y * row_pitch));
   REQUIRE(clEnqueueUnmapMemObject(program.queue, image, mapped, 0, nullptr, nullptr) == CL_SUCCESS);
 }
 
@@ -194,7 +195,8 @@ TEST_CASE("layers of a 1D image array are told apart") {
   REQUIRE(program.error == CL_SUCCESS);
   const size_t origin[] = {0, 2, 0}, region[] = {8, 1, 1};
   Bytes layer(32);
-  REQUIRE(clEnqueueReadImage(program.queue, image, CL_TRUE, origin, region, 0, 0, layer.data(), 0, nullptr, nullptr) == 0);
+  REQUIRE(clEnqueueReadImage(program.queue, image, CL_TRUE, origin, region, 0, 0, layer.data(), 0, nullptr, nullptr) ==
+          0);
   REQUIRE(std::equal(layer.begin(), layer.end(), pixels.begin() + 128));
 }
 
@@ -215,7 +217,8 @@ TEST_CASE("an out-of-order queue brings the same bytes") {
   cl_mem buffer = program.make_buffer(data.size());
   cl_event gate = clCreateUserEvent(program.context, nullptr), filled = nullptr, written = nullptr, got = nullptr;
   REQUIRE(clEnqueueFillBuffer(program.queue, buffer, "q", 1, 0, data.size(), 1, &gate, &filled) == CL_SUCCESS);
-  REQUIRE(clEnqueueWriteBuffer(program.queue, buffer, CL_FALSE, 0, data.size(), data.data(), 1, &filled, &written) == 0);
+  REQUIRE(clEnqueueWriteBuffer(program.queue, buffer, CL_FALSE, 0, data.size(), data.data(), 1, &filled, &written) ==
+          0);
   REQUIRE(clEnqueueReadBuffer(program.queue, buffer, CL_FALSE, 0, data.size(), read.data(), 1, &written, &got) == 0);
   // What waits for nothing overtakes them.
   Bytes other(16, 1);

@@ -53,6 +53,15 @@ Result<std::string> read_own_file(const std::string& path, std::size_t bytes_max
   return contents;
 }
 
+std::string read_kernel_file(const std::string& path) {
+  // Not by a stream: those throw when a process ends between opening its file and reading it.
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string contents(4096, '\0');
+  const ssize_t length = file.valid() ? read(file.get(), contents.data(), contents.size()) : 0;
+  contents.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  return contents;
+}
+
 Status write_own_file(const std::string& path, std::span<const char> contents) {
   const std::string fresh = path + ".new";
   UniqueFd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));

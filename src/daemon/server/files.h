@@ -17,6 +17,9 @@ Status make_own_folder(const std::string& path, mode_t mode);
 // Whole contents, at most `bytes_max`. not_found: no such file. Refuses files of other owners, and links.
 Result<std::string> read_own_file(const std::string& path, std::size_t bytes_max);
 
+// The beginning of a file of /proc, as much as a page. Empty: there is none, or what it was about is gone.
+std::string read_kernel_file(const std::string& path);
+
 // Replaces the file by one of mode 0600, atomically.
 Status write_own_file(const std::string& path, std::span<const char> contents);
 

@@ -11,8 +11,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "daemon/server/files.h"
@@ -23,11 +21,6 @@ namespace {
 constexpr std::size_t life_bytes_max = 256;
 constexpr std::string_view life_suffix = ".life";
 constexpr std::string_view session_suffix = ".session";
-
-std::string read_kernel_file(const std::string& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 // When the process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc(5). Empty: no such process.
 std::string start_time_of(pid_t pid) {

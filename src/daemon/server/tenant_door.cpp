@@ -88,8 +88,10 @@ void TenantDoor::admit(UniqueFd fd, Peer peer) {
   caller->id = next_id_++;
   caller->socket = wire::MessageSocket(std::move(fd));
   caller->peer = std::move(peer);
-  if (callers_of(uid) >= callers_per_user_max || aside_.stuck(uid))
-    return send_refusal(caller->socket, Status(Code::exhausted, "too many programs of this user ask at the same time"));
+  const std::size_t others = callers_of(uid);
+  if (others >= 2 * callers_per_user_max || aside_.stuck(uid)) return;
+  // Refused only after it was heard: closing a socket with an unread request would lose it the answer.
+  caller->welcome = others < callers_per_user_max;
   make_room();
   auto watched = loop_.watch(caller->socket.fd(), EPOLLIN | EPOLLRDHUP,
                              [this, c = caller.get()](std::uint32_t events) { hear(*c, events); });
@@ -131,6 +133,8 @@ void TenantDoor::hear(Caller& caller, std::uint32_t events) {
   if (!request.ok()) return refuse(caller, request.status());
   if (caller.outputs.size() > outputs_count)
     return refuse(caller, Status(Code::protocol_fault, "too many descriptors in the attach request"));
+  if (!caller.welcome)
+    return refuse(caller, Status(Code::exhausted, "too many programs of this user ask at the same time"));
   caller.asked = true;
   caller.request = request.value();
   caller.deadline.reset();

@@ -1,8 +1,9 @@
 // TenantDoor: the socket at which programs ask for sessions. Everything that comes in here is hostile until checked.
 //
 // A caller that does not say what it wants within greeting_ns_max is dropped; one that breaks the protocol is refused;
-// one user has at most callers_per_user_max connections at a time; when callers_max are connected in all, the one that
-// has kept silent longest makes room. None of it can stall another caller.
+// so is one whose user has callers_per_user_max connections already, and at twice as many it is not even heard; when
+// callers_max are connected in all, the one that has kept silent longest makes room. None of it can stall another
+// caller.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct Caller {
   wire::AttachRequest request;    // once it has asked
   std::vector<UniqueFd> outputs;  // its stdout and stderr, or none
   bool asked = false;
+  bool welcome = true;  // false: one too many; it will be told so when it has asked
   Watch watch;
   Timer deadline;
 };

@@ -39,8 +39,7 @@ cl_mem make_buffer(_cl_context& context, MemorySpec spec, cl_int& error) {
 cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_int* errcode_ret) {
   if (spec.bytes == 0 || spec.bytes > context.session().traits().allocation_bytes_max)
     return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
-  if (const cl_int error = check_host_ptr(spec.flags, host_ptr); error != CL_SUCCESS)
-    return failed(errcode_ret, error);
+  if (const cl_int error = check_host_ptr(spec.flags, host_ptr); error != CL_SUCCESS) return failed(errcode_ret, error);
   if ((spec.flags & CL_MEM_USE_HOST_PTR) != 0) spec.host_ptr = host_ptr;
   cl_int error = CL_SUCCESS;
   auto buffer = Ref<_cl_mem>::adopt(make_buffer(context, std::move(spec), error));

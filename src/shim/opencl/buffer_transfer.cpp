@@ -141,8 +141,7 @@ cl_int clEnqueueWriteBufferRect(cl_command_queue queue, cl_mem buffer, cl_bool b
 }
 
 cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void* pattern, size_t pattern_size,
-                           size_t offset, size_t size, cl_uint wait_count, const cl_event* wait_list,
-                           cl_event* event) {
+                           size_t offset, size_t size, cl_uint wait_count, const cl_event* wait_list, cl_event* event) {
   if (const cl_int error = check_buffer(queue, buffer, wait_count, wait_list)) return error;
   if (!in_range(offset, size, buffer->bytes())) return CL_INVALID_VALUE;
   if (pattern == nullptr || !valid_pattern(pattern_size) || offset % pattern_size != 0 || size % pattern_size != 0)
@@ -178,8 +177,8 @@ cl_int clEnqueueCopyBuffer(cl_command_queue queue, cl_mem src, cl_mem dst, size_
 
 cl_int clEnqueueCopyBufferRect(cl_command_queue queue, cl_mem src, cl_mem dst, const size_t* src_origin,
                                const size_t* dst_origin, const size_t* region, size_t src_row_pitch,
-                               size_t src_slice_pitch, size_t dst_row_pitch, size_t dst_slice_pitch,
-                               cl_uint wait_count, const cl_event* wait_list, cl_event* event) {
+                               size_t src_slice_pitch, size_t dst_row_pitch, size_t dst_slice_pitch, cl_uint wait_count,
+                               const cl_event* wait_list, cl_event* event) {
   if (const cl_int error = check_copy(queue, src, dst, wait_count, wait_list)) return error;
   if (src_origin == nullptr || dst_origin == nullptr || region == nullptr) return CL_INVALID_VALUE;
   wire::BufferCopyRect command;

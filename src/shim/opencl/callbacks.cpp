@@ -186,9 +186,10 @@ bool watch_event(_cl_event& event, cl_int trigger, EventCallback callback, void*
   return watcher().add(EventWatch{Ref<_cl_event>(&event), trigger, callback, user_data});
 }
 
-bool watch_burial(Progress& progress, Fence fence, cl_mem memory,
+void watch_burial(Progress& progress, Fence fence, cl_mem memory,
                   std::vector<std::pair<MemoryDestructor, void*>> callbacks) {
-  return watcher().add(BurialWatch{progress, std::move(fence), memory, std::move(callbacks)});
+  const BurialWatch watch{progress, std::move(fence), memory, std::move(callbacks)};
+  if (!watcher().add(watch)) watch.fire();  // too early is better than never: the program waits to free memory
 }
 
 }  // namespace sluice::opencl

@@ -17,6 +17,10 @@ using wire::DeviceTraits;
 
 constexpr cl_int not_my_subject = 1;  // no OpenCL error number is positive
 
+// No GPU has more. A CPU behind a slice may say a megabyte, which makes programs that size their kernels by it compile
+// for minutes, because they believe that they are on a GPU. A launch may use all that the device really has.
+constexpr std::uint64_t local_memory_bytes_shown_max = 64 * 1024;
+
 cl_bool flag(bool value) { return value ? CL_TRUE : CL_FALSE; }
 
 template <typename Offered>
@@ -145,7 +149,8 @@ cl_int memory_info(const DeviceTraits& traits, cl_device_info name, const InfoRe
     case CL_DEVICE_GLOBAL_MEM_CACHE_SIZE: return reply.value<cl_ulong>(traits.global_cache_bytes);
     case CL_DEVICE_LOCAL_MEM_TYPE:
       return reply.value<cl_device_local_mem_type>(traits.local_memory_dedicated ? CL_LOCAL : CL_GLOBAL);
-    case CL_DEVICE_LOCAL_MEM_SIZE: return reply.value<cl_ulong>(traits.local_memory_bytes);
+    case CL_DEVICE_LOCAL_MEM_SIZE:
+      return reply.value<cl_ulong>(std::min(traits.local_memory_bytes, local_memory_bytes_shown_max));
     case CL_DEVICE_MAX_CONSTANT_BUFFER_SIZE: return reply.value<cl_ulong>(traits.constant_buffer_bytes_max);
     case CL_DEVICE_MAX_CONSTANT_ARGS: return reply.value<cl_uint>(traits.constant_arguments_max);
     case CL_DEVICE_MAX_GLOBAL_VARIABLE_SIZE: return reply.value<size_t>(traits.global_variable_bytes_max);

@@ -25,8 +25,8 @@ bool ids_to_wait_for(const Enqueue& how, std::vector<wire::ObjectId>& ids) {
 cl_int fail_now(const Enqueue& how) {
   if (how.event_out == nullptr) return CL_SUCCESS;
   const Nanoseconds now = now_ns();
-  *how.event_out = _cl_event::make_ended(how.queue, how.type, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST,
-                                         {now, now, now, now});
+  *how.event_out =
+      _cl_event::make_ended(how.queue, how.type, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, {now, now, now, now});
   return CL_SUCCESS;
 }
 
@@ -137,10 +137,9 @@ cl_int wait_posted(const Enqueue& how, const Posted& posted) {
   _cl_command_queue& queue = how.queue;
   if (posted.sequence == 0) return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
   Lane& lane = queue.lane();
-  const bool ended =
-      lane.out_of_order()
-          ? queue.progress().wait_until([&] { return lane.ended(posted.sequence, posted.slot); })
-          : wire::wait_completed(lane.timeline(), posted.sequence, queue.session().lost_flag());
+  const bool ended = lane.out_of_order()
+                         ? queue.progress().wait_until([&] { return lane.ended(posted.sequence, posted.slot); })
+                         : wire::wait_completed(lane.timeline(), posted.sequence, queue.session().lost_flag());
   if (!ended) return queue.context().report_lost();
   const std::int32_t stage = posted.slot->stage.load(std::memory_order_acquire);
   queue.progress().settle();  // before the slot goes: a read looks at it

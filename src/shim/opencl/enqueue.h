@@ -30,9 +30,9 @@ inline std::span<const cl_event> wait_span(cl_uint count, const cl_event* list) 
 
 // What became of a posted command, for callers who must know when it ends.
 struct Posted {
-  std::uint64_t sequence = 0;               // 0: it was not posted, because what it waits for has failed
-  wire::EventSlot* slot = nullptr;          // null: it has none
-  std::uint64_t slot_at = wire::nowhere;    // the caller's to free; nowhere: the event's
+  std::uint64_t sequence = 0;             // 0: it was not posted, because what it waits for has failed
+  wire::EventSlot* slot = nullptr;        // null: it has none
+  std::uint64_t slot_at = wire::nowhere;  // the caller's to free; nowhere: the event's
 };
 
 template <typename T>
@@ -67,7 +67,7 @@ cl_int wait_posted(const Enqueue& how, const Posted& posted);
 // ---- the untyped part ----
 
 struct RawCommand {
-  wire::EnqueueHeader& header;      // the front of `fixed`
+  wire::EnqueueHeader& header;  // the front of `fixed`
   std::span<std::byte> fixed;
   std::span<const std::byte> trailing;
   wire::Op op;

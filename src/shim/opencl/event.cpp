@@ -59,9 +59,11 @@ cl_int _cl_event::peek() const {
     const cl_int status = local_status_.load(std::memory_order_acquire);
     return status > CL_COMPLETE && lost ? CL_OUT_OF_RESOURCES : status;
   }
-  const bool ended = queue_->lane().ended(sequence_, slot_);
+  const Lane& lane = queue_->lane();
+  const bool ended = lane.ended(sequence_, slot_);
   const cl_int stage = slot_->stage.load(std::memory_order_acquire);
-  if (!ended) return lost ? CL_OUT_OF_RESOURCES : std::clamp(stage, CL_RUNNING, CL_QUEUED);
+  if (!ended && lost) return CL_OUT_OF_RESOURCES;
+  if (!ended) return std::clamp(stage, CL_RUNNING, lane.flushed(sequence_) ? CL_SUBMITTED : CL_QUEUED);
   return stage < CL_COMPLETE ? error_of(static_cast<wire::Outcome>(stage)) : CL_COMPLETE;
 }
 

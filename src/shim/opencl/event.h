@@ -63,9 +63,9 @@ struct _cl_event final : public sluice::opencl::ObjectOf<_cl_event, sluice::open
   const sluice::opencl::Ref<_cl_command_queue> queue_;
   const cl_command_type type_;
   const sluice::wire::ObjectId id_;
-  sluice::wire::EventSlot* slot_ = nullptr;   // of a posted command
+  sluice::wire::EventSlot* slot_ = nullptr;  // of a posted command
   std::uint64_t slot_at_ = sluice::wire::nowhere;
   std::uint64_t sequence_ = 0;
-  std::atomic<cl_int> local_status_;          // of the others
+  std::atomic<cl_int> local_status_;  // of the others
   Times local_times_;
 };

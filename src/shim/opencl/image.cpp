@@ -14,20 +14,43 @@ namespace {
 
 std::size_t channels_of(cl_channel_order order) {
   switch (order) {
-    case CL_R: case CL_A: case CL_Rx: case CL_INTENSITY: case CL_LUMINANCE: case CL_DEPTH: return 1;
-    case CL_RG: case CL_RA: case CL_RGx: return 2;
-    case CL_RGB: case CL_RGBx: case CL_sRGB: return 3;
-    case CL_RGBA: case CL_BGRA: case CL_ARGB: case CL_ABGR: case CL_sRGBA: case CL_sBGRA: case CL_sRGBx: return 4;
+    case CL_R:
+    case CL_A:
+    case CL_Rx:
+    case CL_INTENSITY:
+    case CL_LUMINANCE:
+    case CL_DEPTH: return 1;
+    case CL_RG:
+    case CL_RA:
+    case CL_RGx: return 2;
+    case CL_RGB:
+    case CL_RGBx:
+    case CL_sRGB: return 3;
+    case CL_RGBA:
+    case CL_BGRA:
+    case CL_ARGB:
+    case CL_ABGR:
+    case CL_sRGBA:
+    case CL_sBGRA:
+    case CL_sRGBx: return 4;
     default: return 0;
   }
 }
 
 std::size_t channel_bytes(cl_channel_type type) {
   switch (type) {
-    case CL_SNORM_INT8: case CL_UNORM_INT8: case CL_SIGNED_INT8: case CL_UNSIGNED_INT8: return 1;
-    case CL_SNORM_INT16: case CL_UNORM_INT16: case CL_SIGNED_INT16: case CL_UNSIGNED_INT16: case CL_HALF_FLOAT:
-      return 2;
-    case CL_SIGNED_INT32: case CL_UNSIGNED_INT32: case CL_FLOAT: return 4;
+    case CL_SNORM_INT8:
+    case CL_UNORM_INT8:
+    case CL_SIGNED_INT8:
+    case CL_UNSIGNED_INT8: return 1;
+    case CL_SNORM_INT16:
+    case CL_UNORM_INT16:
+    case CL_SIGNED_INT16:
+    case CL_UNSIGNED_INT16:
+    case CL_HALF_FLOAT: return 2;
+    case CL_SIGNED_INT32:
+    case CL_UNSIGNED_INT32:
+    case CL_FLOAT: return 4;
     default: return 0;
   }
 }
@@ -37,7 +60,8 @@ std::size_t channel_bytes(cl_channel_type type) {
 std::size_t pixel_bytes(const cl_image_format& format) {
   const std::size_t channels = channels_of(format.image_channel_order);
   switch (format.image_channel_data_type) {  // these hold a whole pixel
-    case CL_UNORM_SHORT_565: case CL_UNORM_SHORT_555: return channels == 3 ? 2 : 0;
+    case CL_UNORM_SHORT_565:
+    case CL_UNORM_SHORT_555: return channels == 3 ? 2 : 0;
     case CL_UNORM_INT_101010: return channels == 3 ? 4 : 0;
     case CL_UNORM_INT_101010_2: return channels == 4 ? 4 : 0;
     default: break;
@@ -66,7 +90,8 @@ Pitches box_pitches(cl_mem_object_type type, std::size_t row_pitch, std::size_t 
 std::size_t api_slice_pitch(cl_mem_object_type type, const Pitches& pitch) {
   switch (type) {
     case CL_MEM_OBJECT_IMAGE1D_ARRAY: return pitch.row;
-    case CL_MEM_OBJECT_IMAGE2D_ARRAY: case CL_MEM_OBJECT_IMAGE3D: return pitch.slice;
+    case CL_MEM_OBJECT_IMAGE2D_ARRAY:
+    case CL_MEM_OBJECT_IMAGE3D: return pitch.slice;
     default: return 0;
   }
 }
@@ -92,8 +117,8 @@ std::uint8_t image_uses(cl_mem_flags flags) {
 
 // ---- queries ----
 
-cl_int clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type type,
-                                  cl_uint num_entries, cl_image_format* formats, cl_uint* num_formats) {
+cl_int clGetSupportedImageFormats(cl_context context, cl_mem_flags flags, cl_mem_object_type type, cl_uint num_entries,
+                                  cl_image_format* formats, cl_uint* num_formats) {
   if (checked(context) == nullptr) return CL_INVALID_CONTEXT;
   const auto kind = image_kind(type);
   if (!kind || !complete_flags(flags & ~static_cast<cl_mem_flags>(CL_MEM_KERNEL_READ_AND_WRITE)) ||
@@ -116,7 +141,8 @@ cl_int clGetImageInfo(cl_mem image, cl_image_info name, size_t room, void* value
   const ImageShape& shape = image->image();
   const cl_image_desc& desc = shape.desc;
   const auto kind = *image_kind(image->type());
-  const bool has_height = kind == wire::ImageKind::d2 || kind == wire::ImageKind::d2_array || kind == wire::ImageKind::d3;
+  const bool has_height =
+      kind == wire::ImageKind::d2 || kind == wire::ImageKind::d2_array || kind == wire::ImageKind::d3;
   const bool is_array = kind == wire::ImageKind::d1_array || kind == wire::ImageKind::d2_array;
   switch (name) {
     case CL_IMAGE_FORMAT: return reply.value<cl_image_format>(shape.format);

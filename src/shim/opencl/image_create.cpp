@@ -131,7 +131,7 @@ cl_int fill_from_host(_cl_mem& image, void* host_ptr) {
 cl_int check_format(const Traits& traits, const cl_image_format* format, cl_mem_object_type type, cl_mem_flags flags) {
   if (format == nullptr || pixel_bytes(*format) == 0) return CL_INVALID_IMAGE_FORMAT_DESCRIPTOR;
   return format_supported(traits, *format, *image_kind(type), image_uses(flags)) ? CL_SUCCESS
-                                                                              : CL_IMAGE_FORMAT_NOT_SUPPORTED;
+                                                                                 : CL_IMAGE_FORMAT_NOT_SUPPORTED;
 }
 
 // What clCreateImage checks and computes before anything is made.

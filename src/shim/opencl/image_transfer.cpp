@@ -124,8 +124,8 @@ cl_int clEnqueueFillImage(cl_command_queue queue, cl_mem image, const void* colo
 }
 
 cl_int clEnqueueCopyImage(cl_command_queue queue, cl_mem src, cl_mem dst, const size_t* src_origin,
-                          const size_t* dst_origin, const size_t* region, cl_uint wait_count,
-                          const cl_event* wait_list, cl_event* event) {
+                          const size_t* dst_origin, const size_t* region, cl_uint wait_count, const cl_event* wait_list,
+                          cl_event* event) {
   if (const cl_int error = check_image(queue, src, wait_count, wait_list)) return error;
   if (const cl_int error = check_image(queue, dst, wait_count, wait_list)) return error;
   if (!same_format(*src, *dst)) return CL_IMAGE_FORMAT_MISMATCH;
@@ -142,16 +142,16 @@ cl_int clEnqueueCopyImage(cl_command_queue queue, cl_mem src, cl_mem dst, const 
 }
 
 cl_int clEnqueueCopyImageToBuffer(cl_command_queue queue, cl_mem src, cl_mem dst, const size_t* origin,
-                                  const size_t* region, size_t offset, cl_uint wait_count,
-                                  const cl_event* wait_list, cl_event* event) {
+                                  const size_t* region, size_t offset, cl_uint wait_count, const cl_event* wait_list,
+                                  cl_event* event) {
   if (const cl_int error = check_between(queue, src, dst, origin, region, offset, wait_count, wait_list)) return error;
   const Enqueue how{*queue, CL_COMMAND_COPY_IMAGE_TO_BUFFER, wait_span(wait_count, wait_list), event};
   return copy_between<wire::ImageToBuffer>(how, *src, *dst, origin, region, offset);
 }
 
-cl_int clEnqueueCopyBufferToImage(cl_command_queue queue, cl_mem src, cl_mem dst, size_t offset,
-                                  const size_t* origin, const size_t* region, cl_uint wait_count,
-                                  const cl_event* wait_list, cl_event* event) {
+cl_int clEnqueueCopyBufferToImage(cl_command_queue queue, cl_mem src, cl_mem dst, size_t offset, const size_t* origin,
+                                  const size_t* region, cl_uint wait_count, const cl_event* wait_list,
+                                  cl_event* event) {
   if (const cl_int error = check_between(queue, dst, src, origin, region, offset, wait_count, wait_list)) return error;
   const Enqueue how{*queue, CL_COMMAND_COPY_BUFFER_TO_IMAGE, wait_span(wait_count, wait_list), event};
   return copy_between<wire::BufferToImage>(how, *dst, *src, origin, region, offset);

@@ -95,8 +95,7 @@ cl_int map(const Enqueue& how, _cl_mem& memory, Mapping& mapping, bool blocking)
   if (how.queue.progress().lost()) return how.queue.context().report_lost();
   if (!choose_place(memory, mapping)) return CL_MAP_FAILURE;
   const bool needs_data = !is_direct(memory, mapping) && (mapping.flags & CL_MAP_WRITE_INVALIDATE_REGION) == 0;
-  const cl_int error =
-      needs_data ? read_into(how, memory, mapping, blocking) : take_place(how, blocking);
+  const cl_int error = needs_data ? read_into(how, memory, mapping, blocking) : take_place(how, blocking);
   if (error == CL_SUCCESS) memory.add_mapping(mapping);
   else if (mapping.staging_at != wire::nowhere) memory.progress().bury(mapping.staging_at);
   return error;

@@ -24,19 +24,19 @@ using MemoryDestructor = void(CL_CALLBACK*)(cl_mem memory, void* user_data);
 // What only images have. Pitches are those of the contents: in the arena, or in the buffer below.
 struct ImageShape {
   cl_image_format format{};
-  cl_image_desc desc{};              // as the program gave it, unused sizes as passed
+  cl_image_desc desc{};  // as the program gave it, unused sizes as passed
   std::size_t pixel_bytes = 0;
   Pitches pitch;
-  Pitches host_pitch;                // of the program's own memory, where it gave some at creation
-  wire::Box size{1, 1, 1};           // pixels; layers count in y for 1D arrays, in z for 2D arrays
+  Pitches host_pitch;       // of the program's own memory, where it gave some at creation
+  wire::Box size{1, 1, 1};  // pixels; layers count in y for 1D arrays, in z for 2D arrays
 };
 
 // One clEnqueueMap* that was not undone yet.
 struct Mapping {
   void* pointer = nullptr;
   cl_map_flags flags = 0;
-  wire::Box origin, region;          // bytes for buffers (y = z = 1), pixels for images
-  Pitches pitch;                     // of the mapped memory
+  wire::Box origin, region;                  // bytes for buffers (y = z = 1), pixels for images
+  Pitches pitch;                             // of the mapped memory
   std::uint64_t staging_at = wire::nowhere;  // `pointer` is this place in the arena; else it is the contents' own
 };
 
@@ -45,9 +45,9 @@ struct MemorySpec {
   cl_mem_object_type type = CL_MEM_OBJECT_BUFFER;
   cl_mem_flags flags = 0;
   std::size_t bytes = 0;
-  void* host_ptr = nullptr;          // of CL_MEM_USE_HOST_PTR
-  cl_mem parent = nullptr;           // of a sub-buffer, or of an image over a buffer
-  std::size_t origin = 0;            // in the parent
+  void* host_ptr = nullptr;  // of CL_MEM_USE_HOST_PTR
+  cl_mem parent = nullptr;   // of a sub-buffer, or of an image over a buffer
+  std::size_t origin = 0;    // in the parent
   std::uint64_t arena_at = wire::nowhere;
   std::vector<cl_mem_properties> properties;
   std::unique_ptr<ImageShape> image;

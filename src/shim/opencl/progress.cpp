@@ -132,8 +132,7 @@ void Progress::free_after(Lane& lane, std::uint64_t sequence, const wire::EventS
   add_garbage(lane, {sequence, slot, arena_at, false});
 }
 
-void Progress::free_slot_after(Lane& lane, std::uint64_t sequence, const wire::EventSlot* slot,
-                               std::uint64_t slot_at) {
+void Progress::free_slot_after(Lane& lane, std::uint64_t sequence, const wire::EventSlot* slot, std::uint64_t slot_at) {
   add_garbage(lane, {sequence, slot, slot_at, true});
 }
 
@@ -152,9 +151,9 @@ void Progress::drop(const Lane::Garbage& garbage) {
 // Stops at the first entry that is still in use: the rest is younger.
 void Progress::collect_lane_locked(Lane& lane) {
   auto& garbage = lane.garbage_;
-  if (garbage.empty() || !lane.ended(garbage.front().sequence, garbage.front().slot)) return;
-  settle_locked();  // a read looks at its slot when it is settled
   while (!garbage.empty() && lane.ended(garbage.front().sequence, garbage.front().slot)) {
+    // A read looks at its slot when it is settled. Each time anew: it may have ended since the last look.
+    settle_if_any_locked();
     drop(garbage.front());
     garbage.pop_front();
   }
@@ -166,6 +165,7 @@ void Progress::collect_locked() {
     return lane->retired_ && lane->idle() && lane->garbage_.empty() && lane->reads_.empty();
   });
   while (!graves_.empty() && graves_.front().fence.passed()) {
+    settle_if_any_locked();  // a read may still be copied out of it
     if (graves_.front().arena_at != wire::nowhere) session_.release(graves_.front().arena_at);
     graves_.pop_front();
   }
@@ -189,8 +189,12 @@ void Progress::bury(std::uint64_t arena_at) {
   std::lock_guard lock(lock_);
   collect_locked();
   Fence fence = fence_locked();
-  if (!fence.points.empty()) graves_.push_back({std::move(fence), arena_at});
-  else if (arena_at != wire::nowhere) session_.release(arena_at);
+  if (!fence.points.empty()) {
+    graves_.push_back({std::move(fence), arena_at});
+    return;
+  }
+  settle_if_any_locked();
+  if (arena_at != wire::nowhere) session_.release(arena_at);
 }
 
 std::optional<std::uint64_t> Progress::make_room(std::uint64_t bytes) {

@@ -26,10 +26,10 @@ namespace sluice::opencl {
 // A read whose result waits in the arena. Copied from there to the program, then the staging memory is free.
 struct PendingRead {
   std::uint64_t sequence = 0;
-  wire::EventSlot* slot = nullptr;             // says whether the command ended well; never null
-  std::uint64_t slot_at = wire::nowhere;       // to be freed with the read; nowhere: an event owns it
+  wire::EventSlot* slot = nullptr;        // says whether the command ended well; never null
+  std::uint64_t slot_at = wire::nowhere;  // to be freed with the read; nowhere: an event owns it
   RowCopy copy;
-  std::uint64_t staging_at = wire::nowhere;    // to be freed with the read; nowhere: `copy` reads a buffer's own memory
+  std::uint64_t staging_at = wire::nowhere;  // to be freed with the read; nowhere: `copy` reads a buffer's own memory
 };
 
 class Lane {
@@ -42,6 +42,9 @@ class Lane {
   // The last sequence number given to a command. Changed only under the ring's order lock.
   std::uint64_t posted() const { return posted_.load(std::memory_order_acquire); }
   std::uint64_t next_sequence() { return posted_.fetch_add(1, std::memory_order_acq_rel) + 1; }
+  // What was posted so far counts as submitted from now on.
+  void flush() { flushed_.store(posted(), std::memory_order_relaxed); }
+  bool flushed(std::uint64_t sequence) const { return flushed_.load(std::memory_order_relaxed) >= sequence; }
   std::uint64_t completed() const { return timeline_.completed.load(std::memory_order_acquire); }
   // Nothing that was posted is still to end.
   bool idle() const { return completed() >= posted(); }
@@ -52,7 +55,7 @@ class Lane {
   friend class Progress;
   struct Garbage {
     std::uint64_t sequence = 0;
-    const wire::EventSlot* slot = nullptr;     // as for ended()
+    const wire::EventSlot* slot = nullptr;  // as for ended()
     std::uint64_t at = 0;
     bool is_slot = false;
   };
@@ -61,11 +64,11 @@ class Lane {
   wire::TimelineSlot& timeline_;
   const std::uint64_t timeline_at_;
   const bool out_of_order_;
-  std::atomic<std::uint64_t> posted_{0};
+  std::atomic<std::uint64_t> posted_{0}, flushed_{0};
   // Guarded by Progress::lock_. Ordered by sequence, nearly: a late entry only waits longer than it must.
   std::deque<Garbage> garbage_;
-  std::deque<PendingRead> reads_;              // strictly ordered by sequence
-  bool retired_ = false;                       // its queue is gone
+  std::deque<PendingRead> reads_;  // strictly ordered by sequence
+  bool retired_ = false;           // its queue is gone
 };
 
 // Everything posted on all lanes up to some moment.
@@ -129,6 +132,9 @@ class Progress {
   Progress(shim::Session& session, Progress* next) : session_(session), next_(next) {}
   void settle_reads();
   void settle_locked();
+  void settle_if_any_locked() {
+    if (reads_outstanding_.load(std::memory_order_acquire) != 0) settle_locked();
+  }
   void finish_read(const PendingRead& read);
   bool reads_into_locked(const std::byte* memory, std::size_t bytes) const;
   void collect_locked();
@@ -138,9 +144,9 @@ class Progress {
   Fence fence_locked() const;
 
   shim::Session& session_;
-  Progress* next_;                             // of an earlier session: of the process that this one was forked from
+  Progress* next_;  // of an earlier session: of the process that this one was forked from
   std::atomic<std::size_t> reads_outstanding_{0};
-  std::mutex lock_;                            // guards what follows, and the lanes' lists
+  std::mutex lock_;  // guards what follows, and the lanes' lists
   std::vector<std::shared_ptr<Lane>> lanes_;
   struct Grave {
     Fence fence;

@@ -57,9 +57,9 @@ cl_int _cl_command_queue::finish() {
 
 namespace {
 
-constexpr cl_command_queue_properties known_properties =
-    CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE | CL_QUEUE_ON_DEVICE |
-    CL_QUEUE_ON_DEVICE_DEFAULT;
+constexpr cl_command_queue_properties known_properties = CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE |
+                                                         CL_QUEUE_PROFILING_ENABLE | CL_QUEUE_ON_DEVICE |
+                                                         CL_QUEUE_ON_DEVICE_DEFAULT;
 
 cl_int check_properties(const _cl_context& context, cl_command_queue_properties properties) {
   if ((properties & ~known_properties) != 0) return CL_INVALID_VALUE;
@@ -133,8 +133,8 @@ CL_API_ENTRY cl_int CL_API_CALL clReleaseCommandQueue(cl_command_queue queue) {
   return CL_SUCCESS;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetCommandQueueInfo(cl_command_queue queue, cl_command_queue_info name,
-                                                      size_t room, void* value, size_t* size_ret) {
+CL_API_ENTRY cl_int CL_API_CALL clGetCommandQueueInfo(cl_command_queue queue, cl_command_queue_info name, size_t room,
+                                                      void* value, size_t* size_ret) {
   if (checked(queue) == nullptr) return CL_INVALID_COMMAND_QUEUE;
   const InfoReply reply(room, value, size_ret);
   switch (name) {
@@ -150,7 +150,7 @@ CL_API_ENTRY cl_int CL_API_CALL clGetCommandQueueInfo(cl_command_queue queue, cl
 }
 
 // Deprecated in 1.1: properties of a queue can't be changed.
-CL_API_ENTRY cl_int CL_API_CALL clSetCommandQueueProperty(cl_command_queue queue, cl_command_queue_properties,
-                                                          cl_bool, cl_command_queue_properties*) {
+CL_API_ENTRY cl_int CL_API_CALL clSetCommandQueueProperty(cl_command_queue queue, cl_command_queue_properties, cl_bool,
+                                                          cl_command_queue_properties*) {
   return checked(queue) == nullptr ? CL_INVALID_COMMAND_QUEUE : CL_INVALID_OPERATION;
 }

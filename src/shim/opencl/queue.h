@@ -9,8 +9,7 @@
 #include "shim/opencl/object.h"
 #include "shim/opencl/progress.h"
 
-struct _cl_command_queue final
-    : public sluice::opencl::ObjectOf<_cl_command_queue, sluice::opencl::Kind::queue> {
+struct _cl_command_queue final : public sluice::opencl::ObjectOf<_cl_command_queue, sluice::opencl::Kind::queue> {
  public:
   // Null if the session is lost or its arena is full. `list`: as passed to clCreateCommandQueueWithProperties, with
   // its zero; empty if none was passed.
@@ -34,8 +33,8 @@ struct _cl_command_queue final
   cl_int finish();
 
  private:
-  _cl_command_queue(_cl_context& context, cl_command_queue_properties properties,
-                    std::vector<cl_queue_properties> list, std::shared_ptr<sluice::opencl::Lane> lane);
+  _cl_command_queue(_cl_context& context, cl_command_queue_properties properties, std::vector<cl_queue_properties> list,
+                    std::shared_ptr<sluice::opencl::Lane> lane);
 
   sluice::opencl::Progress& progress_;
   const sluice::opencl::Ref<_cl_context> context_;

@@ -15,10 +15,11 @@ struct RowCopy {
   const std::byte* from = nullptr;
   std::byte* to = nullptr;
   std::size_t row_bytes = 0, rows = 1, slices = 1;
-  Pitches from_pitch, to_pitch;   // not looked at where there is only one row, or one slice
+  Pitches from_pitch, to_pitch;  // not looked at where there is only one row, or one slice
 
   static RowCopy plain(const void* from, void* to, std::size_t bytes) {
-    return {static_cast<const std::byte*>(from), static_cast<std::byte*>(to), bytes, 1, 1, {bytes, bytes}, {bytes, bytes}};
+    return {
+        static_cast<const std::byte*>(from), static_cast<std::byte*>(to), bytes, 1, 1, {bytes, bytes}, {bytes, bytes}};
   }
   std::size_t bytes() const { return row_bytes * rows * slices; }
   // From `to` to just behind the last byte written.

@@ -31,7 +31,9 @@ cl_int enqueue_place(const Enqueue& how) {
 
 cl_int clFlush(cl_command_queue queue) {
   if (checked(queue) == nullptr) return CL_INVALID_COMMAND_QUEUE;
-  return queue->progress().lost() ? queue->context().report_lost() : CL_SUCCESS;  // what is posted is on its way
+  if (queue->progress().lost()) return queue->context().report_lost();
+  queue->lane().flush();  // for the program's eyes: what is posted is on its way
+  return CL_SUCCESS;
 }
 
 cl_int clFinish(cl_command_queue queue) {

@@ -13,15 +13,14 @@ namespace sluice::opencl {
 // REQUIRES of all: arguments are checked. `blocking`: return when the transfer has ended.
 cl_int write_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, const void* from,
                     bool blocking);
-cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, void* to,
-                   bool blocking);
+cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, void* to, bool blocking);
 
 // A box in a buffer or an image, and how the program lays it out in its own memory.
 struct BoxTransfer {
   wire::Box origin, region;   // bytes, rows, slices of a buffer; pixels of an image
   std::byte* host = nullptr;  // where the box starts in the program's memory
   Pitches host_pitch;
-  Pitches buffer_pitch;       // of buffers alone
+  Pitches buffer_pitch;  // of buffers alone
 };
 cl_int write_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
 cl_int read_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);

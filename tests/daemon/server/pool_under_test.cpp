@@ -12,9 +12,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "base/log.h"
+#include "daemon/server/files.h"
 #include "daemon/server/server.h"
 
 namespace sluice::test {
@@ -125,8 +125,7 @@ std::vector<pid_t> PoolUnderTest::workers() const {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
     const pid_t pid = std::atoi(entry.path().filename().c_str());
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string words{std::istreambuf_iterator<char>(file), {}};
+    const std::string words = server::read_kernel_file(entry.path() / "cmdline");
     if (pid > 0 && words.find("fake-worker") != std::string::npos && words.find(folder_) != std::string::npos)
       pids.push_back(pid);
   }

@@ -19,7 +19,6 @@ class Walk {
  public:
   Walk(unsigned seed, bool out_of_order)
       : random_(seed),
-        out_of_order_(out_of_order),
         queue_(make_queue(out_of_order ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0)),
         other_(make_queue()) {
     for (std::size_t i = 0; i < buffers; ++i) {
@@ -175,7 +174,6 @@ class Walk {
   }
 
   std::mt19937 random_;
-  bool out_of_order_;
   Queue queue_, other_;
   std::vector<std::vector<std::uint8_t>> model_;
   std::vector<Memory> memory_;

@@ -78,6 +78,16 @@ TEST_CASE("the virtual device has the sizes of the slice") {
   CHECK(value_of<cl_ulong>(CL_DEVICE_GLOBAL_MEM_SIZE) == 1 << 30);
 }
 
+TEST_CASE("local memory is shown as no larger than a GPU's") {
+  wire::DeviceTraits traits = some_traits();
+  for (const auto& [real, shown] : {std::pair<cl_ulong, cl_ulong>{1 << 20, 64 * 1024}, {48 * 1024, 48 * 1024}}) {
+    traits.local_memory_bytes = real;
+    cl_ulong value = 0;
+    REQUIRE(device_info(traits, CL_DEVICE_LOCAL_MEM_SIZE, InfoReply(sizeof value, &value, nullptr)) == CL_SUCCESS);
+    CHECK(value == shown);
+  }
+}
+
 TEST_CASE("extensions that need the front end's help are not passed on") {
   CHECK(text_of(CL_DEVICE_EXTENSIONS) == "cl_khr_fp64 cl_khr_byte_addressable_store");
   const auto versions = list_of<cl_name_version>(CL_DEVICE_EXTENSIONS_WITH_VERSION);

@@ -59,6 +59,7 @@ void BuildSaver::run() {
     saving_ = true;
     lock.unlock();
     save(job);
+    if (const auto tidy = std::exchange(tidy_, nullptr)) tidy();
     lock.lock();
     saving_ = false;
     changed_.notify_all();

@@ -9,9 +9,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "daemon/backends/opencl/api.h"
@@ -41,6 +43,9 @@ class BuildSaver {
   BuildSaver(const Activity& activity, const BuildCache& cache) : activity_(activity), cache_(cache) {}
   ~BuildSaver();
 
+  // Once, after the first save, on the saver's thread. REQUIRES: before any add().
+  void tidy_after_save(std::function<void()> tidy) { tidy_ = std::move(tidy); }
+
   // Thread-safe. If very many wait already, the build is not saved.
   void add(Job job);
 
@@ -55,6 +60,7 @@ class BuildSaver {
 
   const Activity& activity_;
   const BuildCache& cache_;
+  std::function<void()> tidy_;  // the saver's thread's, from the first add() on
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> jobs_;  // guarded by mutex_, and so is what follows

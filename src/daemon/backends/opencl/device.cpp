@@ -1,18 +1,12 @@
 #include "daemon/backends/opencl/device.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdlib>
-
-#include "base/log.h"
+#include "daemon/backends/opencl/pocl_cache.h"
 #include "daemon/backends/opencl/traits.h"
 
 namespace sluice::backend::opencl {
 namespace {
-
-constexpr char pocl_cache_variable[] = "POCL_CACHE_DIR";
 
 Digest make_of(const wire::DeviceTraits& t) {
   Hasher hasher;
@@ -20,20 +14,6 @@ Digest make_of(const wire::DeviceTraits& t) {
     hasher.add_field(*field);
   hasher.add(std::as_bytes(std::span(t.uuid)));
   return hasher.finish();
-}
-
-// PoCL reads its cache folder's path once, when it loads, long before anyone knows the tenant. So the path is that of a
-// symlink of this worker's own, which is now pointed at the tenant's folder.
-Status point_pocl_cache_at(const std::string& folder) {
-  const char* link = std::getenv(pocl_cache_variable);
-  struct stat info {};
-  if (link == nullptr || ::lstat(link, &info) != 0 || !S_ISLNK(info.st_mode)) return Status();
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return errno_status("make " + folder, errno);
-  const std::string aside = std::string(link) + ".new";
-  (void)::unlink(aside.c_str());
-  if (::symlink(folder.c_str(), aside.c_str()) != 0 || ::rename(aside.c_str(), link) != 0)
-    return errno_status("point the driver's cache at " + folder, errno);
-  return Status();
 }
 
 }  // namespace
@@ -64,7 +44,9 @@ OpenClDevice::~OpenClDevice() {
 
 Status OpenClDevice::use_cache_folder(const std::string& path) {
   if (Status status = cache_.open(path + "/programs"); !status.ok()) return status;
-  return point_pocl_cache_at(path + "/pocl");
+  const std::string drivers = path + "/pocl";
+  saver_->tidy_after_save([drivers] { prune_pocl_cache(drivers, BuildCache::default_bytes_max); });
+  return point_pocl_cache_at(drivers);
 }
 
 Result<QueueHandle> OpenClDevice::make_queue(bool out_of_order) const {
