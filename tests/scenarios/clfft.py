@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""clFFT-client checks its own results: transforms of one, two and three dimensions, both precisions, both directions."""
+"""clFFT-client checks its own results: one, two and three dimensions, both precisions, both directions."""
 
 from scenario import run
 

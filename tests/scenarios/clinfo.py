@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""clinfo, linked with the loader, asks every query there is. Natively and in the pool every one is answered; in the pool
-there is one platform with one GPU, whose memory is the slice's."""
+"""clinfo, linked with the loader, asks every query there is. Natively and in the pool every one is answered; in the
+pool there is one platform with one GPU, whose memory is the slice's."""
 
 from scenario import run
 

@@ -25,7 +25,8 @@ class Bystander:
 
     def end(self, scenario, what):
         out, _ = self.child.communicate(timeout=120)
-        scenario.check(self.ready and self.child.returncode == 0, f"{what}: another tenant's program is undisturbed", out)
+        scenario.check(self.ready and self.child.returncode == 0,
+                       f"{what}: another tenant's program is undisturbed", out)
 
 
 def session_of(pool, tenant):
@@ -108,7 +109,8 @@ def crash_worker(scenario):
     """A kernel that writes far out of bounds takes its own worker down and nobody else's."""
     for number in range(3):
         child = start_victim(scenario, "lost", "crash")
-        expect_errors(scenario, f"kernel out of bounds, {number}", child, ("finish", "event", "read", "poll", "wild"), 30)
+        expect_errors(scenario, f"kernel out of bounds, {number}", child,
+                      ("finish", "event", "read", "poll", "wild"), 30)
 
 
 def kill_daemon(scenario, moments):
@@ -147,8 +149,8 @@ def kill_daemon_and_rest(scenario):
     scenario.check(wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5),
                    "daemon and program killed: the worker ends")
     pool.start()
-    scenario.check(wait_until(pool.idle, 10, 0.05), "daemon and program killed: the new daemon starts with nothing taken",
-                   pool.status())
+    scenario.check(wait_until(pool.idle, 10, 0.05),
+                   "daemon and program killed: the new daemon starts with nothing taken", pool.status())
 
 
 def endless_kernel(scenario):
@@ -158,7 +160,8 @@ def endless_kernel(scenario):
     child.stdout.readline()
     worker = session_of(pool, "victim")["worker_pid"]
     kill_group(child)
-    scenario.check(wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5), "an endless kernel ends with its program")
+    scenario.check(wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5),
+                   "an endless kernel ends with its program")
     child = start_victim(scenario, "endless")
     child.stdout.readline()
     pool.stop()

@@ -22,7 +22,8 @@ def results(side, program, work):
                 found[current] = (line.split(" ", 1)[0], line)
                 current = None
         if current:
-            found[current] = ("FAIL", f"FAIL {current}: the program ended with {ended.returncode} {ended.stderr[-300:]}")
+            how = f"the program ended with {ended.returncode} {ended.stderr[-300:]}"
+            found[current] = ("FAIL", f"FAIL {current}: {how}")
         if ended.stdout.rstrip().endswith("end") or not ended.stdout.startswith("test "):
             return found
 

@@ -52,7 +52,8 @@ def main(scenario):
     meanwhile = pool.run([scenario.program("steady"), "0.1"], 30)
     took_s = time.monotonic() - started
     scenario.check(meanwhile.returncode == 0 and took_s < 5,
-                   f"50 connections that say nothing hold nobody up ({took_s:.1f} s)", meanwhile.stdout + meanwhile.stderr)
+                   f"50 connections that say nothing hold nobody up ({took_s:.1f} s)",
+                   meanwhile.stdout + meanwhile.stderr)
     out, _ = slow.communicate(timeout=60)
     scenario.check("all were closed" in out, "and are closed after a while", out)
 

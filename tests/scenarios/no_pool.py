@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Without a daemon `sluice run` says so in one line and ends with 69; a program with the shim preloaded by hand finds no
-platform, gets one line on stderr, and lives."""
+"""Without a daemon `sluice run` says so in one line and ends with 69; a program with the shim preloaded by hand finds
+no platform, gets one line on stderr, and lives."""
 
 import os
 
@@ -27,7 +27,8 @@ def main(scenario):
                    "and one line that tells what is wrong", alone.stderr)
     for argv in (["clinfo", "-l"], ["hashcat", "-I"], [scenario.program("steady")]):
         ended = scenario.native.run(argv, 60, environment=preload)
-        scenario.check(ended.returncode is not None and ended.returncode >= 0, f"{os.path.basename(argv[0])} does not crash",
+        scenario.check(ended.returncode is not None and ended.returncode >= 0,
+                       f"{os.path.basename(argv[0])} does not crash",
                        f"{ended.returncode}\n{ended.stdout[-500:]}{ended.stderr[-500:]}")
 
 

@@ -16,7 +16,8 @@ SUITES = {"test_enqueue_copy.py": "", "test_wrapper.py": "", "test_clrandom.py":
 
 def verdicts(text):
     """{test: verdict} of pytest -v, without the names of devices and platforms."""
-    found = re.findall(r"^(test_\w+\.py::\w+)(?:\[(.*)\])? (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)", text, re.MULTILINE)
+    found = re.findall(r"^(test_\w+\.py::\w+)(?:\[(.*)\])? (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)", text,
+                       re.MULTILINE)
     names = re.compile("<context factory.*?>>|<pyopencl[.]Platform.*?>")
     return {f"{name}[{names.sub('', parameters)}]": verdict for name, parameters, verdict in found}
 
@@ -47,7 +48,8 @@ def main(scenario):
     for demo in DEMOS:
         for side in (scenario.native, scenario.pool):
             ended = side.run(["/usr/bin/python3", demo], 300, cwd=folder)
-            scenario.check(ended.returncode == 0, f"{demo}: runs in {side.name}", ended.stdout[-500:] + ended.stderr[-1500:])
+            scenario.check(ended.returncode == 0, f"{demo}: runs in {side.name}",
+                           ended.stdout[-500:] + ended.stderr[-1500:])
     for name, selection in SUITES.items():
         suite(scenario, folder, name, selection)
 
