@@ -134,9 +134,9 @@ TEST_CASE("threads that share a queue each read back what they wrote") {
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
   for (unsigned id = 0; id < 6; ++id) {
-    threads.emplace_back([&, id] {
-      const std::size_t bytes = 3000 + id * 7000;
-      cl_mem buffer = program.make_buffer(bytes);
+    const std::size_t bytes = 3000 + id * 7000;
+    cl_mem buffer = program.make_buffer(bytes);
+    threads.emplace_back([&program, &wrong, id, bytes, buffer] {
       for (unsigned round = 0; round < 100; ++round) {
         Bytes data = counting(bytes, id * 31 + round), read(bytes);
         const bool blocking = round % 3 == 0;
