@@ -1,10 +1,7 @@
 #include "daemon/server/adoption.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "base/log.h"
@@ -12,16 +9,7 @@
 namespace sluice::server {
 namespace {
 
-constexpr Nanoseconds greeting_ns_max = 5 * ns_per_s;
-constexpr std::size_t visitors_max = 512;
 enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fds };
-
-// In the same time wherever they differ.
-bool same_key(const AdoptionKey& ours, const std::uint8_t (&theirs)[adoption_key_bytes]) {
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < ours.size(); ++i) difference |= static_cast<unsigned>(ours[i] ^ theirs[i]);
-  return difference == 0;
-}
 
 bool same_record(const SessionRecord& a, const SessionRecord& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
@@ -31,13 +19,6 @@ Status Adoption::start(std::vector<LivingWorker> living, std::function<void()> d
   done_ = std::move(done);
   for (LivingWorker& worker : living)
     if (Status expected = expect(std::move(worker)); !expected.ok()) return expected;
-  // Listening comes last: its socket's name in the folder is what living workers wait for.
-  auto socket = wire::listen_at(folder_.worker_socket(), 0600);
-  if (!socket.ok()) return socket.status();
-  socket_ = socket.take();
-  auto watched = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept_one(); });
-  if (!watched.ok()) return watched.status();
-  watch_ = watched.take();
   if (!expected_.empty()) log::info("waiting for {} workers of the daemon before", expected_.size());
   finish_if_done();
   return Status();
@@ -54,63 +35,53 @@ Status Adoption::expect(LivingWorker living) {
   });
   if (!watched.ok()) return watched.status();
   expected.exit_watch = watched.take();
-  expected.patience = loop_.at(now_ns() + patience, [this, number] {
-    const Expected& late = expected_.at(number);
-    if (late.worker.session)
-      log::warn("session {}: its worker did not come to this daemon, and is ended", late.worker.session->session_id);
-    kill_process(late.worker.process);  // its exit_watch does the rest
-  });
+  expected.patience =
+      loop_.at(now_ns() + patience, [this, number] { reject(number, "it did not answer this daemon"); });
+  if (!expected.worker.session) return Status();  // it leaves by itself
+  if (Status called = call_on(expected); !called.ok()) reject(number, called.message());
   return Status();
 }
 
-void Adoption::accept_one() {
-  UniqueFd fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd.valid()) return;
-  auto peer = identify_peer(fd.get());
-  if (!peer.ok() || visitors_.size() >= visitors_max) return;
-  const std::uint64_t id = next_visitor_++;
-  Visitor& visitor = visitors_[id];
-  visitor.socket = wire::MessageSocket(std::move(fd));
-  visitor.peer = peer.take();
-  visitor.deadline = loop_.at(now_ns() + greeting_ns_max, [this, id] { visitors_.erase(id); });
-  auto watched = loop_.watch(visitor.socket.fd(), EPOLLIN, [this, id](std::uint32_t) { hear(id); });
-  if (watched.ok()) visitor.watch = watched.take();
-  else visitors_.erase(id);
+// The file at the door is the worker's own to replace: who answers there is the kernel's word.
+Status Adoption::call_on(Expected& expected) {
+  const std::uint32_t number = expected.worker.number;
+  auto link = wire::MessageSocket::connect(folder_.worker_door(number));
+  if (!link.ok()) return link.status();
+  auto peer = identify_peer(link.value().fd());
+  if (!peer.ok()) return peer.status();
+  if (peer.value().credentials.pid != expected.worker.process.pid)
+    return Status(Code::permission_denied, "another process answers at its door");
+  expected.link = link.take();
+  expected.pidfd = std::move(peer.value().pidfd);
+  auto watched = loop_.watch(expected.link.fd(), EPOLLIN, [this, number](std::uint32_t) { hear(number); });
+  if (!watched.ok()) return watched.status();
+  expected.link_watch = watched.take();
+  return Status();
 }
 
-void Adoption::hear(std::uint64_t visitor_id) {
-  Visitor visitor = std::move(visitors_.at(visitor_id));
-  visitors_.erase(visitor_id);
-  visitor.watch.reset();
-  auto message = visitor.socket.receive(0);
-  if (!message.ok()) return;
-  const auto decoded = decode_worker_message(message.value().bytes);
-  if (!decoded.ok()) return log::warn("at the workers' socket: {}", decoded.status().message());
-  const auto number = check(decoded.value(), visitor, message.value().fds.size());
-  if (!number.ok())
-    return log::warn("pid {} was not taken over: {}", visitor.peer.credentials.pid, number.status().message());
-  const Status taken = take_over(number.value(), visitor, std::move(message.value().fds));
-  if (taken.ok()) return forget(number.value());
-  log::warn("session {} could not be taken over, and is ended: {}",
-            expected_.at(number.value()).worker.session->session_id, taken.message());
-  kill_process(expected_.at(number.value()).worker.process);
-}
-
-Result<std::uint32_t> Adoption::check(const WorkerMessage& message, const Visitor& visitor, std::size_t fds) const {
-  const auto refuse = [](const char* why) { return Status(Code::permission_denied, why); };
-  if (message.kind != WorkerMessageKind::adopt || fds < adopt_fds) return refuse("not a request to be taken over");
-  if (!same_key(folder_.key(), message.key)) return refuse("it does not know the pool's key");
-  const auto found = std::find_if(expected_.begin(), expected_.end(), [&](const auto& entry) {
-    return entry.second.worker.process.pid == visitor.peer.credentials.pid;
-  });
-  if (found == expected_.end()) return refuse("no such worker is expected");
-  const auto& noted = found->second.worker.session;
-  if (!noted || !same_record(*noted, message.record)) return refuse("it speaks of another session than it was given");
-  return found->first;
-}
-
-Status Adoption::take_over(std::uint32_t number, Visitor& visitor, std::vector<UniqueFd> fds) {
+void Adoption::hear(std::uint32_t number) {
   Expected& expected = expected_.at(number);
+  auto message = expected.link.receive(0);
+  if (message.status().code() == Code::deadline_exceeded) return;
+  expected.link_watch.reset();
+  Status taken = message.status();
+  if (taken.ok()) taken = check(message.value(), *expected.worker.session);
+  if (taken.ok()) taken = take_over(expected, std::move(message.value().fds));
+  if (taken.ok()) return forget(number);
+  reject(number, taken.message());
+}
+
+Status Adoption::check(const wire::Message& message, const SessionRecord& noted) {
+  const auto claim = decode_worker_message(message.bytes);
+  if (!claim.ok()) return claim.status();
+  if (claim.value().kind != WorkerMessageKind::adopt || message.fds.size() < adopt_fds)
+    return Status(Code::permission_denied, "it did not ask to be taken over");
+  if (!same_record(noted, claim.value().record))
+    return Status(Code::permission_denied, "it speaks of another session than it was given");
+  return Status();
+}
+
+Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
   const SessionRecord& record = *expected.worker.session;
   auto meter = wire::SharedMemory::map(std::move(fds[adopt_fd_meter]), metering::meter_bytes);
   if (!meter.ok()) return meter.status();
@@ -118,19 +89,27 @@ Status Adoption::take_over(std::uint32_t number, Visitor& visitor, std::vector<U
   if (!page.ok()) return page.status();
   WorkerMessage welcome;
   welcome.kind = WorkerMessageKind::adopted;
-  if (Status sent = visitor.socket.send(encode_worker_message(welcome), {}, 0); !sent.ok()) return sent;
+  if (Status sent = expected.link.send(encode_worker_message(welcome), {}, 0); !sent.ok()) return sent;
   const auto seat = seats_.adopt(record, page.take());
   if (!seat.ok()) return seat.status();
   Process process;
   process.pid = expected.worker.process.pid;
-  process.pidfd = std::move(visitor.peer.pidfd);
-  auto worker = pool_.adopt(number, record.device_index, std::move(process), std::move(visitor.socket));
+  process.pidfd = std::move(expected.pidfd);
+  auto worker = pool_.adopt(expected.worker.number, record.device_index, std::move(process), std::move(expected.link));
   if (!worker.ok()) {
     seats_.leave(seat.value());
     return worker.status();
   }
   sessions_.adopt(record, seat.value(), *worker.value(), meter.take());
   return Status();
+}
+
+// Its end is seen by its exit_watch, which does the rest.
+void Adoption::reject(std::uint32_t number, const std::string& why) {
+  const LivingWorker& worker = expected_.at(number).worker;
+  if (worker.session)
+    log::warn("session {} could not be taken over, and is ended: {}", worker.session->session_id, why);
+  kill_process(worker.process);
 }
 
 void Adoption::forget(std::uint32_t number) {
@@ -143,9 +122,6 @@ void Adoption::finish_if_done() {
 }
 
 void Adoption::give_up() {
-  watch_.reset();
-  socket_.reset();
-  visitors_.clear();
   for (auto& [number, expected] : expected_) {
     end_process(expected.worker.process);
     folder_.worker_folder_removal(number)();

@@ -1,9 +1,9 @@
 // Adoption: takes over the sessions of a daemon that died, from the workers that went on without it.
 //
-// The dead daemon's notes say which workers live and what each serves (runtime_folder.h). Each of them connects to
-// worker.sock, proves that it knows the pool's key, and says what it serves; only what agrees with the notes and with
-// the kernel's word about the peer is believed. No program is let in before all have come or have died, so that the
-// books are whole; whoever has not come after patience_ns_max is ended.
+// The dead daemon's notes say which workers live and what each serves (runtime_folder.h). Each of them is called on at
+// its door and says what it serves; only what agrees with the notes and with the kernel's word about who answered is
+// believed. No program is let in before all have answered or have died, so that the books are whole; whoever has not
+// answered after patience_ns_max is ended.
 #pragma once
 
 #include <functional>
@@ -32,7 +32,7 @@ class Adoption {
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
 
-  // Listens at worker.sock; calls `done` once, from the loop, or at once if nobody is expected.
+  // Calls `done` once, from the loop, or at once if nobody is expected.
   Status start(std::vector<LivingWorker> living, std::function<void()> done);
   // Ends all that have not been taken over.
   void give_up();
@@ -42,18 +42,16 @@ class Adoption {
     LivingWorker worker;
     Watch exit_watch;
     Timer patience;
-  };
-  struct Visitor {
-    wire::MessageSocket socket;
-    Peer peer;
-    Watch watch;
-    Timer deadline;
+    wire::MessageSocket link;
+    UniqueFd pidfd;  // of who answered
+    Watch link_watch;
   };
   Status expect(LivingWorker living);
-  void accept_one();
-  void hear(std::uint64_t visitor_id);
-  Result<std::uint32_t> check(const WorkerMessage& message, const Visitor& visitor, std::size_t fds) const;
-  Status take_over(std::uint32_t number, Visitor& visitor, std::vector<UniqueFd> fds);
+  Status call_on(Expected& expected);
+  void hear(std::uint32_t number);
+  static Status check(const wire::Message& message, const SessionRecord& noted);
+  Status take_over(Expected& expected, std::vector<UniqueFd> fds);
+  void reject(std::uint32_t number, const std::string& why);
   void forget(std::uint32_t number);
   void finish_if_done();
 
@@ -63,11 +61,7 @@ class Adoption {
   Seats& seats_;
   WorkerPool& pool_;
   SessionTable& sessions_;
-  UniqueFd socket_;
-  Watch watch_;
   std::map<std::uint32_t, Expected> expected_;  // by worker number
-  std::map<std::uint64_t, Visitor> visitors_;
-  std::uint64_t next_visitor_ = 1;
   std::function<void()> done_;
 };
 

@@ -134,7 +134,6 @@ Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& rec
   message.record = record;
   message.cache_folder =
       folder_.tenant_cache(record.client_uid, record.tenant, devices_.find(record.device_index)->traits.uuid);
-  std::copy(folder_.key().begin(), folder_.key().end(), message.key);
   std::array<int, wire::message_fds_max> fds{};
   fds[attach_fd_control] = attaching.control.fd();
   fds[attach_fd_arena] = attaching.arena.fd();

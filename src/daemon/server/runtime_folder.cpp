@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@ namespace sluice::server {
 namespace {
 
 constexpr std::size_t life_bytes_max = 256;
+constexpr std::size_t path_bytes_max = 107 - std::string_view("/workers/4294967295/door.sock").size();  // see unix(7)
 constexpr std::string_view life_suffix = ".life";
 constexpr std::string_view session_suffix = ".session";
 
@@ -88,11 +88,13 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 Result<RuntimeFolder> RuntimeFolder::open(const PoolFolders& folders, bool everyone) {
   RuntimeFolder folder;
   folder.folders_ = folders;
+  if (folders.runtime.size() > path_bytes_max)
+    return Status(Code::invalid_argument, "the runtime folder's path is too long for the sockets in it (at most " +
+                                              std::to_string(path_bytes_max) + " bytes): " + folders.runtime);
   if (Status made = make_own_folder(folders.runtime, everyone ? 0755 : 0700); !made.ok()) return made;
   if (Status locked = folder.take_lock(); !locked.ok()) return locked;
   for (const std::string& path : {folders.runtime + "/workers", folders.state, folders.cache})
     if (Status made = make_own_folder(path, 0700); !made.ok()) return made;
-  if (Status loaded = folder.load_key(); !loaded.ok()) return loaded;
   return folder;
 }
 
@@ -112,19 +114,6 @@ Status RuntimeFolder::take_lock() {
   if (ftruncate(lock_.get(), 0) != 0 || pwrite(lock_.get(), text, static_cast<std::size_t>(length), 0) != length)
     return errno_status("write " + path, errno);
   return Status();
-}
-
-Status RuntimeFolder::load_key() {
-  const std::string path = folders_.runtime + "/adoption.key";
-  const auto kept = read_own_file(path, adoption_key_bytes + 1);
-  if (kept.ok() && kept.value().size() == adoption_key_bytes) {
-    std::copy(kept.value().begin(), kept.value().end(), key_.begin());
-    return Status();
-  }
-  if (!kept.ok() && kept.status().code() != Code::not_found) return kept.status();
-  if (getrandom(key_.data(), key_.size(), 0) != static_cast<ssize_t>(key_.size()))
-    return errno_status("make a random key", errno);
-  return write_own_file(path, std::span(reinterpret_cast<const char*>(key_.data()), key_.size()));
 }
 
 std::string RuntimeFolder::worker_folder(std::uint32_t number) const {
@@ -188,7 +177,7 @@ std::string RuntimeFolder::tenant_cache(std::uint32_t uid, const std::string& te
 }
 
 void RuntimeFolder::remove_sockets() const {
-  for (const std::string& path : {tenant_socket(), admin_socket(), worker_socket()}) (void)unlink(path.c_str());
+  for (const std::string& path : {tenant_socket(), admin_socket()}) (void)unlink(path.c_str());
 }
 
 }  // namespace sluice::server

@@ -1,11 +1,11 @@
 // RuntimeFolder: the pool's folders, who may own them, and what lies where.
 //
 //   <runtime>/sluiced.lock    flock: one daemon per folder
-//   <runtime>/adoption.key    32 random bytes; proves a living worker to a new daemon
-//   <runtime>/tenant.sock, admin.sock, worker.sock
+//   <runtime>/tenant.sock, admin.sock
 //   <runtime>/workers/7       worker 7's own folder, all that it may write to but its tenant's cache:
 //       tmp/                  empty and private
 //       cache -> tmp          what its driver is told to cache in; the worker points it at the tenant's cache later
+//       door.sock             made by the worker once it has a session: where a new daemon calls on it
 //   <runtime>/workers/7.life  who worker 7 is (pid, start time, boot): how a new daemon tells a living worker's folder
 //                             from a dead one's
 //   <runtime>/workers/7.session its SessionRecord, once it has one: what it says to a new daemon is held against this.
@@ -14,7 +14,6 @@
 //   <state>/session-ids       the first session id that was never given out
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -31,8 +30,6 @@
 
 namespace sluice::server {
 
-using AdoptionKey = std::array<std::uint8_t, adoption_key_bytes>;
-
 // A worker of an earlier daemon that is still alive.
 struct LivingWorker {
   std::uint32_t number = 0;
@@ -42,7 +39,7 @@ struct LivingWorker {
 
 class RuntimeFolder {
  public:
-  // Makes what is missing, checks that nobody else can write to it, takes the lock, reads or makes the key.
+  // Makes what is missing, checks that nobody else can write to it, takes the lock.
   // everyone: other users' programs must reach tenant.sock.
   // unavailable: another daemon holds the lock; the message names it.
   static Result<RuntimeFolder> open(const PoolFolders& folders, bool everyone);
@@ -50,13 +47,12 @@ class RuntimeFolder {
   const std::string& path() const { return folders_.runtime; }
   std::string tenant_socket() const { return folders_.runtime + "/tenant.sock"; }
   std::string admin_socket() const { return folders_.runtime + "/admin.sock"; }
-  std::string worker_socket() const { return folders_.runtime + "/worker.sock"; }
   std::string session_ids() const { return folders_.state + "/session-ids"; }
-  const AdoptionKey& key() const { return key_; }
 
   // ---- workers' folders ----
   std::string worker_folder(std::uint32_t number) const;
   std::string worker_cache(std::uint32_t number) const { return worker_folder(number) + "/cache"; }
+  std::string worker_door(std::uint32_t number) const { return worker_folder(number) + "/" + worker_door_name; }
   Status make_worker_folder(std::uint32_t number) const;
   // Writes the worker's .life file, and its .session file.
   Status record_life(std::uint32_t number, pid_t pid) const;
@@ -74,11 +70,9 @@ class RuntimeFolder {
 
  private:
   Status take_lock();
-  Status load_key();
 
   PoolFolders folders_;
   UniqueFd lock_;
-  AdoptionKey key_{};
 };
 
 }  // namespace sluice::server

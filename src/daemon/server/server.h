@@ -54,6 +54,7 @@ class Server final : private WorkerListener {
 
   void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
   void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
+  void worker_released(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
   void worker_gone(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
 
   void look_for_devices();

@@ -11,7 +11,8 @@
 namespace sluice::server {
 namespace {
 
-// A worker sees its program's death by itself and leaves at once; one that is stuck in a kernel is helped along.
+// A worker sees its program's death by itself and gives all back at once; one that is stuck in a kernel is helped
+// along.
 constexpr Nanoseconds worker_patience_ns = 80 * ns_per_ms;
 
 std::string slice_text(const SessionRecord& record) {

@@ -1,7 +1,8 @@
 // SessionTable: the sessions that live, and the last ones that ended.
 //
-// A session begins when a worker is given it, goes live when its program has been told so, and ends when its worker's
-// process is gone: then the meter is read a last time and the seat given back. A program's death ends its worker.
+// A session begins when a worker is given it, goes live when its program has been told so, and ends when its worker has
+// given back all that it held, or is gone: then the meter is read a last time and the seat given back. A program's
+// death ends its worker.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +63,7 @@ class SessionTable {
   void go_live(Session& session);
   // A session of an earlier daemon.
   void adopt(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter);
-  // The worker is gone. Nothing happens if it had no session here.
+  // The worker has nothing of it any more. Nothing happens if it had no session here.
   void end(Worker& worker, const std::string& reason);
 
   const std::map<std::uint64_t, std::unique_ptr<Session>>& live() const { return sessions_; }  // by id

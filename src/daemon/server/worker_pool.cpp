@@ -15,7 +15,8 @@ constexpr Nanoseconds backoff_max_ns = 60 * ns_per_s;
 constexpr std::uint32_t backoff_doublings_max = 8;
 constexpr Nanoseconds failures_forgotten_ns = 2 * backoff_max_ns;
 constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
-constexpr Nanoseconds goodbye_ns_max = ns_per_s;      // from a closed link to the process's end
+constexpr Nanoseconds goodbye_ns_max = ns_per_s;  // from a closed link to the process's end
+constexpr Nanoseconds leaving_ns_max = released_ns_max + ns_per_s / 2;
 constexpr Nanoseconds idle_proof_ns = 10 * ns_per_s;  // a worker that dies sooner, unused, counts as a failed start
 
 Nanoseconds backoff_ns(std::uint32_t failures) {
@@ -149,6 +150,7 @@ void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
     if (worker.end_reason.empty()) worker.end_reason = plain_text(message.text);
     return;  // it exits by itself, which closes the link
   }
+  if (message.kind == WorkerMessageKind::released && worker.state == WorkerState::serving) return released(worker);
   end(worker, "its worker broke the protocol: an unexpected message");
 }
 
@@ -162,6 +164,12 @@ void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
   device.failure.clear();  // but not their count: this one has yet to prove that it lives
   listener_.worker_ready(worker.device);
   refill(worker.device);
+}
+
+void WorkerPool::released(Worker& worker) {
+  set_state(worker, WorkerState::leaving);
+  listener_.worker_released(worker, worker.end_reason);
+  worker.deadline = loop_.at(now_ns() + leaving_ns_max, [this, &worker] { end(worker, "it does not leave"); });
 }
 
 Worker* WorkerPool::take(std::uint32_t device) {
@@ -190,6 +198,7 @@ void WorkerPool::end(Worker& worker, const std::string& reason) {
 void WorkerPool::link_closed(Worker& worker) {
   worker.link_watch.reset();
   worker.link.close();
+  if (worker.state == WorkerState::leaving) return;  // its deadline stands
   worker.deadline = loop_.at(now_ns() + goodbye_ns_max, [this, &worker] { end(worker, "worker closed its link"); });
 }
 
@@ -236,7 +245,7 @@ WorkerPool::DeviceView WorkerPool::view(std::uint32_t device) const {
     if (worker->device != device) continue;
     if (worker->state == WorkerState::starting) ++view.starting;
     else if (worker->state == WorkerState::ready) ++view.ready;
-    else ++view.serving;
+    else if (worker->state != WorkerState::leaving) ++view.serving;
   }
   if (const auto found = devices_.find(device); found != devices_.end()) {
     view.failure = found->second.failure;

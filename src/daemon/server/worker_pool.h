@@ -23,7 +23,7 @@
 
 namespace sluice::server {
 
-enum class WorkerState { starting, ready, attaching, serving };
+enum class WorkerState { starting, ready, attaching, serving, leaving };
 
 struct Worker {
   std::uint32_t number = 0;
@@ -43,6 +43,8 @@ class WorkerListener {
   virtual void worker_ready(std::uint32_t device) = 0;
   // A worker that was given a session has mapped its memory and serves.
   virtual void worker_attached(Worker& worker) = 0;
+  // The worker holds nothing of its session any more, and leaves soon.
+  virtual void worker_released(Worker& worker, const std::string& reason) = 0;
   // The process of a worker that was given a session has ended. The worker is gone after this call.
   virtual void worker_gone(Worker& worker, const std::string& reason) = 0;
 
@@ -105,6 +107,7 @@ class WorkerPool {
   bool hear_one(Worker& worker);
   void handle(Worker& worker, const WorkerMessage& message);
   void now_ready(Worker& worker, const WorkerMessage& message);
+  void released(Worker& worker);
   void set_state(Worker& worker, WorkerState state);
   void link_closed(Worker& worker);
   void exited(Worker& worker);

@@ -19,7 +19,6 @@ std::vector<std::byte> encode_worker_message(const WorkerMessage& message) {
   encoder.put_bytes(std::as_bytes(std::span(&message.record, 1)));
   encoder.put_string(message.cache_folder);
   encoder.put_string(message.text);
-  encoder.put_bytes(std::as_bytes(std::span(message.key)));
   return encoder.take();
 }
 
@@ -33,11 +32,9 @@ Result<WorkerMessage> decode_worker_message(std::span<const std::byte> bytes) {
   const auto record = decoder.get_bytes();
   message.cache_folder = decoder.get_string();
   message.text = decoder.get_string();
-  const auto key = decoder.get_bytes();
-  if (!decoder.ok() || record.size() != sizeof message.record || key.size() != sizeof message.key)
+  if (!decoder.ok() || record.size() != sizeof message.record)
     return Status(Code::protocol_fault, "malformed message on the worker link");
   std::memcpy(&message.record, record.data(), record.size());
-  std::memcpy(message.key, key.data(), key.size());
   message.record.tenant[wire::name_bytes_max - 1] = '\0';
   message.record.program[wire::name_bytes_max - 1] = '\0';
   return message;

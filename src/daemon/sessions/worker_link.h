@@ -7,8 +7,10 @@
 //   worker -> daemon  Ready     its driver is loaded            + encoded DeviceTraits of its device
 //                     Probed    answer to `--probe`             + count and DeviceTraits of every device
 //                     Attached  the session's memory is mapped
-//                     Ended     the session is over, and why; the worker exits right after
-//                     Adopt     to a new daemon, over the worker socket: here is a living session
+//                     Ended     the session is over, and why; the worker exits soon
+//                     Released  all that the session held is given back, so that its slice is free; the worker saves
+//                               what later sessions gain from, for released_ns_max at most
+//                     Adopt     to a new daemon, which called at the worker's door: here is a living session
 //                                                               + descriptors: meter page, tenant page
 //   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
 //                     Adopted   answer to Adopt
@@ -20,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "wire/device_traits.h"
 #include "wire/handshake.h"
@@ -27,9 +30,12 @@
 namespace sluice {
 
 inline constexpr int worker_link_fd = 3;
-inline constexpr std::size_t adoption_key_bytes = 32;
+// In the worker's own folder: where a worker that serves a session can be called on by the next daemon.
+inline constexpr char worker_door_name[] = "door.sock";
 
-enum class WorkerMessageKind : std::uint32_t { ready = 1, probed, attached, ended, adopt, attach, adopted };
+inline constexpr Nanoseconds released_ns_max = ns_per_s;
+
+enum class WorkerMessageKind : std::uint32_t { ready = 1, probed, attached, ended, adopt, attach, adopted, released };
 
 enum AttachFd : std::size_t {
   attach_fd_control,  // wire::ControlPage and ring
@@ -62,11 +68,10 @@ static_assert(sizeof(SessionRecord) == 200);
 
 struct WorkerMessage {
   WorkerMessageKind kind{};
-  std::vector<wire::DeviceTraits> devices;    // ready (one), probed (all)
-  SessionRecord record;                       // attach, adopt
-  std::string cache_folder;                   // attach: the tenant's own; may be empty
-  std::string text;                           // ended: the reason; ready, probed: an error, if not empty
-  std::uint8_t key[adoption_key_bytes] = {};  // attach, adopt: the secret that proves a worker to a new daemon
+  std::vector<wire::DeviceTraits> devices;  // ready (one), probed (all)
+  SessionRecord record;                     // attach, adopt
+  std::string cache_folder;                 // attach: the tenant's own; may be empty
+  std::string text;                         // ended: the reason; ready, probed: an error, if not empty
 };
 
 std::vector<std::byte> encode_worker_message(const WorkerMessage& message);

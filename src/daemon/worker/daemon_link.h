@@ -1,13 +1,10 @@
 // DaemonLink: the worker's tie to sluiced, which may die and come back.
 //
 // While the daemon lives, its end of the link stays open and nothing is said on it. When it dies, the worker of an
-// attached session goes on and watches the runtime folder (inotify, no polling) for the socket of the next daemon,
-// connects, and presents its session. By one thread, the control thread.
+// attached session goes on, and the next daemon calls on it at its door, a socket in the worker's own folder that was
+// made before the jail was shut: from inside, a worker can connect to nothing, so that what its tenant's kernels do
+// there reaches nobody's sockets. By one thread, the control thread.
 #pragma once
-
-#include <array>
-#include <functional>
-#include <string>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -17,17 +14,17 @@
 namespace sluice::worker {
 
 struct Adoption {
-  std::string runtime_folder;
-  WorkerMessage claim;  // Adopt: record and key
+  WorkerMessage claim;  // Adopt, with the record
   int meter_fd = -1, tenant_fd = -1;
 };
 
 class DaemonLink {
  public:
-  DaemonLink(wire::MessageSocket link, Adoption adoption);
+  // `door`: a listening socket (wire::listen_at) that only whoever runs the pool can reach.
+  DaemonLink(wire::MessageSocket link, UniqueFd door, Adoption adoption);
 
   // What to poll for reading, and for how long; -1: for ever.
-  int fd() const;
+  int fd() const { return state_ == State::alone ? door_.get() : link_.fd(); }
   int timeout_ms() const;
 
   // fd() is readable, or the time is over. Not ok: the daemon wants the session to end.
@@ -37,18 +34,15 @@ class DaemonLink {
   void send(const WorkerMessage& message) const;
 
  private:
-  enum class State { linked, claiming, retrying, watching, alone };
+  enum class State { linked, claiming, alone };
 
   Status attend_link();
-  void attend_watch();
-  void watch();
-  void claim();
+  void answer_door();
 
   State state_ = State::linked;
   wire::MessageSocket link_;
+  UniqueFd door_;
   Adoption adoption_;
-  UniqueFd watch_;
-  int tries_left_ = 0;
 };
 
 }  // namespace sluice::worker

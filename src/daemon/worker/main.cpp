@@ -18,7 +18,7 @@ namespace sluice::worker {
 namespace {
 
 constexpr Nanoseconds send_ns = 5 * ns_per_s;
-constexpr Nanoseconds wind_up_ns = ns_per_s;
+constexpr Nanoseconds give_back_ns = ns_per_s;
 constexpr std::uint64_t wait_for_ever = UINT64_MAX;
 
 struct Options {
@@ -74,9 +74,13 @@ void show_output_of(std::vector<UniqueFd>& fds, const SessionRecord& record) {
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 }
 
+std::string own_folder(const Options& options) {
+  return options.runtime_folder + "/workers/" + std::to_string(options.number);
+}
+
 // What must have happened before the program may send its first command.
 Status prepare(backend::Device& device, const WorkerMessage& attach, const Options& options) {
-  std::vector<std::string> writable{options.runtime_folder + "/workers/" + std::to_string(options.number)};
+  std::vector<std::string> writable{own_folder(options)};
   if (!attach.cache_folder.empty()) {
     writable.push_back(attach.cache_folder);
     if (Status status = device.use_cache_folder(attach.cache_folder); !status.ok())
@@ -95,7 +99,8 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
 [[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
                         const Options& options) {
   auto session = Session::open(device, attach.record, received.fds);
-  Status ready = session.status();
+  auto door = wire::listen_at(own_folder(options) + "/" + worker_door_name, 0600);
+  Status ready = session.ok() ? door.status() : session.status();
   if (ready.ok()) {
     show_output_of(received.fds, attach.record);
     ready = prepare(device, attach, options);
@@ -108,10 +113,10 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
   if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
 
   Session& serving = *session.value();
-  Adoption adoption{options.runtime_folder, attach, serving.meter_fd(), serving.tenant_fd()};
+  Adoption adoption{attach, serving.meter_fd(), serving.tenant_fd()};
   adoption.claim.kind = WorkerMessageKind::adopt;
-  Control control(DaemonLink(std::move(link), std::move(adoption)), std::move(received.fds[attach_fd_session]),
-                  std::move(received.fds[attach_fd_client]));
+  Control control(DaemonLink(std::move(link), door.take(), std::move(adoption)),
+                  std::move(received.fds[attach_fd_session]), std::move(received.fds[attach_fd_client]));
   std::thread dispatcher([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);
   });
@@ -121,7 +126,10 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
   if (end.ok()) {
     log::info("session {} of {}: the program has gone", attach.record.session_id, attach.record.tenant);
     control.link().send(message_of(WorkerMessageKind::ended, "the program has gone"));
-    serving.stop(now_ns() + wind_up_ns);
+    if (serving.stop(now_ns() + give_back_ns)) {
+      control.link().send(message_of(WorkerMessageKind::released));
+      device.save_builds(now_ns() + released_ns_max);
+    }
     leave(0);
   }
   log::error("session {} of {} ended: {}", attach.record.session_id, attach.record.tenant, end.to_string());

@@ -73,7 +73,7 @@ using Entry = std::variant<MemoryEntry, SamplerEntry, ProgramEntry, KernelEntry,
 
 class ObjectTable {
  public:
-  static constexpr std::size_t objects_max = 1 << 22;
+  static constexpr std::size_t objects_max = 1 << 20;  // some 300 MiB of this process, which no slice counts
 
   ObjectTable() { entries_.reserve(1024); }
 

@@ -65,14 +65,16 @@ Session::Session(backend::Device& device, const SessionRecord& record, wire::Sha
 
 Status Session::serve() {
   Status status;
+  bool given_back = false;
   try {
     status = serve_until_stopped();
-    if (status.ok()) wind_up();
+    given_back = status.ok() && give_back();
   } catch (const std::exception& e) {
     status = Status(Code::internal, std::string("the worker failed: ") + e.what());
   }
   const std::lock_guard lock(stopped_mutex_);
   stopped_ = true;
+  given_back_ = given_back;
   stopped_changed_.notify_all();
   return status;
 }
@@ -94,15 +96,14 @@ Status Session::serve_until_stopped() {
 }
 
 // Only if the device is at rest: a kernel that still runs may run for ever, and dies with the process.
-void Session::wind_up() {
-  if (completions_.in_flight() != 0) return;
+bool Session::give_back() {
+  if (completions_.in_flight() != 0) return false;
   dispatcher_.reset();
   arena_memory_.discard(0, arena_memory_.size());
-  device_.save_builds(stop_deadline_ns_);
+  return true;
 }
 
-void Session::stop(Nanoseconds deadline_ns) {
-  stop_deadline_ns_ = deadline_ns;
+bool Session::stop(Nanoseconds deadline_ns) {
   stopping_.store(true, std::memory_order_release);
   std::unique_lock lock(stopped_mutex_);
   // A wake-up that comes just before the reader falls asleep is lost: repeated until it was heard.
@@ -110,6 +111,7 @@ void Session::stop(Nanoseconds deadline_ns) {
     reader_.wake();
     stopped_changed_.wait_for(lock, std::chrono::milliseconds(1));
   }
+  return given_back_;
 }
 
 }  // namespace sluice::worker

@@ -42,9 +42,9 @@ class Session {
   // Serves until stop() or a fault, and says which. On the dispatcher's thread.
   Status serve();
 
-  // The program has gone: ends serve(), which gives the session's memory back and lets the device save what later
-  // sessions gain from. Returns when that is done or the deadline is over. From another thread.
-  void stop(Nanoseconds deadline_ns);
+  // The program has gone: ends serve(), which gives back all that the session held. False if that was not done by
+  // the deadline, or cannot be: a kernel still runs. From another thread.
+  bool stop(Nanoseconds deadline_ns);
 
   int meter_fd() const { return meter_memory_.fd(); }
   int tenant_fd() const { return tenant_memory_.fd(); }
@@ -53,7 +53,7 @@ class Session {
   Session(backend::Device& device, const SessionRecord& record, wire::SharedMemory control, wire::SharedMemory arena,
           wire::SharedMemory meter, wire::SharedMemory tenant);
   Status serve_until_stopped();
-  void wind_up();
+  bool give_back();
 
   backend::Device& device_;
   wire::SharedMemory control_memory_, arena_memory_, meter_memory_, tenant_memory_;
@@ -67,10 +67,9 @@ class Session {
   std::unique_ptr<Dispatcher> dispatcher_;
 
   std::atomic<bool> stopping_{false};
-  Nanoseconds stop_deadline_ns_ = 0;  // set before stopping_
   std::mutex stopped_mutex_;
   std::condition_variable stopped_changed_;
-  bool stopped_ = false;  // guarded by stopped_mutex_
+  bool stopped_ = false, given_back_ = false;  // guarded by stopped_mutex_
 };
 
 }  // namespace sluice::worker

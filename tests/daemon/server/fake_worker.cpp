@@ -6,7 +6,9 @@
 //   deaf      never answers Attach              stubborn  does not leave when its program is dead
 //   garbage   talks nonsense once attached      forge     claims another session than its own to a new daemon
 //   fragile   exits just after it was ready     late      does not come to a new daemon
+//   lingering gives its session back and stays
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -65,8 +67,8 @@ void tell(const wire::MessageSocket& link, const WorkerMessage& message, std::sp
 
 class Serving {
  public:
-  Serving(std::string runtime_folder, wire::MessageSocket link, WorkerMessage attach, std::vector<UniqueFd> fds)
-      : runtime_folder_(std::move(runtime_folder)), link_(std::move(link)), attach_(std::move(attach)) {
+  Serving(UniqueFd door, wire::MessageSocket link, WorkerMessage attach, std::vector<UniqueFd> fds)
+      : door_(std::move(door)), link_(std::move(link)), attach_(std::move(attach)) {
     meter_ = wire::SharedMemory::map(std::move(fds[attach_fd_meter]), metering::meter_bytes).take();
     tenant_ = wire::SharedMemory::map(std::move(fds[attach_fd_tenant]), tenant_page_bytes).take();
     session_ = std::move(fds[attach_fd_session]);
@@ -94,6 +96,7 @@ class Serving {
       poll(awaited, 3, -1);
       if (awaited[0].revents != 0 || awaited[1].revents != 0) {
         tell(link_, message_of(WorkerMessageKind::ended, "the program\x1b[31m has gone"));
+        if (lingering_) linger();
         std::exit(0);
       }
       if (awaited[2].revents != 0 && !link_.receive(now_ns()).ok()) find_next_daemon();
@@ -101,6 +104,12 @@ class Serving {
   }
 
  private:
+  [[noreturn]] void linger() {
+    TenantMemory(tenant_.bytes(), attach_.record.tenant_slot).release(held_bytes);
+    tell(link_, message_of(WorkerMessageKind::released));
+    sleep_for_ever();
+  }
+
   void find_next_daemon() {
     if (told_to("late")) sleep_for_ever();
     WorkerMessage claim = attach_;
@@ -108,32 +117,30 @@ class Serving {
     claim.cache_folder.clear();
     if (told_to("forge")) claim.record.memory_limit_bytes = 1;
     const int fds[] = {meter_.fd(), tenant_.fd()};
-    for (int i = 0; i < 1000; ++i) {
-      auto socket = wire::MessageSocket::connect(runtime_folder_ + "/worker.sock");
-      pollfd session{session_.get(), POLLIN, 0};
-      if (poll(&session, 1, 0) != 0) std::exit(0);  // the program has gone in the meantime
-      if (!socket.ok()) {
-        usleep(5000);
-        continue;
-      }
-      link_ = socket.take();
-      return tell(link_, claim, fds);
-    }
-    std::exit(5);
+    pollfd awaited[] = {{session_.get(), POLLIN, 0}, {door_.get(), POLLIN, 0}};
+    poll(awaited, 2, -1);
+    if (awaited[0].revents != 0) std::exit(0);  // the program has gone in the meantime
+    link_ = wire::MessageSocket(UniqueFd(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    tell(link_, claim, fds);
   }
 
-  std::string runtime_folder_;
+  UniqueFd door_;
   wire::MessageSocket link_;
   WorkerMessage attach_;
   wire::SharedMemory meter_, tenant_;
   UniqueFd session_, client_;
-  const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn");  // before the test can say other things
+  // Asked before the test can say other things.
+  const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering");
 };
 
 std::string option(int argc, char** argv, const char* name) {
   for (int i = 1; i + 1 < argc; ++i)
     if (std::strcmp(argv[i], name) == 0) return argv[i + 1];
   return "";
+}
+
+std::string door_path(int argc, char** argv) {
+  return option(argc, argv, "--runtime-dir") + "/workers/" + option(argc, argv, "--number") + "/" + worker_door_name;
 }
 
 }  // namespace
@@ -157,7 +164,9 @@ int main(int argc, char** argv) {
   auto attach = decode_worker_message(received.value().bytes);
   if (!attach.ok() || told_to("die")) return 9;
   if (told_to("deaf")) sleep_for_ever();
-  Serving serving(option(argc, argv, "--runtime-dir"), std::move(link), attach.take(), std::move(received.value().fds));
+  auto door = wire::listen_at(door_path(argc, argv), 0600);
+  if (!door.ok()) return 7;
+  Serving serving(door.take(), std::move(link), attach.take(), std::move(received.value().fds));
   serving.work();
   serving.say_attached();
   serving.serve();

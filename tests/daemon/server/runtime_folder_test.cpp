@@ -61,7 +61,6 @@ TEST_CASE("a user's own pool is closed to others, the machine's is open for pass
     REQUIRE(own.ok());
     CHECK(mode_of(temporary.path + "/run") == 0700);
     CHECK(mode_of(temporary.path + "/run/workers") == 0700);
-    CHECK(mode_of(temporary.path + "/run/adoption.key") == 0600);
   }
   fs::remove_all(temporary.path + "/run");
   const auto open = RuntimeFolder::open(temporary.folders(), true);
@@ -83,6 +82,15 @@ TEST_CASE("a folder that others can write to, or that is a link, is refused") {
   CHECK_THAT(RuntimeFolder::open(temporary.folders(), false).status().message(), Catch::Contains("symbolic link"));
 }
 
+TEST_CASE("a folder whose sockets would have too long a path is refused at once") {
+  const TemporaryFolder temporary;
+  PoolFolders folders = temporary.folders();
+  folders.runtime = temporary.path + "/" + std::string(78 - temporary.path.size(), 'x');
+  CHECK_THAT(RuntimeFolder::open(folders, false).status().message(), Catch::Contains("too long"));
+  folders.runtime.pop_back();
+  CHECK(RuntimeFolder::open(folders, false).ok());
+}
+
 TEST_CASE("a second daemon is refused, and told who has the pool") {
   const TemporaryFolder temporary;
   const auto first = RuntimeFolder::open(temporary.folders(), false);
@@ -90,15 +98,6 @@ TEST_CASE("a second daemon is refused, and told who has the pool") {
   const auto second = RuntimeFolder::open(temporary.folders(), false);
   CHECK(second.status().code() == Code::unavailable);
   CHECK_THAT(second.status().message(), Catch::Contains("pid " + std::to_string(getpid())));
-}
-
-TEST_CASE("the key is random, and the same after a restart") {
-  const TemporaryFolder temporary;
-  AdoptionKey first{};
-  { first = RuntimeFolder::open(temporary.folders(), false).value().key(); }
-  CHECK(RuntimeFolder::open(temporary.folders(), false).value().key() == first);
-  const TemporaryFolder other;
-  CHECK(RuntimeFolder::open(other.folders(), false).value().key() != first);
 }
 
 TEST_CASE("a worker's cache leads to its own empty folder at first") {

@@ -38,10 +38,9 @@ mode_t mode_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("only the owner can reach the admin socket and the workers' socket") {
+TEST_CASE("only the owner can reach the admin socket") {
   const PoolUnderTest pool;
   CHECK(mode_of(pool.socket("admin")) == 0600);
-  CHECK(mode_of(pool.socket("worker")) == 0600);
   CHECK(mode_of(pool.socket("tenant")) == 0600);  // a user's own pool
 }
 

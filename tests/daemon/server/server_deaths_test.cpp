@@ -1,11 +1,13 @@
 // Whoever dies, at whatever moment: the slice is back, nothing is left, and nobody else notices.
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "daemon/sessions/worker_link.h"
 #include "tests/daemon/server/pool_under_test.h"
 
 using namespace sluice;
@@ -41,6 +43,21 @@ TEST_CASE("a worker that does not notice its program's death is ended soon") {
   program.end();
   REQUIRE(pool.wait_for_sessions(0));
   CHECK(pool.sessions(true)[0].at("reason") == "the program has gone");
+}
+
+TEST_CASE("a slice is free when its worker has given it back, and the worker has some time to leave") {
+  const PoolUnderTest pool({}, "lingering");
+  Program program(pool, {"alice"});
+  REQUIRE(program.granted());
+  const pid_t worker = pool.sessions()[0].at("worker_pid");
+  program.end();
+  REQUIRE(pool.wait_for_sessions(0));
+  CHECK(promised(pool) == 0);
+  CHECK(pool.sessions(true)[0].at("reason") == "the program?[31m has gone");
+  CHECK(kill(worker, 0) == 0);
+  CHECK(pool.ask({{"verb", "status"}}).at("devices")[0].at("workers").at("serving") == 0);
+  CHECK(pool.wait_until([&] { return kill(worker, 0) != 0; }));
+  CHECK(pool.sessions(true).size() == 1);
 }
 
 TEST_CASE("a worker that is killed ends its own session and no other") {
@@ -92,7 +109,7 @@ TEST_CASE("a daemon that is told to stop ends everything and exits cleanly") {
   CHECK(program.lost());
   CHECK(pool.workers().empty());
   CHECK(entries_in(pool.folder() + "/workers") == 0);
-  for (const char* name : {"tenant", "admin", "worker"}) CHECK_FALSE(std::filesystem::exists(pool.socket(name)));
+  for (const char* name : {"tenant", "admin"}) CHECK_FALSE(std::filesystem::exists(pool.socket(name)));
 }
 
 TEST_CASE("a daemon that is killed leaves its sessions alive, and the next one takes them over") {
@@ -147,6 +164,26 @@ TEST_CASE("a program that died while no daemon lived is not found again, and not
   pool.start_daemon();
   CHECK(pool.sessions().empty());
   CHECK(promised(pool) == 0);
+}
+
+TEST_CASE("whoever answers at a worker's door in its place is told nothing, and ends that session") {
+  PoolUnderTest pool;
+  const Program program(pool, {"alice"});
+  const pid_t worker = pool.sessions()[0].at("worker_pid");
+  std::string door;
+  for (const auto& entry : std::filesystem::directory_iterator(pool.folder() + "/workers"))
+    if (std::filesystem::exists(entry.path() / worker_door_name)) door = entry.path() / worker_door_name;
+  REQUIRE(door != "");
+  const auto impostor = wire::listen_at(door, 0600);
+  REQUIRE(impostor.ok());
+  pool.kill_daemon();
+  pool.start_daemon();
+  const wire::MessageSocket caller{UniqueFd(accept(impostor.value().get(), nullptr, nullptr))};
+  REQUIRE(caller.valid());
+  CHECK(caller.receive(now_ns() + ns_per_s).status().code() == Code::unavailable);
+  CHECK(pool.sessions().empty());
+  CHECK(program.lost());
+  CHECK(pool.wait_until([&] { return kill(worker, 0) != 0; }));
 }
 
 TEST_CASE("a worker that claims another session than its own is not believed, and ended") {

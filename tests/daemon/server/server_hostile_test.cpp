@@ -113,12 +113,3 @@ TEST_CASE("a program that goes on talking after its request is dropped") {
   CHECK_FALSE(read_answer(socket).answered);
   CHECK(pool.wait_until([&] { return pool.ask({{"verb", "status"}}).at("sessions") == 0; }));
 }
-
-TEST_CASE("at the workers' socket nobody but an expected worker is heard") {
-  const PoolUnderTest pool;
-  const auto socket = wire::MessageSocket::connect(pool.socket("worker"));
-  REQUIRE(socket.ok());
-  REQUIRE(socket.value().send(std::as_bytes(std::span("hello")), {}, now_ns() + ns_per_s).ok());
-  CHECK_FALSE(socket.value().receive(now_ns() + 2 * ns_per_s).ok());
-  CHECK(attach(pool).reply.granted == 1);
-}

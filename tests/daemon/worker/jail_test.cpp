@@ -4,6 +4,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,11 +81,21 @@ TEST_CASE("a thread that the driver made before the jail is confined too") {
   CHECK(WEXITSTATUS(status) == (kernel_hides_files() ? EACCES : 0));
 }
 
-TEST_CASE("a jailed worker has no network, no tracing, and keeps local sockets") {
+TEST_CASE("a jailed worker has no network, no tracing, and no way to anybody's socket") {
   const Place place;
   CHECK(jailed(place, [] { return socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == EPERM);
   CHECK(jailed(place, [] { return ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : errno; }) == EPERM);
-  CHECK(jailed(place, [] { return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == 0);
+  CHECK(jailed(place, [] { return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == EPERM);
+  CHECK(jailed(place, [] {
+          int ends[2];
+          return socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0 ? 0 : errno;
+        }) == EPERM);
+  // Neither does a socket that it had before lead further.
+  const UniqueFd before(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{AF_UNIX, "/run/somebody.sock"};
+  CHECK(jailed(place, [&] {
+          return connect(before.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+        }) == EPERM);
 }
 
 TEST_CASE("a jailed worker still runs the linker") {

@@ -101,7 +101,6 @@ void Worker::attach() {
   message.record.memory_limit_bytes = setting_.memory_limit_bytes;
   message.record.session_id = 99;
   message.cache_folder = setting_.cache_folder;
-  message.key[0] = 42;
   if (setting_.output.valid()) {
     message.record.has_output = 1;
     fds.push_back(setting_.output.get());

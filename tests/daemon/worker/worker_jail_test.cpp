@@ -76,6 +76,8 @@ TEST_CASE("a kernel cannot reach the network, other processes or the system") {
   CHECK(inmate.act(SYS_socket, AF_INET, SOCK_STREAM, 0) == -EPERM);
   CHECK(inmate.act(SYS_socket, AF_INET6, SOCK_DGRAM, 0) == -EPERM);
   CHECK(inmate.act(SYS_socket, AF_NETLINK, SOCK_RAW, 0) == -EPERM);
+  CHECK(inmate.act(SYS_socket, AF_UNIX, SOCK_STREAM, 0) == -EPERM);  // the admin's, or any of the host's
+  CHECK(inmate.act(SYS_connect, 3, 0, 0) == -EPERM);
   CHECK(inmate.act(SYS_kill, getpid(), 0, 0) == -EPERM);
   CHECK(inmate.act(SYS_kill, -1, 0, 0) == -EPERM);
   CHECK(inmate.act(SYS_tgkill, getpid(), getpid(), 0) == -EPERM);
