@@ -13,7 +13,7 @@ namespace sluice {
 struct MilliGpu {
   std::uint32_t value = 0;
   friend bool operator==(MilliGpu, MilliGpu) = default;
-  friend auto operator<=>(MilliGpu, MilliGpu) = default;
+  friend auto operator<=>(MilliGpu, MilliGpu) = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
 };
 
 inline constexpr MilliGpu whole_gpu{1000};

@@ -125,6 +125,8 @@ int run(const CommandLine& line) {
 
 }  // namespace
 
+// What nobody catches ends the process, loudly; the next daemon finds the sessions.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   CLI::App app{"sluiced: shares this machine's accelerators between programs, a slice each.", "sluiced"};
   CommandLine line;

@@ -21,7 +21,7 @@ struct Seat {
 class Seats {
  public:
   // REQUIRES: `pool` outlives the seats.
-  Seats(DevicePool& pool, AdmissionRules rules) : pool_(pool), rules_(std::move(rules)) {}
+  Seats(DevicePool& pool, AdmissionRules rules) : pool_(pool), rules_(rules) {}
 
   // Admits one more session of the tenant, or says why not (admission.h).
   Result<Seat> take(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes);

@@ -266,7 +266,7 @@ TEST("image: fills of unsigned and float images") {
   EXPECT(got[(1 * 8 + 2) * 4] == 1 && got[(2 * 8 + 4) * 4 + 3] == 4 && got[(1 * 8 + 1) * 4] == 0);
   EXPECT(got[(3 * 8 + 2) * 4] == 0);
   const auto raw = read_image(floats, origin, {1, 1, 1}, 16);
-  EXPECT(std::memcmp(raw.data(), light, 16) == 0);
+  EXPECT(std::memcmp(raw.data(), light, 16) == 0);  // NOLINT(bugprone-suspicious-memory-comparison): bits are meant
 }
 
 TEST("image: to buffer and back") {

@@ -97,7 +97,7 @@ cl_int launch(cl_command_queue queue, cl_kernel kernel, std::size_t items, cl_ev
 template <typename T, typename Get, typename Handle>
 T info(Get get, const Handle& handle, cl_uint parameter) {
   T value{};
-  EXPECT_OK(get(handle, parameter, sizeof value, &value, nullptr));
+  EXPECT_OK(get(handle, parameter, sizeof(T), &value, nullptr));
   return value;
 }
 template <typename Get, typename Handle>
