@@ -30,6 +30,9 @@ Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::Share
       link_(std::move(link)),
       allocator_(arena_.size()) {
   ring_.emplace(control_memory_.bytes());
+  const bool at_home = reinterpret_cast<std::uintptr_t>(arena_.data()) == grant_.arena_address;
+  if (!at_home || ring_->control().arena_at_home.load(std::memory_order_acquire) == 0)
+    traits_.shared_virtual_memory = 0;
 }
 
 // ---- the worker's death ----

@@ -137,7 +137,7 @@ Result<Session*> Session::join() {
   std::vector<UniqueFd>& fds = message.value().fds;
   auto control = wire::SharedMemory::map(std::move(fds[0]), reply.control_bytes);
   if (!control.ok()) return control.status();
-  auto arena = wire::SharedMemory::map(std::move(fds[1]), reply.arena_bytes);
+  auto arena = wire::SharedMemory::map(std::move(fds[1]), reply.arena_bytes, reply.arena_address);
   if (!arena.ok()) return arena.status();
   // The session is never destroyed; until it has its thread it may still be.
   std::unique_ptr<Session> session(

@@ -18,6 +18,13 @@ std::uint64_t arena_bytes_for(std::uint64_t memory_limit_bytes) {
   return round_up(memory_limit_bytes + memory_limit_bytes / 4 + staging_bytes, page_bytes);
 }
 
+// 256 places, far apart, between ASan's shadow (below 2^44) and where programs and libraries are loaded.
+std::uintptr_t arena_home(std::uint64_t session_id) {
+  constexpr std::uintptr_t first = 0x1100'0000'0000, apart = 0x40'0000'0000;
+  constexpr std::uint64_t places = 256;
+  return first + session_id % places * apart;
+}
+
 ArenaAllocator::ArenaAllocator(std::uint64_t bytes) { insert_gap(0, bytes / page_bytes * page_bytes); }
 
 void ArenaAllocator::insert_gap(std::uint64_t at, std::uint64_t bytes) {

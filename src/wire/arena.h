@@ -20,6 +20,11 @@ inline constexpr std::uint64_t page_bytes = 4096;
 // fragmentation, and for staging and slots. Address space only; pages come when touched.
 std::uint64_t arena_bytes_for(std::uint64_t memory_limit_bytes);
 
+// Where both sides map a session's arena if nothing lies there, so that an address in it means the same to the program
+// and to a device that works on host memory: the ground of shared virtual memory. In a part of the address space that
+// neither loaders nor allocators nor sanitizers use; sessions that one process has after another get other places.
+std::uintptr_t arena_home(std::uint64_t session_id);
+
 // Best fit over offsets, the lowest first among gaps of one size, neighbours joined on release: so the arena fills from
 // the front, and pages that are already resident are used again. Not thread-safe. Allocations below a page are aligned
 // to 256 bytes, larger ones to a page.

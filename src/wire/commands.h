@@ -342,9 +342,10 @@ struct KernelLaunch {
 static_assert(sizeof(KernelLaunch) == 136);
 
 enum class ArgumentValue : std::uint32_t {
-  bytes = 1,   // `bytes` bytes of data follow
-  object = 2,  // an ObjectId follows: buffer, image or sampler; 0: a null buffer
-  local = 3,   // `bytes` of local memory; nothing follows
+  bytes = 1,    // `bytes` bytes of data follow
+  object = 2,   // an ObjectId follows: buffer, image or sampler; 0: a null buffer
+  local = 3,    // `bytes` of local memory; nothing follows
+  pointer = 4,  // a place in the arena follows, 8 bytes: the kernel gets its address (shared virtual memory)
 };
 struct KernelArgument {
   ArgumentValue value{};

@@ -24,7 +24,7 @@ void visit_identity(Visitor& v, Traits& t) {
   visit_versions(v, t.extensions);
   visit_versions(v, t.c_versions);
   visit_versions(v, t.c_features);
-  v(t.buffers_in_arena), v(t.images_in_arena);
+  v(t.buffers_in_arena), v(t.images_in_arena), v(t.shared_virtual_memory);
 }
 
 template <typename Visitor, typename Traits>

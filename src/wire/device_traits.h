@@ -48,6 +48,9 @@ struct DeviceTraits {
   // How Sluice reaches its memory.
   bool buffers_in_arena = false;  // works on host memory: buffers live in the session's arena
   bool images_in_arena = false;   // the same for images, stored linearly
+  // cl_device_svm_capabilities bits. A kernel may be given addresses in the arena, which must be mapped at one address
+  // on both sides.
+  std::uint64_t shared_virtual_memory = 0;
 
   // Compute.
   std::uint32_t compute_units = 1;

@@ -23,7 +23,7 @@
 namespace sluice::wire {
 
 inline constexpr std::uint32_t handshake_magic = 0x43554C53;  // "SLUC"
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 inline constexpr std::size_t name_bytes_max = 64;  // with the terminating NUL
 inline constexpr std::size_t reason_bytes_max = 512;
 
@@ -51,10 +51,11 @@ struct AttachReply {
   std::uint64_t memory_bytes = 0;  // the slice's limit
   std::uint64_t control_bytes = 0;
   std::uint64_t arena_bytes = 0;
+  std::uint64_t arena_address = 0;   // where it should lie (arena_home)
   char tenant[name_bytes_max] = {};  // who the daemon says this is
   char reason[reason_bytes_max] = {};
 };
-static_assert(sizeof(AttachReply) == 624 && offsetof(AttachReply, session_id) == 16);
+static_assert(sizeof(AttachReply) == 632 && offsetof(AttachReply, session_id) == 16);
 
 // Checks everything but who may be what: lengths, magic, version, termination, characters of names.
 Result<AttachRequest> decode_attach_request(std::span<const std::byte> bytes);

@@ -33,6 +33,8 @@ struct ControlPage {
   // Anyone who waits for whatever completes next (timeline.h) sleeps on completion_seq.
   alignas(64) FutexWord completion_wanted;
   FutexWord completion_seq;
+  // 1: the worker's arena lies at AttachReply::arena_address. Set before the program is told of its session.
+  alignas(64) std::atomic<std::uint32_t> arena_at_home;
   // Bytes that the program copied itself, straight into and out of the arena: as its shim reports them.
   alignas(64) std::atomic<std::uint64_t> host_bytes_in;
   std::atomic<std::uint64_t> host_bytes_out;

@@ -26,6 +26,22 @@ class DescriptorMapping {
 
 constexpr int seals_required = F_SEAL_SHRINK;
 
+// Throws interprocess_exception. An address is taken at its word: it is there or nowhere.
+bip::mapped_region map_region(int fd, std::size_t bytes, std::uintptr_t address) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address that no object has yet
+  return bip::mapped_region(DescriptorMapping(fd), bip::read_write, 0, bytes, reinterpret_cast<const void*>(address));
+}
+
+bip::mapped_region map_near(int fd, std::size_t bytes, std::uintptr_t wish) {
+  if (wish != 0) {
+    try {
+      return map_region(fd, bytes, wish);
+    } catch (const bip::interprocess_exception&) {  // taken: anywhere then
+    }
+  }
+  return map_region(fd, bytes, 0);
+}
+
 }  // namespace
 
 struct SharedMemory::Mapping {
@@ -46,7 +62,7 @@ Result<SharedMemory> SharedMemory::create(const std::string& label, std::size_t 
   return map(std::move(fd), bytes);
 }
 
-Result<SharedMemory> SharedMemory::map(UniqueFd fd, std::size_t bytes) {
+Result<SharedMemory> SharedMemory::map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish) {
   struct stat info {};
   if (fstat(fd.get(), &info) != 0) return errno_status("look at shared memory", errno);
   const int seals = fcntl(fd.get(), F_GET_SEALS);
@@ -57,7 +73,7 @@ Result<SharedMemory> SharedMemory::map(UniqueFd fd, std::size_t bytes) {
   SharedMemory memory;
   try {
     memory.mapping_ = std::make_unique<Mapping>();
-    memory.mapping_->region = bip::mapped_region(DescriptorMapping(fd.get()), bip::read_write, 0, bytes);
+    memory.mapping_->region = map_near(fd.get(), bytes, wish);
   } catch (const bip::interprocess_exception& e) {
     return Status(Code::exhausted, std::string("cannot map shared memory: ") + e.what());
   }

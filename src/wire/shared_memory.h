@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,7 +27,8 @@ class SharedMemory {
   static Result<SharedMemory> create(const std::string& label, std::size_t bytes);
 
   // Maps what a peer sent. Refuses a descriptor that is not sealed against shrinking, or whose size is not `bytes`.
-  static Result<SharedMemory> map(UniqueFd fd, std::size_t bytes);
+  // It lies at `wish`, a page's address, if nothing else lies there in this process; else wherever there is room.
+  static Result<SharedMemory> map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish = 0);
 
   // Uses memory that somebody else mapped and keeps mapped for as long as this object lives.
   static SharedMemory adopt_region(std::span<std::byte> region);

@@ -95,6 +95,7 @@ struct ArgumentRef {
   Memory* memory = nullptr;          // ArgumentValue::object: one of these two; neither: a null buffer
   Sampler* sampler = nullptr;
   std::uint32_t local_bytes = 0;  // ArgumentValue::local
+  std::byte* pointer = nullptr;   // ArgumentValue::pointer: in the arena
 };
 
 struct Launch {

@@ -93,6 +93,7 @@ SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worke
   record.memory_limit_bytes = tenant.slice.memory_bytes;
   record.control_bytes = wire::control_bytes;
   record.arena_bytes = wire::arena_bytes_for(tenant.slice.memory_bytes);
+  record.arena_address = wire::arena_home(record.session_id);
   record.started_unix_ns = unix_now_ns();
   record.device_index = tenant.slice.device;
   record.tenant_slot = waiting.seat.slot;
@@ -166,6 +167,7 @@ void AttachDesk::worker_attached(Worker& worker) {
   reply.memory_bytes = record.memory_limit_bytes;
   reply.control_bytes = record.control_bytes;
   reply.arena_bytes = record.arena_bytes;
+  reply.arena_address = record.arena_address;
   wire::set_text(reply.tenant, record.tenant);
   const auto traits = slice_traits(devices_.find(record.device_index)->traits, gpu, record.memory_limit_bytes);
   const std::array fds{attaching.control.fd(), attaching.arena.fd(), attaching.program_end.fd()};

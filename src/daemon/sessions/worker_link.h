@@ -54,6 +54,7 @@ struct SessionRecord {
   std::uint64_t session_id = 0;
   std::uint64_t memory_limit_bytes = 0;  // the tenant's
   std::uint64_t control_bytes = 0, arena_bytes = 0;
+  std::uint64_t arena_address = 0;  // wire::arena_home
   std::uint64_t started_unix_ns = 0;
   std::uint32_t device_index = 0;
   std::uint32_t tenant_slot = 0;  // in the TenantPage
@@ -64,7 +65,7 @@ struct SessionRecord {
   char tenant[wire::name_bytes_max] = {};
   char program[wire::name_bytes_max] = {};
 };
-static_assert(sizeof(SessionRecord) == 200);
+static_assert(sizeof(SessionRecord) == 208);
 
 struct WorkerMessage {
   WorkerMessageKind kind{};

@@ -85,6 +85,7 @@ class Dispatcher {
   Status kernel_argument_check(Bytes bytes);
   Status kernel_launch(Bytes bytes);
   bool decode_argument(Bytes& data, backend::ArgumentRef& argument, Outcome& outcome);
+  bool decode_pointer(Bytes value, backend::ArgumentRef& argument) const;
   bool decode_object(Bytes id_bytes, backend::ArgumentRef& argument, Outcome& outcome);
 
   // transfers (dispatch_transfers.cpp)

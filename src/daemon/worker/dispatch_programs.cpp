@@ -115,8 +115,18 @@ bool Dispatcher::decode_argument(Bytes& data, backend::ArgumentRef& argument, Ou
   const Bytes value = data.first(record.bytes);
   data = data.subspan(wire::round_up_8(record.bytes));
   if (record.value == wire::ArgumentValue::object) return decode_object(value, argument, outcome);
+  if (record.value == wire::ArgumentValue::pointer) return decode_pointer(value, argument);
   argument.bytes = value;
   return record.value == wire::ArgumentValue::bytes;
+}
+
+// A kernel may reach all of the arena anyway: the place must only lie inside.
+bool Dispatcher::decode_pointer(Bytes value, backend::ArgumentRef& argument) const {
+  std::uint64_t at = 0;
+  if (value.size() != sizeof at || !take(value, at)) return false;
+  const auto place = arena_.range(at, 0);
+  if (place) argument.pointer = place->data();
+  return place.has_value();
 }
 
 Status Dispatcher::kernel_launch(Bytes bytes) {

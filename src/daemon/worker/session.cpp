@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::uint64_t host_bytes_step_max = 1ull << 42;  // between two looks: 4 TiB are beyond any machine's memcpy
 
-Result<wire::SharedMemory> map(std::vector<UniqueFd>& fds, AttachFd which, std::size_t bytes) {
-  return wire::SharedMemory::map(std::move(fds[which]), bytes);
+Result<wire::SharedMemory> map(std::vector<UniqueFd>& fds, AttachFd which, std::size_t bytes, std::uintptr_t wish = 0) {
+  return wire::SharedMemory::map(std::move(fds[which]), bytes, wish);
 }
 
 void carry(std::atomic<std::uint64_t>& total, std::uint64_t& seen, std::uint64_t now) {
@@ -35,7 +35,7 @@ Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const Se
   if (record.control_bytes != wire::control_bytes || record.tenant_slot >= tenant_sessions_max)
     return Status(Code::protocol_fault, "the attach message makes no sense");
   auto control = map(fds, attach_fd_control, wire::control_bytes);
-  auto arena = map(fds, attach_fd_arena, record.arena_bytes);
+  auto arena = map(fds, attach_fd_arena, record.arena_bytes, record.arena_address);
   auto meter = map(fds, attach_fd_meter, metering::meter_bytes);
   auto tenant = map(fds, attach_fd_tenant, tenant_page_bytes);
   for (const auto* memory : {&control, &arena, &meter, &tenant})
@@ -61,6 +61,8 @@ Session::Session(backend::Device& device, const SessionRecord& record, wire::Sha
       dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(arena_memory_.bytes()), books_, completions_,
                                                builder_)) {
   device_.set_sink(completions_);
+  const bool at_home = reinterpret_cast<std::uintptr_t>(arena_memory_.data()) == record.arena_address;
+  reader_.control().arena_at_home.store(at_home ? 1 : 0, std::memory_order_release);
 }
 
 Status Session::serve() {

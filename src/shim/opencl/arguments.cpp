@@ -48,6 +48,10 @@ bool KernelArguments::set_local(std::uint32_t index, std::uint32_t bytes) {
   return true;
 }
 
+bool KernelArguments::set_pointer(std::uint32_t index, std::uint64_t arena_at) {
+  return set(index, {ArgumentValue::pointer, sizeof arena_at}, std::as_bytes(std::span(&arena_at, 1)));
+}
+
 bool KernelArguments::set(std::uint32_t index, KernelArgument head, std::span<const std::byte> data) {
   Entry& entry = entries_[index];
   const std::uint32_t room_bytes = sizeof head + wire::round_up_8(static_cast<std::uint32_t>(data.size()));

@@ -27,6 +27,7 @@ class KernelArguments {
   bool set_bytes(std::uint32_t index, std::span<const std::byte> value);
   bool set_object(std::uint32_t index, wire::ObjectId id);
   bool set_local(std::uint32_t index, std::uint32_t bytes);
+  bool set_pointer(std::uint32_t index, std::uint64_t arena_at);
 
   bool all_set() const { return unset_ == 0; }
   std::uint32_t count() const { return static_cast<std::uint32_t>(entries_.size()); }

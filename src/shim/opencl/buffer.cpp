@@ -1,6 +1,7 @@
 // Creation of buffers and sub-buffers (OpenCL 3.0, section 5.2.1).
 #include "shim/opencl/info.h"
 #include "shim/opencl/memory.h"
+#include "shim/opencl/svm.h"
 #include "shim/opencl/transfer.h"
 
 using namespace sluice::opencl;
@@ -15,7 +16,65 @@ cl_int fill_from_host(_cl_mem& buffer, void* host_ptr) {
   return upload(buffer, transfer);
 }
 
-// The object, with its memory on both sides, and no contents yet. Null: `error` says why.
+// Section 5.2.1: no device of the context has this alignment for the sub-buffer's start.
+bool misaligned(const _cl_context& context, std::size_t origin) {
+  const std::size_t align_bytes = context.session().traits().base_address_align_bits / 8;
+  return align_bytes > 1 && origin % align_bytes != 0;
+}
+
+// A buffer whose host memory is shared with the device already: no second place for its contents.
+cl_mem over_svm(const SvmRange& range, MemorySpec spec, cl_int* errcode_ret) {
+  wire::SubBufferCreate command;
+  command.id = range.buffer->progress().session().mint();
+  command.parent = range.buffer->id();
+  command.origin = spec.origin = range.offset;
+  command.bytes = spec.bytes;
+  command.access = device_access(spec.flags);
+  spec.parent = range.buffer.get();
+  spec.over_svm = true;
+  _cl_context& context = range.buffer->context();
+  if (!context.session().post(command)) return failed(errcode_ret, context.report_lost());
+  set_error(errcode_ret, CL_SUCCESS);
+  return new _cl_mem(context, command.id, std::move(spec));
+}
+
+cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_int* errcode_ret) {
+  if (spec.bytes == 0 || spec.bytes > context.session().traits().allocation_bytes_max)
+    return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
+  if (const cl_int error = check_host_ptr(spec.flags, host_ptr); error != CL_SUCCESS) return failed(errcode_ret, error);
+  if ((spec.flags & CL_MEM_USE_HOST_PTR) != 0) {
+    spec.host_ptr = host_ptr;
+    if (const auto range = find_svm(context, host_ptr, spec.bytes); range && !misaligned(context, range->offset))
+      return over_svm(*range, std::move(spec), errcode_ret);
+  }
+  cl_int error = CL_SUCCESS;
+  auto buffer = Ref<_cl_mem>::adopt(make_buffer(context, std::move(spec), error));
+  if (buffer && host_ptr != nullptr) error = fill_from_host(*buffer, host_ptr);
+  set_error(errcode_ret, error);
+  return error == CL_SUCCESS ? buffer.leak() : nullptr;
+}
+
+cl_mem make_sub_buffer(_cl_mem& parent, cl_mem_flags flags, const cl_buffer_region& region) {
+  wire::SubBufferCreate command;
+  command.id = parent.progress().session().mint();
+  command.parent = parent.id();
+  command.origin = region.origin;
+  command.bytes = region.size;
+  command.access = device_access(flags);
+  MemorySpec spec;
+  spec.flags = flags;
+  spec.bytes = region.size;
+  if (parent.host_ptr() != nullptr) spec.host_ptr = static_cast<std::byte*>(parent.host_ptr()) + region.origin;
+  spec.parent = &parent;
+  spec.origin = region.origin;
+  if (!parent.progress().session().post(command)) return nullptr;
+  return new _cl_mem(parent.context(), command.id, std::move(spec));
+}
+
+}  // namespace
+
+namespace sluice::opencl {
+
 cl_mem make_buffer(_cl_context& context, MemorySpec spec, cl_int& error) {
   sluice::shim::Session& session = context.session();
   wire::BufferCreate command;
@@ -36,42 +95,7 @@ cl_mem make_buffer(_cl_context& context, MemorySpec spec, cl_int& error) {
   return nullptr;
 }
 
-cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_int* errcode_ret) {
-  if (spec.bytes == 0 || spec.bytes > context.session().traits().allocation_bytes_max)
-    return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
-  if (const cl_int error = check_host_ptr(spec.flags, host_ptr); error != CL_SUCCESS) return failed(errcode_ret, error);
-  if ((spec.flags & CL_MEM_USE_HOST_PTR) != 0) spec.host_ptr = host_ptr;
-  cl_int error = CL_SUCCESS;
-  auto buffer = Ref<_cl_mem>::adopt(make_buffer(context, std::move(spec), error));
-  if (buffer && host_ptr != nullptr) error = fill_from_host(*buffer, host_ptr);
-  set_error(errcode_ret, error);
-  return error == CL_SUCCESS ? buffer.leak() : nullptr;
-}
-
-// Section 5.2.1: no device of the context has this alignment for the sub-buffer's start.
-bool misaligned(const _cl_context& context, std::size_t origin) {
-  const std::size_t align_bytes = context.session().traits().base_address_align_bits / 8;
-  return align_bytes > 1 && origin % align_bytes != 0;
-}
-
-cl_mem make_sub_buffer(_cl_mem& parent, cl_mem_flags flags, const cl_buffer_region& region) {
-  wire::SubBufferCreate command;
-  command.id = parent.progress().session().mint();
-  command.parent = parent.id();
-  command.origin = region.origin;
-  command.bytes = region.size;
-  command.access = device_access(flags);
-  MemorySpec spec;
-  spec.flags = flags;
-  spec.bytes = region.size;
-  if (parent.uses_host_ptr()) spec.host_ptr = static_cast<std::byte*>(parent.host_ptr()) + region.origin;
-  spec.parent = &parent;
-  spec.origin = region.origin;
-  if (!parent.progress().session().post(command)) return nullptr;
-  return new _cl_mem(parent.context(), command.id, std::move(spec));
-}
-
-}  // namespace
+}  // namespace sluice::opencl
 
 cl_mem clCreateBufferWithProperties(cl_context context, const cl_mem_properties* properties, cl_mem_flags flags,
                                     size_t size, void* host_ptr, cl_int* errcode_ret) {

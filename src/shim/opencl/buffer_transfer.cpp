@@ -92,6 +92,22 @@ cl_int shape_copy_rect(const _cl_mem& src, const _cl_mem& dst, wire::BufferCopyR
 
 }  // namespace
 
+namespace sluice::opencl {
+
+cl_int fill_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes,
+                   std::span<const std::byte> pattern) {
+  alignas(8) std::array<std::byte, wire::fill_pattern_bytes_max> trailing{};
+  std::memcpy(trailing.data(), pattern.data(), pattern.size());
+  wire::BufferFill command;
+  command.buffer = buffer.id();
+  command.offset = offset;
+  command.bytes = bytes;
+  command.pattern_bytes = static_cast<std::uint32_t>(pattern.size());
+  return post(how, command, std::span<const std::byte>(trailing).first(wire::round_up_8(command.pattern_bytes)));
+}
+
+}  // namespace sluice::opencl
+
 cl_int clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size,
                            void* ptr, cl_uint wait_count, const cl_event* wait_list, cl_event* event) {
   if (const cl_int error = check_buffer(queue, buffer, wait_count, wait_list)) return error;
@@ -148,15 +164,8 @@ cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void* pa
     return CL_INVALID_VALUE;
   const Enqueue how{*queue, CL_COMMAND_FILL_BUFFER, wait_span(wait_count, wait_list), event};
   if (size == 0) return enqueue_nothing(how);
-  alignas(8) std::array<std::byte, wire::fill_pattern_bytes_max> trailing{};
-  std::memcpy(trailing.data(), pattern, pattern_size);
-  wire::BufferFill command;
-  command.buffer = buffer->id();
-  command.offset = offset;
-  command.bytes = size;
-  command.pattern_bytes = static_cast<std::uint32_t>(pattern_size);
   return guarded([&] {
-    return post(how, command, std::span<const std::byte>(trailing).first(wire::round_up_8(command.pattern_bytes)));
+    return fill_buffer(how, *buffer, offset, size, {static_cast<const std::byte*>(pattern), pattern_size});
   });
 }
 

@@ -1,5 +1,5 @@
 // The answers of clGetDeviceInfo (OpenCL 3.0, section 4.2, table 5), one function per subject. What the front end does
-// not offer (SVM, pipes, device-side enqueue, sub-devices, sub-groups, IL) is answered as absent, whatever the device
+// not offer (pipes, device-side enqueue, sub-devices, sub-groups, IL) is answered as absent, whatever the device
 // behind the slice could do.
 #include <algorithm>
 #include <array>
@@ -93,6 +93,7 @@ cl_int compute_info(const DeviceTraits& traits, cl_device_info name, const InfoR
     case CL_DEVICE_SINGLE_FP_CONFIG: return reply.value<cl_device_fp_config>(traits.single_fp);
     case CL_DEVICE_DOUBLE_FP_CONFIG: return reply.value<cl_device_fp_config>(traits.double_fp);
     case CL_DEVICE_HALF_FP_CONFIG: return reply.value<cl_device_fp_config>(traits.half_fp);
+    case CL_DEVICE_SVM_CAPABILITIES: return reply.value<cl_device_svm_capabilities>(traits.shared_virtual_memory);
     case CL_DEVICE_ATOMIC_MEMORY_CAPABILITIES: return reply.value<cl_device_atomic_capabilities>(traits.atomic_memory);
     case CL_DEVICE_ATOMIC_FENCE_CAPABILITIES: return reply.value<cl_device_atomic_capabilities>(traits.atomic_fence);
     case CL_DEVICE_PREFERRED_PLATFORM_ATOMIC_ALIGNMENT:
@@ -188,7 +189,6 @@ cl_int image_info(const DeviceTraits& traits, cl_device_info name, const InfoRep
 // What no virtual GPU has: the answers that the standard gives for absence.
 cl_int absent_info(cl_device_info name, const InfoReply& reply) {
   switch (name) {
-    case CL_DEVICE_SVM_CAPABILITIES: return reply.value<cl_device_svm_capabilities>(0);
     case CL_DEVICE_DEVICE_ENQUEUE_CAPABILITIES: return reply.value<cl_device_device_enqueue_capabilities>(0);
     case CL_DEVICE_QUEUE_ON_DEVICE_PROPERTIES: return reply.value<cl_command_queue_properties>(0);
     case CL_DEVICE_PARTITION_AFFINITY_DOMAIN: return reply.value<cl_device_affinity_domain>(0);
@@ -256,6 +256,7 @@ bool offered_c_feature(std::string_view name) {
       "__opencl_c_3d_image_writes",
       "__opencl_c_atomic_order_acq_rel",
       "__opencl_c_atomic_order_seq_cst",
+      "__opencl_c_atomic_scope_all_devices",
       "__opencl_c_atomic_scope_device",
       "__opencl_c_fp16",
       "__opencl_c_fp64",

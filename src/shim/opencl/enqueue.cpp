@@ -147,4 +147,17 @@ cl_int wait_posted(const Enqueue& how, const Posted& posted) {
   return stage < 0 ? error_of(static_cast<wire::Outcome>(stage)) : CL_SUCCESS;
 }
 
+cl_int keep_place(const Enqueue& how, bool blocking) {
+  if (blocking && !how.queue.out_of_order()) {
+    const cl_int error = wait_ready(how);
+    return error == CL_SUCCESS ? complete_now(how, local_start(how)) : error;
+  }
+  if (ready_now(how)) return complete_now(how, local_start(how));
+  wire::Marker marker;
+  if (!blocking) return post(how, marker);
+  Posted posted;
+  const cl_int error = post_observed(how, marker, posted);
+  return error == CL_SUCCESS ? wait_posted(how, posted) : error;
+}
+
 }  // namespace sluice::opencl

@@ -60,6 +60,8 @@ cl_int wait_ready(const Enqueue& how);
 // Reports a command that the shim has done itself. `started_ns`: from local_start().
 cl_int complete_now(const Enqueue& how, Nanoseconds started_ns);
 inline Nanoseconds local_start(const Enqueue& how) { return how.event_out != nullptr ? now_ns() : 0; }
+// Keeps a place in the queue for work that moves no data: done at once, or by a marker.
+cl_int keep_place(const Enqueue& how, bool blocking);
 // For blocking calls that had to be posted, observed: waits until the command has ended, frees the slot if it is the
 // caller's. CL_SUCCESS or the command's error.
 cl_int wait_posted(const Enqueue& how, const Posted& posted);

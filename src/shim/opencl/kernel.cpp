@@ -9,6 +9,7 @@
 #include "shim/opencl/handle_probe.h"
 #include "shim/opencl/memory.h"
 #include "shim/opencl/sampler.h"
+#include "shim/opencl/svm.h"
 
 using namespace sluice::opencl;
 namespace wire = sluice::wire;
@@ -94,6 +95,19 @@ cl_int _cl_kernel::set_memory(cl_uint index, size_t bytes, const void* value) {
   if (is_image && !memory->is_image()) return CL_INVALID_MEM_OBJECT;
   if (is_image && !image_access_allowed(argument.access, memory->flags())) return CL_INVALID_ARG_VALUE;
   return stored(arguments_.set_object(index, memory->id()));
+}
+
+cl_int _cl_kernel::set_pointer(cl_uint index, const void* value) {
+  if (index >= traits().arguments.size()) return CL_INVALID_ARG_INDEX;
+  if (build_->session.lost()) return context().report_lost();
+  const wire::ArgumentTraits& argument = traits().arguments[index];
+  const bool takes_pointer = argument.kind == ArgumentKind::memory && argument.access == wire::ArgumentAccess::none;
+  if (!takes_pointer && argument.kind != ArgumentKind::unknown) return CL_INVALID_ARG_VALUE;
+  std::lock_guard lock(mutex_);
+  if (value == nullptr) return stored(arguments_.set_object(index, 0));
+  if (!find_svm(context(), value, 0)) return CL_INVALID_ARG_VALUE;
+  const auto at = static_cast<const std::byte*>(value) - build_->session.arena_at(0);
+  return stored(arguments_.set_pointer(index, static_cast<std::uint64_t>(at)));
 }
 
 cl_int _cl_kernel::set_sampler(cl_uint index, size_t bytes, const void* value) {

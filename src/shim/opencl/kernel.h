@@ -27,6 +27,9 @@ struct _cl_kernel final : public sluice::opencl::ObjectOf<_cl_kernel, sluice::op
   // What clSetKernelArg returns (OpenCL 3.0, section 5.9.2).
   cl_int set_argument(cl_uint index, size_t bytes, const void* value);
 
+  // What clSetKernelArgSVMPointer returns.
+  cl_int set_pointer(cl_uint index, const void* value);
+
   // Local memory of one work-group, with that of the arguments.
   std::uint64_t local_bytes();
 

@@ -13,11 +13,6 @@ namespace {
 
 constexpr cl_map_flags writing_maps = CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION;
 
-bool valid_map_flags(cl_map_flags flags) {
-  if ((flags & ~(CL_MAP_READ | writing_maps)) != 0) return false;
-  return (flags & CL_MAP_WRITE_INVALIDATE_REGION) == 0 || (flags & (CL_MAP_READ | CL_MAP_WRITE)) == 0;
-}
-
 cl_int check_map_access(const _cl_mem& memory, cl_map_flags flags) {
   if ((flags & CL_MAP_READ) != 0 && !memory.host_may_read()) return CL_INVALID_OPERATION;
   return (flags & writing_maps) != 0 && !memory.host_may_write() ? CL_INVALID_OPERATION : CL_SUCCESS;
@@ -49,24 +44,10 @@ cl_int write_from(const Enqueue& how, _cl_mem& memory, const Mapping& mapping) {
   return write_buffer(how, memory, mapping.origin.x, mapping.region.x, mapping.pointer, false);
 }
 
-// Keeps a place in the queue for work that needs no data moved.
-cl_int take_place(const Enqueue& how, bool blocking) {
-  if (blocking && !how.queue.out_of_order()) {
-    const cl_int error = wait_ready(how);
-    return error == CL_SUCCESS ? complete_now(how, local_start(how)) : error;
-  }
-  if (ready_now(how)) return complete_now(how, local_start(how));
-  wire::Marker marker;
-  if (!blocking) return post(how, marker);
-  Posted posted;
-  const cl_int error = post_observed(how, marker, posted);
-  return error == CL_SUCCESS ? wait_posted(how, posted) : error;
-}
-
 // Where the program will find the mapped region. Nothing: no room.
 bool choose_place(_cl_mem& memory, Mapping& mapping) {
   const std::size_t pixel = pixel_of(memory);
-  if (memory.uses_host_ptr() && memory.host_ptr() != nullptr) {
+  if (memory.has_host_copy()) {
     if (memory.is_image()) mapping.pitch = memory.image().host_pitch;
     mapping.pointer = at(static_cast<std::byte*>(memory.host_ptr()), mapping, pixel, mapping.pitch);
     return true;
@@ -87,15 +68,14 @@ bool choose_place(_cl_mem& memory, Mapping& mapping) {
 
 // True if the program sees the contents themselves.
 bool is_direct(const _cl_mem& memory, const Mapping& mapping) {
-  return memory.contents() != nullptr && mapping.staging_at == wire::nowhere &&
-         !(memory.uses_host_ptr() && memory.host_ptr() != nullptr);
+  return memory.contents() != nullptr && mapping.staging_at == wire::nowhere && !memory.has_host_copy();
 }
 
 cl_int map(const Enqueue& how, _cl_mem& memory, Mapping& mapping, bool blocking) {
   if (how.queue.progress().lost()) return how.queue.context().report_lost();
   if (!choose_place(memory, mapping)) return CL_MAP_FAILURE;
   const bool needs_data = !is_direct(memory, mapping) && (mapping.flags & CL_MAP_WRITE_INVALIDATE_REGION) == 0;
-  const cl_int error = needs_data ? read_into(how, memory, mapping, blocking) : take_place(how, blocking);
+  const cl_int error = needs_data ? read_into(how, memory, mapping, blocking) : keep_place(how, blocking);
   if (error == CL_SUCCESS) memory.add_mapping(mapping);
   else if (mapping.staging_at != wire::nowhere) memory.progress().bury(mapping.staging_at);
   return error;
@@ -106,7 +86,7 @@ cl_int unmap(const Enqueue& how, _cl_mem& memory, const Mapping& mapping) {
   // A map that has not come true yet was not written to, whatever it was made for.
   const bool untouched = memory.progress().reads_into(static_cast<const std::byte*>(mapping.pointer), bytes);
   const bool moves_data = !is_direct(memory, mapping) && (mapping.flags & writing_maps) != 0 && !untouched;
-  const cl_int error = moves_data ? write_from(how, memory, mapping) : take_place(how, false);
+  const cl_int error = moves_data ? write_from(how, memory, mapping) : keep_place(how, false);
   if (error == CL_SUCCESS && mapping.staging_at != wire::nowhere) memory.progress().bury(mapping.staging_at);
   return error;
 }

@@ -159,7 +159,7 @@ cl_int clGetMemObjectInfo(cl_mem memory, cl_mem_info name, size_t room, void* va
     case CL_MEM_CONTEXT: return reply.value<cl_context>(&memory->context());
     case CL_MEM_ASSOCIATED_MEMOBJECT: return reply.value<cl_mem>(memory->parent());
     case CL_MEM_OFFSET: return reply.value<size_t>(memory->origin());
-    case CL_MEM_USES_SVM_POINTER: return reply.value<cl_bool>(CL_FALSE);
+    case CL_MEM_USES_SVM_POINTER: return reply.value<cl_bool>(memory->over_svm() ? CL_TRUE : CL_FALSE);
     case CL_MEM_PROPERTIES: return reply.array<cl_mem_properties>(memory->properties());
     default: return CL_INVALID_VALUE;
   }

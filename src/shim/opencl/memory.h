@@ -47,6 +47,7 @@ struct MemorySpec {
   std::size_t bytes = 0;
   void* host_ptr = nullptr;  // of CL_MEM_USE_HOST_PTR
   cl_mem parent = nullptr;   // of a sub-buffer, or of an image over a buffer
+  bool over_svm = false;     // the parent is an allocation of shared virtual memory, which the program has no handle of
   std::size_t origin = 0;    // in the parent
   std::uint64_t arena_at = wire::nowhere;
   std::vector<cl_mem_properties> properties;
@@ -70,14 +71,17 @@ struct _cl_mem final : public sluice::opencl::ObjectOf<_cl_mem, sluice::opencl::
   cl_mem_flags flags() const { return spec_.flags; }
   std::size_t bytes() const { return spec_.bytes; }
   void* host_ptr() const { return spec_.host_ptr; }
-  cl_mem parent() const { return parent_.get(); }
-  std::size_t origin() const { return spec_.origin; }
+  // As the program sees it.
+  cl_mem parent() const { return spec_.over_svm ? nullptr : parent_.get(); }
+  std::size_t origin() const { return spec_.over_svm ? 0 : spec_.origin; }
+  bool over_svm() const { return spec_.over_svm || (parent_ && parent_->over_svm()); }
   const sluice::opencl::ImageShape& image() const { return *spec_.image; }
   const std::vector<cl_mem_properties>& properties() const { return spec_.properties; }
 
   // Where the contents lie in this process; null if only the device has them.
   std::byte* contents() const { return contents_; }
-  bool uses_host_ptr() const { return (spec_.flags & CL_MEM_USE_HOST_PTR) != 0; }
+  // The program's own memory, which a map must bring up to date, is not where the contents lie.
+  bool has_host_copy() const { return spec_.host_ptr != nullptr && spec_.host_ptr != contents_; }
   bool host_may_read() const { return (spec_.flags & (CL_MEM_HOST_WRITE_ONLY | CL_MEM_HOST_NO_ACCESS)) == 0; }
   bool host_may_write() const { return (spec_.flags & (CL_MEM_HOST_READ_ONLY | CL_MEM_HOST_NO_ACCESS)) == 0; }
   // The object that owns the memory, and where in it this one starts.
@@ -115,6 +119,9 @@ std::optional<cl_mem_flags> inherited_flags(cl_mem_flags flags, cl_mem_flags par
 
 // CL_INVALID_HOST_PTR if there is a host pointer and no flag that uses it, or the other way round.
 cl_int check_host_ptr(cl_mem_flags flags, const void* host_ptr);
+
+// A buffer with its memory on both sides, and no contents yet. Null: `error` says why.
+cl_mem make_buffer(_cl_context& context, MemorySpec spec, cl_int& error);
 
 // The size of the list up to and with its zero, as a copy; empty for null.
 std::vector<cl_mem_properties> copy_properties(const cl_mem_properties* properties);

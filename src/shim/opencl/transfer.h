@@ -25,12 +25,22 @@ struct BoxTransfer {
 cl_int write_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
 cl_int read_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
 
+// REQUIRES: the pattern's size is one of the standard's, and divides offset and bytes.
+cl_int fill_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes,
+                   std::span<const std::byte> pattern);
+
 // Fills a new memory object from the program's memory, for objects whose contents only the device has. Blocks.
 cl_int upload(_cl_mem& memory, const BoxTransfer& transfer);
 
 // Is the range inside `whole`? Whatever the numbers, nothing overflows.
 inline bool in_range(std::size_t offset, std::size_t bytes, std::size_t whole) {
   return offset <= whole && bytes <= whole - offset;
+}
+
+// CL_MAP_WRITE_INVALIDATE_REGION goes with neither of the others (OpenCL 3.0, section 5.2.4).
+constexpr bool valid_map_flags(cl_map_flags flags) {
+  if ((flags & ~cl_map_flags{CL_MAP_READ | CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION}) != 0) return false;
+  return (flags & CL_MAP_WRITE_INVALIDATE_REGION) == 0 || (flags & (CL_MAP_READ | CL_MAP_WRITE)) == 0;
 }
 
 // For the meter: what the shim itself copied.

@@ -1,5 +1,5 @@
 // Entry points of features that a virtual GPU does not offer, each with the error that the standard gives for a device
-// without that feature: sub-devices, IL, built-in kernels, pipes, SVM, sub-groups, device-side queues, GL and EGL
+// without that feature: sub-devices, IL, built-in kernels, pipes, sub-groups, device-side queues, GL and EGL
 // sharing. Device queries say that none of them is there (device_info.cpp).
 #include <CL/cl_egl.h>
 #include <CL/cl_ext.h>
@@ -76,49 +76,6 @@ cl_mem clCreatePipe(cl_context context, cl_mem_flags, cl_uint, cl_uint, const cl
 }
 
 cl_int clGetPipeInfo(cl_mem, cl_pipe_info, size_t, void*, size_t*) { return CL_INVALID_MEM_OBJECT; }
-
-// ---- shared virtual memory (section 5.6) ----
-
-void* clSVMAlloc(cl_context, cl_svm_mem_flags, size_t, cl_uint) { return nullptr; }
-void clSVMFree(cl_context, void*) {}
-
-cl_int clEnqueueSVMFree(cl_command_queue command_queue, cl_uint, void*[],
-                        void(CL_CALLBACK*)(cl_command_queue, cl_uint, void*[], void*), void*, cl_uint, const cl_event*,
-                        cl_event*) {
-  return refused_on(command_queue);
-}
-
-cl_int clEnqueueSVMMemcpy(cl_command_queue command_queue, cl_bool, void*, const void*, size_t, cl_uint, const cl_event*,
-                          cl_event*) {
-  return refused_on(command_queue);
-}
-
-cl_int clEnqueueSVMMemFill(cl_command_queue command_queue, void*, const void*, size_t, size_t, cl_uint, const cl_event*,
-                           cl_event*) {
-  return refused_on(command_queue);
-}
-
-cl_int clEnqueueSVMMap(cl_command_queue command_queue, cl_bool, cl_map_flags, void*, size_t, cl_uint, const cl_event*,
-                       cl_event*) {
-  return refused_on(command_queue);
-}
-
-cl_int clEnqueueSVMUnmap(cl_command_queue command_queue, void*, cl_uint, const cl_event*, cl_event*) {
-  return refused_on(command_queue);
-}
-
-cl_int clEnqueueSVMMigrateMem(cl_command_queue command_queue, cl_uint, const void**, const size_t*,
-                              cl_mem_migration_flags, cl_uint, const cl_event*, cl_event*) {
-  return refused_on(command_queue);
-}
-
-cl_int clSetKernelArgSVMPointer(cl_kernel kernel, cl_uint, const void*) {
-  return refused(kernel, CL_INVALID_KERNEL, CL_INVALID_OPERATION);
-}
-
-cl_int clSetKernelExecInfo(cl_kernel kernel, cl_kernel_exec_info, size_t, const void*) {
-  return refused(kernel, CL_INVALID_KERNEL, CL_INVALID_OPERATION);
-}
 
 // ---- sub-groups (section 5.9.4) and device-side queues (section 5.1) ----
 

@@ -13,13 +13,15 @@ constexpr std::size_t checked_bytes_max = 4096;  // beyond any device's CL_DEVIC
 
 // Does the value's kind suit the argument? Drivers take a handle's bits on trust, so a number in its place would be
 // followed as a pointer.
-bool suits(ArgumentKind kind, const ArgumentRef& ref) {
+bool suits(const wire::ArgumentTraits& argument, const ArgumentRef& ref) {
+  const ArgumentKind kind = argument.kind;
   if (kind == ArgumentKind::unknown) return true;
   switch (ref.value) {
     case ArgumentValue::bytes: return kind == ArgumentKind::bytes;
     case ArgumentValue::object:
       return ref.sampler != nullptr ? kind == ArgumentKind::sampler : kind == ArgumentKind::memory;
     case ArgumentValue::local: return kind == ArgumentKind::local;
+    case ArgumentValue::pointer: return kind == ArgumentKind::memory && argument.access == wire::ArgumentAccess::none;
   }
   return false;
 }
@@ -35,6 +37,7 @@ bool same(const SetArgument& set, const ArgumentRef& ref) {
     case ArgumentValue::bytes: return std::ranges::equal(set.bytes, ref.bytes);
     case ArgumentValue::object: return set.serial == serial_of(ref);
     case ArgumentValue::local: return set.local_bytes == ref.local_bytes;
+    case ArgumentValue::pointer: return set.pointer == ref.pointer;
   }
   return false;
 }
@@ -43,6 +46,7 @@ void remember(SetArgument& set, const ArgumentRef& ref) {
   set.value = ref.value;
   set.serial = serial_of(ref);
   set.local_bytes = ref.local_bytes;
+  set.pointer = ref.pointer;
   set.bytes.assign(ref.bytes.begin(), ref.bytes.end());
   set.known = true;
 }
@@ -50,6 +54,7 @@ void remember(SetArgument& set, const ArgumentRef& ref) {
 cl_int set_argument(cl_kernel kernel, cl_uint index, const ArgumentRef& ref) {
   if (ref.value == ArgumentValue::bytes) return clSetKernelArg(kernel, index, ref.bytes.size(), ref.bytes.data());
   if (ref.value == ArgumentValue::local) return clSetKernelArg(kernel, index, ref.local_bytes, nullptr);
+  if (ref.value == ArgumentValue::pointer) return clSetKernelArgSVMPointer(kernel, index, ref.pointer);
   if (ref.sampler != nullptr) {
     const cl_sampler sampler = static_cast<SamplerObject*>(ref.sampler)->handle.get();
     return clSetKernelArg(kernel, index, sizeof sampler, &sampler);
@@ -88,7 +93,8 @@ Outcome OpenClDevice::set_arguments(KernelObject& kernel, std::span<const Argume
     const ArgumentRef& ref = arguments[i];
     SetArgument& set = kernel.set[i];
     if (same(set, ref)) continue;
-    if (!suits(kernel.traits[i].kind, ref)) return Outcome::invalid_kernel_arguments;
+    if (!suits(kernel.traits[i], ref)) return Outcome::invalid_kernel_arguments;
+    if (ref.value == ArgumentValue::pointer && traits_.shared_virtual_memory == 0) return Outcome::invalid_operation;
     set.known = false;
     if (const cl_int error = set_argument(kernel.handle.get(), static_cast<cl_uint>(i), ref); error != CL_SUCCESS)
       return outcome_of(error);

@@ -30,6 +30,7 @@ struct ProgramObject final : Program {
 // What an argument was last set to, so that it need not be set again.
 struct SetArgument {
   wire::ArgumentValue value{};
+  const std::byte* pointer = nullptr;
   std::uint64_t serial = 0;  // of a memory object or sampler; 0: null
   std::uint32_t local_bytes = 0;
   std::vector<std::byte> bytes;
