@@ -146,6 +146,16 @@ TEST_CASE("a view admits a range only if every byte of it is inside") {
   CHECK_FALSE(ArenaView().range(0, 1).has_value());
 }
 
+TEST_CASE("the arenas of a process's next sessions have homes of their own, where programs can be") {
+  constexpr std::uintptr_t room = 256ull << 30, addresses_end = 1ull << 47;
+  for (std::uint64_t id = 1; id < 1000; ++id) {
+    const std::uintptr_t here = arena_home(id), next = arena_home(id + 1);
+    CHECK(here % page_bytes == 0);
+    CHECK(here + room <= addresses_end);
+    CHECK((next >= here + room || here >= next + room));
+  }
+}
+
 TEST_CASE("a slot must lie inside and on its boundary") {
   alignas(64) std::array<std::byte, 256> memory{};
   const ArenaView view{std::span(memory)};

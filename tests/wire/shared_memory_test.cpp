@@ -124,6 +124,22 @@ TEST_CASE("a moved mapping stays where it is") {
   CHECK(other.size() == bytes);
 }
 
+TEST_CASE("memory lies where it is wished for, or elsewhere if something is there") {
+  constexpr std::uintptr_t wish = 0x1180'0000'0000;
+  const int seals = F_SEAL_SHRINK;
+  const auto first = SharedMemory::map(raw_memory(bytes, seals), bytes, wish);
+  REQUIRE(first.ok());
+#ifndef __SANITIZE_THREAD__  // which keeps that part of the address space for itself
+  CHECK(reinterpret_cast<std::uintptr_t>(first.value().data()) == wish);
+#endif
+  first.value().data()[0] = std::byte{7};
+  const auto second = SharedMemory::map(raw_memory(bytes, seals), bytes, wish);
+  REQUIRE(second.ok());
+  CHECK(second.value().data() != first.value().data());
+  second.value().data()[0] = std::byte{8};
+  CHECK(first.value().data()[0] == std::byte{7});
+}
+
 TEST_CASE("leaked memory stays mapped for threads that outlive its owner") {
   static std::byte* data = nullptr;
 #ifdef __SANITIZE_ADDRESS__

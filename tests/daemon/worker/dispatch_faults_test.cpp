@@ -148,6 +148,9 @@ TEST_CASE("malformed arguments of a launch are a fault") {
   CHECK(broken(1, {{wire::ArgumentValue::bytes, UINT32_MAX - 6}, {}}));
   CHECK(broken(1, {{wire::ArgumentValue::object, 4}, {}}));
   CHECK(broken(1, {{static_cast<wire::ArgumentValue>(9), 8}, {}}));
+  CHECK(broken(1, {{wire::ArgumentValue::pointer, 4}, {}}));
+  // A pointer record's place is read from the next 8 bytes: here, four gigabytes beyond the arena's end.
+  CHECK(broken(1, {{wire::ArgumentValue::pointer, 8}, {wire::ArgumentValue::bytes, 1}}));
   CHECK(rig.device.commands.empty());
 }
 

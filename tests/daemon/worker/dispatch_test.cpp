@@ -94,19 +94,21 @@ TEST_CASE("arguments of a launch reach the device by kind") {
   Rig rig;
   const ObjectId queue = rig.queue(), kernel = rig.kernel(), buffer = rig.buffer();
   auto launch = rig.to<wire::KernelLaunch>(queue, 1);
-  launch.kernel = kernel, launch.argument_count = 4;
+  launch.kernel = kernel, launch.argument_count = 5;
   std::vector<std::uint64_t> data{
       8ull << 32 | 2,   buffer,      // object
       8ull << 32 | 2,   0,           // a null buffer
       3ull << 32 | 1,   0x00636261,  // "abc"
       512ull << 32 | 3,              // local
+      8ull << 32 | 4,   4096,        // a pointer into the arena
   };
   CHECK(rig.send(launch, std::as_bytes(std::span(data))).ok());
-  REQUIRE(rig.device.launched_with.size() == 4);
+  REQUIRE(rig.device.launched_with.size() == 5);
   CHECK(rig.device.launched_with[0].memory != nullptr);
   CHECK(rig.device.launched_with[1].memory == nullptr);
   CHECK(rig.device.launched_with[2].bytes.size() == 3);
   CHECK(rig.device.launched_with[3].local_bytes == 512);
+  CHECK(rig.device.launched_with[4].pointer == rig.at(4096));
 }
 
 TEST_CASE("a launch with an object that is not there, or four dimensions, ends with an error") {

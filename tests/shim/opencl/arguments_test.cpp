@@ -74,6 +74,13 @@ TEST_CASE("arguments set in any order are sent in the kernel's order") {
                                                   {ArgumentValue::local, {}}});
 }
 
+TEST_CASE("a pointer takes the place of an object") {
+  KernelArguments arguments(kernel_with({argument(ArgumentKind::memory)}));
+  CHECK(arguments.set_object(0, 7));
+  CHECK(arguments.set_pointer(0, 4096));
+  CHECK(decoded(arguments) == std::vector<Record>{{ArgumentValue::pointer, id_bytes(4096)}});
+}
+
 TEST_CASE("setting an argument again replaces its value alone") {
   KernelArguments arguments(kernel_with({argument(ArgumentKind::bytes, 8), argument(ArgumentKind::bytes, 8)}));
   CHECK(arguments.set_bytes(0, filled(8, 1)));
