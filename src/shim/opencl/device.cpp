@@ -23,7 +23,8 @@ bool valid_device_or_null(cl_device_id device) { return device == nullptr || che
 bool valid_device_type(cl_device_type type) {
   constexpr cl_device_type known = CL_DEVICE_TYPE_DEFAULT | CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU |
                                    CL_DEVICE_TYPE_ACCELERATOR | CL_DEVICE_TYPE_CUSTOM;
-  return type == CL_DEVICE_TYPE_ALL || (type != 0 && (type & ~known) == 0);
+  // A program that keeps CL_DEVICE_TYPE_ALL in an int passes it on with its sign (OpenCV 4.6 does).
+  return (type & CL_DEVICE_TYPE_ALL) == CL_DEVICE_TYPE_ALL || (type != 0 && (type & ~known) == 0);
 }
 
 bool matches_device_type(cl_device_type type) { return (type & (CL_DEVICE_TYPE_DEFAULT | CL_DEVICE_TYPE_GPU)) != 0; }
