@@ -1,6 +1,7 @@
-// The OpenCL backend on the machine's first device (PoCL), without a worker around it.
+// The OpenCL backend on PoCL's first device, without a worker around it.
 #include <catch2/catch.hpp>
 #include <condition_variable>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <set>
@@ -8,6 +9,7 @@
 #include "daemon/backends/backend.h"
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/describe.h"
+#include "tests/daemon/drivers.h"
 #include "wire/image_format.h"
 
 namespace sluice::backend::opencl {
@@ -36,9 +38,15 @@ class Ends final : public CompletionSink {
   std::map<std::uint64_t, End> ends_;
 };
 
+// The OpenCL loader reads the variable when it is first called.
+std::unique_ptr<Backend> pocl() {
+  setenv("OCL_ICD_VENDORS", test::pocl_icd, 1);
+  return std::move(make_backends().front());
+}
+
 struct Bench {
   Bench() {
-    auto opened = make_backends().front()->open(0);
+    auto opened = pocl()->open(0);
     REQUIRE(opened.ok());
     device = opened.take();
     device->set_sink(ends);
@@ -53,11 +61,11 @@ struct Bench {
 };
 
 TEST_CASE("the device is found, and describes itself the same way when it is opened") {
-  auto backends = make_backends();
-  auto found = backends.front()->discover();
+  const auto backend = pocl();
+  auto found = backend->discover();
   REQUIRE(found.ok());
-  REQUIRE(found.value().size() == backends.front()->device_count());
-  auto opened = backends.front()->open(0);
+  REQUIRE(found.value().size() == backend->device_count());
+  auto opened = backend->open(0);
   REQUIRE(opened.ok());
   wire::Encoder first, second;
   encode(first, found.value().front());
@@ -65,7 +73,7 @@ TEST_CASE("the device is found, and describes itself the same way when it is ope
   CHECK(first.bytes() == second.bytes());
   CHECK(opened.value()->traits().compute_units > 0);
   CHECK(opened.value()->traits().global_memory_bytes > 0);
-  CHECK(backends.front()->open(1000).status().code() == Code::not_found);
+  CHECK(backend->open(1000).status().code() == Code::not_found);
 }
 
 TEST_CASE("times of events are times of this machine's monotonic clock") {

@@ -8,6 +8,8 @@
 
 #include <filesystem>
 
+#include "tests/daemon/drivers.h"
+
 namespace sluice::test {
 namespace {
 
@@ -52,8 +54,11 @@ Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   std::vector<std::string> arguments{SLUICE_WORKER,   "--device",      "0",     "--number", "7",
                                      "--runtime-dir", runtime_.path(), "--log", "warn"};
   arguments.insert(arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
-  std::vector<std::string> environment{"PATH=/usr/bin:/bin", "POCL_CACHE_DIR=" + home + "/cache"};
-  for (const auto& [name, value] : setting_.environment) environment.push_back(name + "=" + value);
+  std::map<std::string, std::string> variables{
+      {"PATH", "/usr/bin:/bin"}, {"POCL_CACHE_DIR", home + "/cache"}, {"OCL_ICD_VENDORS", pocl_icd}};
+  for (const auto& [name, value] : setting_.environment) variables[name] = value;
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
   const auto argv = pointers(arguments), envp = pointers(environment);
   pid_ = fork();
   REQUIRE(pid_ >= 0);
