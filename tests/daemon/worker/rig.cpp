@@ -45,6 +45,12 @@ ScratchFolder::~ScratchFolder() {
   fs::remove_all(path_, ignored);
 }
 
+Worker::Setting Worker::on_rusticl() {
+  Setting setting;
+  setting.environment = {{"OCL_ICD_VENDORS", rusticl_icd}, {rusticl_variable, rusticl_devices}};
+  return setting;
+}
+
 Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   const std::string home = runtime_.path() + "/workers/7";
   fs::create_directories(home + "/tmp");
