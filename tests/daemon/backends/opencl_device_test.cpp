@@ -1,63 +1,19 @@
 // The OpenCL backend on PoCL's first device, without a worker around it.
 #include <catch2/catch.hpp>
-#include <condition_variable>
-#include <cstdlib>
-#include <map>
-#include <mutex>
 #include <set>
 
-#include "daemon/backends/backend.h"
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/describe.h"
-#include "tests/daemon/drivers.h"
+#include "device_bench.h"
 #include "wire/image_format.h"
 
 namespace sluice::backend::opencl {
 namespace {
 
-class Ends final : public CompletionSink {
- public:
-  struct End {
-    Outcome outcome = Outcome::internal;
-    wire::CommandTimes times;
-  };
-  void completed(std::uint64_t token, Outcome outcome, const wire::CommandTimes& times) override {
-    const std::lock_guard lock(mutex_);
-    ends_[token] = {outcome, times};
-    changed_.notify_all();
-  }
-  End wait_for(std::uint64_t token) {
-    std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(30), [&] { return ends_.count(token) != 0; }));
-    return ends_[token];
-  }
+std::unique_ptr<Backend> pocl() { return test::backend_of(test::pocl_icd); }
 
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::uint64_t, End> ends_;
-};
-
-// The OpenCL loader reads the variable when it is first called.
-std::unique_ptr<Backend> pocl() {
-  setenv("OCL_ICD_VENDORS", test::pocl_icd, 1);
-  return std::move(make_backends().front());
-}
-
-struct Bench {
-  Bench() {
-    auto opened = pocl()->open(0);
-    REQUIRE(opened.ok());
-    device = opened.take();
-    device->set_sink(ends);
-    queue = std::move(device->create_queue(false).object);
-    REQUIRE(queue);
-  }
-  Submission how(std::uint64_t token, bool with_event = false) { return {queue.get(), {}, token, with_event}; }
-
-  Ends ends;
-  std::unique_ptr<Device> device;
-  std::unique_ptr<Queue> queue;
+struct Bench : test::DeviceBench {
+  Bench() : DeviceBench(pocl()) {}
 };
 
 TEST_CASE("the device is found, and describes itself the same way when it is opened") {
