@@ -19,6 +19,8 @@ STOP_S_MAX = 20
 
 VENDORS = "/etc/OpenCL/vendors"
 POCL = ("pocl",)  # makes of drivers, each by its ICD file in VENDORS
+RUSTICL = ("rusticl",)
+VARIABLES = {"rusticl": {"RUSTICL_ENABLE": "llvmpipe"}}  # what a make needs in its environment to offer a device
 
 
 def find_build(named=None):
@@ -75,13 +77,21 @@ def icd_folder(build, makes):
     return folder
 
 
+def variables_of(makes):
+    return {name: value for make in makes for name, value in VARIABLES.get(make, {}).items()}
+
+
+def named_for(name, makes):
+    return name if makes == POCL else "-".join((name, *makes))
+
+
 class Side:
     """Where programs run: natively, or in a pool. Each side has its own home and kernel cache."""
 
     def __init__(self, build, name, makes, environment=None):
-        self.name = name
+        self.name = named_for(name, makes)
         self.vendors = icd_folder(build, makes)
-        self.cache = os.path.join(build, "warm", name)
+        self.cache = os.path.join(build, "warm", self.name)
         self.home = os.path.join(self.cache, "home")
         os.makedirs(self.home, exist_ok=True)
         self.environment = {**clean_environment(), "HOME": self.home, "LC_ALL": "C.UTF-8", **(environment or {})}
@@ -112,7 +122,7 @@ class Side:
 class Native(Side):
     def __init__(self, build, name="native", environment=None, makes=POCL):
         super().__init__(build, name, makes, environment)
-        self.environment["OCL_ICD_VENDORS"] = self.vendors
+        self.environment.update({"OCL_ICD_VENDORS": self.vendors, **variables_of(makes)})
         self.environment["POCL_CACHE_DIR"] = os.path.join(self.cache, "pocl")
         os.makedirs(self.environment["POCL_CACHE_DIR"], exist_ok=True)
 
@@ -130,7 +140,8 @@ class Pool(Side):
         self.daemon = None
         self.leftovers = []
         self.shm_before = set(os.listdir("/dev/shm"))
-        variables = ", ".join(f'{key} = "{value}"' for key, value in (device_environment or {}).items())
+        device_environment = {**variables_of(makes), **(device_environment or {})}
+        variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(f'[daemon]\nlog_level = "debug"\ncache_dir = "{os.path.join(self.cache, "kernels")}"\n'
