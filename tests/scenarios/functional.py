@@ -2,9 +2,6 @@
 """Every test that the driver passes natively must pass in the pool: on a device whose buffers live in the shared arena,
 and on one that is treated as having memory of its own."""
 
-
-
-from pool import Pool
 from scenario import run
 
 
@@ -48,7 +45,7 @@ def main(scenario):
     passed = sum(verdict == "ok" for verdict, _ in native.values())
     scenario.check(passed > 150, f"natively {passed} of {len(native)} tests pass")
     compare(scenario, native, scenario.pool, "buffers in the arena")
-    with Pool(scenario.build, device_environment={"SLUICE_STAGED_MEMORY": "1"}) as staged:
+    with scenario.new_pool(device_environment={"SLUICE_STAGED_MEMORY": "1"}) as staged:
         compare(scenario, native, staged, "memory of the device's own", "the device does not share memory in this way")
         scenario.check_clean(staged)
     scenario.check_left(staged)

@@ -72,6 +72,15 @@ def check_configuration(scenario, prefix, program, environment):
                    "it reads the installed configuration", f"{check.returncode} {check.stdout}{check.stderr}")
 
 
+def name_drivers(prefix, vendors):
+    """What an administrator does whose system has more drivers than the pool should serve."""
+    path = os.path.join(prefix, "etc/sluice/sluiced.toml")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"^#icd_dir = .*$", f'icd_dir = "{vendors}"', text, flags=re.MULTILINE))
+
+
 def main(scenario):
     folder = tempfile.mkdtemp(prefix="sluice-installed-")
     prefix, runtime = os.path.join(folder, "prefix"), os.path.join(folder, "run")
@@ -81,6 +90,7 @@ def main(scenario):
         scenario.check(os.path.exists(os.path.join(prefix, "share/man", page)), f"{page} is there")
     program = unit_program(prefix)
     scenario.check(program == os.path.join(prefix, "sbin/sluiced"), "the unit names the installed daemon", program)
+    name_drivers(prefix, scenario.native.vendors)
     manager = ServiceManager(folder)
     environment = {**scenario.native.environment, "NOTIFY_SOCKET": manager.path}
     daemon = subprocess.Popen([program, "--runtime-dir", runtime], env=environment, stderr=subprocess.PIPE, text=True,

@@ -2,7 +2,7 @@
 programs in it and natively, and checks in the end that nothing is left of it.
 
 Kernel caches are kept below the build folder, one for native runs and one for the pool, so that only the first run of
-a scenario compiles.
+a scenario compiles. Each side is told by name which makes of drivers it sees: what else is installed changes nothing.
 """
 
 import ctypes
@@ -16,6 +16,11 @@ import time
 
 READY_S_MAX = 40
 STOP_S_MAX = 20
+
+VENDORS = "/etc/OpenCL/vendors"
+POCL = ("pocl",)  # makes of drivers, each by its ICD file in VENDORS
+RUSTICL = ("rusticl",)
+VARIABLES = {"rusticl": {"RUSTICL_ENABLE": "llvmpipe"}}  # what a make needs in its environment to offer a device
 
 
 def find_build(named=None):
@@ -37,7 +42,7 @@ def wait_until(condition, seconds, pause_s=0.005):
 def clean_environment():
     """This process's environment without anything that would put a shim or a pool in front of a program."""
     return {name: value for name, value in os.environ.items()
-            if not name.startswith(("SLUICE_", "POCL_", "LD_", "OCL_ICD"))}
+            if not name.startswith(("SLUICE_", "POCL_", "RUSTICL_", "MESA_", "LD_", "OCL_ICD"))}
 
 
 def die_with_parent():
@@ -60,12 +65,33 @@ def processes_with(text):
     return found
 
 
+def icd_folder(build, makes):
+    """A folder with the ICD files of these makes alone, for the OpenCL loader."""
+    folder = os.path.join(build, "warm", "vendors", "-".join(makes))
+    os.makedirs(folder, exist_ok=True)
+    for make in makes:
+        try:
+            os.symlink(os.path.join(VENDORS, make + ".icd"), os.path.join(folder, make + ".icd"))
+        except FileExistsError:
+            pass
+    return folder
+
+
+def variables_of(makes):
+    return {name: value for make in makes for name, value in VARIABLES.get(make, {}).items()}
+
+
+def named_for(name, makes):
+    return name if makes == POCL else "-".join((name, *makes))
+
+
 class Side:
     """Where programs run: natively, or in a pool. Each side has its own home and kernel cache."""
 
-    def __init__(self, build, name, environment=None):
-        self.name = name
-        self.cache = os.path.join(build, "warm", name)
+    def __init__(self, build, name, makes, environment=None):
+        self.name = named_for(name, makes)
+        self.vendors = icd_folder(build, makes)
+        self.cache = os.path.join(build, "warm", self.name)
         self.home = os.path.join(self.cache, "home")
         os.makedirs(self.home, exist_ok=True)
         self.environment = {**clean_environment(), "HOME": self.home, "LC_ALL": "C.UTF-8", **(environment or {})}
@@ -94,8 +120,9 @@ class Side:
 
 
 class Native(Side):
-    def __init__(self, build, name="native", environment=None):
-        super().__init__(build, name, environment)
+    def __init__(self, build, name="native", environment=None, makes=POCL):
+        super().__init__(build, name, makes, environment)
+        self.environment.update({"OCL_ICD_VENDORS": self.vendors, **variables_of(makes)})
         self.environment["POCL_CACHE_DIR"] = os.path.join(self.cache, "pocl")
         os.makedirs(self.environment["POCL_CACHE_DIR"], exist_ok=True)
 
@@ -103,8 +130,9 @@ class Native(Side):
 class Pool(Side):
     """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
 
-    def __init__(self, build, name="pool", config="", environment=None, device_environment=None, ready=2):
-        super().__init__(build, name, environment)
+    def __init__(self, build, name="pool", config="", environment=None, device_environment=None, ready=2,
+                 makes=POCL):
+        super().__init__(build, name, makes, environment)
         self.build = build
         self.folder = tempfile.mkdtemp(prefix="sluice-pool-")
         self.runtime = os.path.join(self.folder, "run")
@@ -112,11 +140,13 @@ class Pool(Side):
         self.daemon = None
         self.leftovers = []
         self.shm_before = set(os.listdir("/dev/shm"))
-        variables = ", ".join(f'{key} = "{value}"' for key, value in (device_environment or {}).items())
+        device_environment = {**variables_of(makes), **(device_environment or {})}
+        variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(f'[daemon]\nlog_level = "debug"\ncache_dir = "{os.path.join(self.cache, "kernels")}"\n'
-                       f"[workers]\nready = {ready}\n[opencl]\nenvironment = {{ {variables} }}\n{config}\n")
+                       f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
+                       f"environment = {{ {variables} }}\n{config}\n")
 
     # ---- life ----
 

@@ -13,14 +13,15 @@ import sys
 import tempfile
 import traceback
 
-from pool import Native, Pool, find_build, wait_until
+from pool import POCL, Native, Pool, find_build, wait_until
 
 
 class Scenario:
-    def __init__(self, build):
+    def __init__(self, build, makes=POCL):
         self.build = build
+        self.makes = makes
         self.failed = 0
-        self.native = Native(build)
+        self.native = Native(build, makes=makes)
         self.pool = None
         self.work = tempfile.mkdtemp(prefix="sluice-scenario-")
 
@@ -41,7 +42,7 @@ class Scenario:
 
     def new_pool(self, **options):
         """Another pool than the scenario's own; to be used as a context, its leftovers checked by leave()."""
-        return Pool(self.build, **options)
+        return Pool(self.build, **{"makes": self.makes, **options})
 
     def check_clean(self, pool):
         """To be called while the pool runs and no program does."""
@@ -67,15 +68,16 @@ class Scenario:
         return pooled
 
 
-def run(main, needs_pool=True, **pool_options):
+def run(main, needs_pool=True, make="pocl", **pool_options):
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", help="the build folder; default: $SLUICE_BUILD_DIR or build/release")
+    parser.add_argument("--make", default=make, help="the make of driver on both sides, by its ICD file")
     arguments, rest = parser.parse_known_args()
-    scenario = Scenario(find_build(arguments.build))
+    scenario = Scenario(find_build(arguments.build), (arguments.make,))
     scenario.arguments = rest
     try:
         if needs_pool:
-            with Pool(scenario.build, **pool_options) as pool:
+            with scenario.new_pool(**pool_options) as pool:
                 scenario.pool = pool
                 main(scenario)
                 scenario.check_clean(pool)

@@ -16,6 +16,8 @@ namespace {
 
 constexpr Nanoseconds patience_ns = ns_per_s;
 constexpr int rounds_max = 16;
+// The one that is open on threads which block every other: Mesa's util/u_thread.h leaves it to sandboxes.
+constexpr int signal_number = SIGSYS;
 
 std::atomic<void (*)()> pending_action{nullptr};
 std::atomic<std::size_t> answers{0};
@@ -36,7 +38,7 @@ std::set<pid_t> list_threads() {
 }
 
 // Signals the threads that have not been signalled before; returns how many.
-std::size_t signal_new(std::set<pid_t>& signalled, int signal_number) {
+std::size_t signal_new(std::set<pid_t>& signalled) {
   std::size_t count = 0;
   for (const pid_t thread : list_threads()) {
     if (!signalled.insert(thread).second) continue;
@@ -48,7 +50,6 @@ std::size_t signal_new(std::set<pid_t>& signalled, int signal_number) {
 }  // namespace
 
 std::size_t run_on_every_thread(void (*action)()) {
-  const int signal_number = SIGRTMAX - 2;
   struct sigaction ours {
   }, before{};
   ours.sa_handler = answer;
@@ -61,7 +62,7 @@ std::size_t run_on_every_thread(void (*action)()) {
   const Nanoseconds deadline_ns = now_ns() + patience_ns;
   // Again until no thread is new: one may have been started by a thread that had not answered yet.
   for (int round = 0; round < rounds_max; ++round) {
-    const std::size_t fresh = signal_new(signalled, signal_number);
+    const std::size_t fresh = signal_new(signalled);
     expected += fresh;
     while (answers.load(std::memory_order_acquire) < expected && now_ns() < deadline_ns) usleep(100);
     if (fresh == 0) break;

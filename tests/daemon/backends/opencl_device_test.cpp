@@ -1,63 +1,27 @@
-// The OpenCL backend on the machine's first device (PoCL), without a worker around it.
+// The OpenCL backend on PoCL's first device, without a worker around it.
 #include <catch2/catch.hpp>
-#include <condition_variable>
-#include <map>
-#include <mutex>
 #include <set>
 
-#include "daemon/backends/backend.h"
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/describe.h"
+#include "device_bench.h"
 #include "wire/image_format.h"
 
 namespace sluice::backend::opencl {
 namespace {
 
-class Ends final : public CompletionSink {
- public:
-  struct End {
-    Outcome outcome = Outcome::internal;
-    wire::CommandTimes times;
-  };
-  void completed(std::uint64_t token, Outcome outcome, const wire::CommandTimes& times) override {
-    const std::lock_guard lock(mutex_);
-    ends_[token] = {outcome, times};
-    changed_.notify_all();
-  }
-  End wait_for(std::uint64_t token) {
-    std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(30), [&] { return ends_.count(token) != 0; }));
-    return ends_[token];
-  }
+std::unique_ptr<Backend> pocl() { return test::backend_of(test::pocl_icd); }
 
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::uint64_t, End> ends_;
-};
-
-struct Bench {
-  Bench() {
-    auto opened = make_backends().front()->open(0);
-    REQUIRE(opened.ok());
-    device = opened.take();
-    device->set_sink(ends);
-    queue = std::move(device->create_queue(false).object);
-    REQUIRE(queue);
-  }
-  Submission how(std::uint64_t token, bool with_event = false) { return {queue.get(), {}, token, with_event}; }
-
-  Ends ends;
-  std::unique_ptr<Device> device;
-  std::unique_ptr<Queue> queue;
+struct Bench : test::DeviceBench {
+  Bench() : DeviceBench(pocl()) {}
 };
 
 TEST_CASE("the device is found, and describes itself the same way when it is opened") {
-  auto backends = make_backends();
-  auto found = backends.front()->discover();
+  const auto backend = pocl();
+  auto found = backend->discover();
   REQUIRE(found.ok());
-  REQUIRE(found.value().size() == backends.front()->device_count());
-  auto opened = backends.front()->open(0);
+  REQUIRE(found.value().size() == backend->device_count());
+  auto opened = backend->open(0);
   REQUIRE(opened.ok());
   wire::Encoder first, second;
   encode(first, found.value().front());
@@ -65,7 +29,7 @@ TEST_CASE("the device is found, and describes itself the same way when it is ope
   CHECK(first.bytes() == second.bytes());
   CHECK(opened.value()->traits().compute_units > 0);
   CHECK(opened.value()->traits().global_memory_bytes > 0);
-  CHECK(backends.front()->open(1000).status().code() == Code::not_found);
+  CHECK(backend->open(1000).status().code() == Code::not_found);
 }
 
 TEST_CASE("times of events are times of this machine's monotonic clock") {

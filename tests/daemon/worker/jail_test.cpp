@@ -1,6 +1,7 @@
 #include "daemon/worker/jail.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -60,16 +61,29 @@ TEST_CASE("a jailed worker writes its own folder and reads nothing of the tenant
   if (kernel_hides_files()) CHECK(jailed(place, [&] { return open_error(place.outside, O_RDONLY); }) == EACCES);
 }
 
+// What drivers do on their threads.
+void block_nothing() {}
+void block_as_mesa_does() {
+  sigset_t most;
+  sigfillset(&most);
+  sigdelset(&most, SIGSYS);
+  pthread_sigmask(SIG_BLOCK, &most, nullptr);
+}
+
 TEST_CASE("a thread that the driver made before the jail is confined too") {
+  const auto prepare_thread = GENERATE(block_nothing, block_as_mesa_does);
   const Place place;
   const pid_t child = fork();
   if (child == 0) {
-    std::atomic<bool> entered{false};
+    std::atomic<bool> ready{false}, entered{false};
     std::atomic<int> error{-1};
     std::thread driver([&] {
+      prepare_thread();
+      ready = true;
       while (!entered) usleep(1000);
       error = open_error(place.outside, O_RDONLY);
     });
+    while (!ready) usleep(1000);
     const bool ok = enter_jail({place.inside}).ok();
     entered = true;
     driver.join();

@@ -8,6 +8,8 @@
 
 #include <filesystem>
 
+#include "tests/daemon/drivers.h"
+
 namespace sluice::test {
 namespace {
 
@@ -43,6 +45,12 @@ ScratchFolder::~ScratchFolder() {
   fs::remove_all(path_, ignored);
 }
 
+Worker::Setting Worker::on_rusticl() {
+  Setting setting;
+  setting.environment = {{"OCL_ICD_VENDORS", rusticl_icd}, {rusticl_variable, rusticl_devices}};
+  return setting;
+}
+
 Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   const std::string home = runtime_.path() + "/workers/7";
   fs::create_directories(home + "/tmp");
@@ -52,8 +60,11 @@ Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   std::vector<std::string> arguments{SLUICE_WORKER,   "--device",      "0",     "--number", "7",
                                      "--runtime-dir", runtime_.path(), "--log", "warn"};
   arguments.insert(arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
-  std::vector<std::string> environment{"PATH=/usr/bin:/bin", "POCL_CACHE_DIR=" + home + "/cache"};
-  for (const auto& [name, value] : setting_.environment) environment.push_back(name + "=" + value);
+  std::map<std::string, std::string> variables{
+      {"PATH", "/usr/bin:/bin"}, {"POCL_CACHE_DIR", home + "/cache"}, {"OCL_ICD_VENDORS", pocl_icd}};
+  for (const auto& [name, value] : setting_.environment) variables[name] = value;
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
   const auto argv = pointers(arguments), envp = pointers(environment);
   pid_ = fork();
   REQUIRE(pid_ >= 0);

@@ -60,6 +60,9 @@ class Worker {
     UniqueFd output;  // the program's stdout and stderr, if valid
   };
 
+  // For a worker on rusticl; others are on PoCL.
+  static Setting on_rusticl();
+
   // Starts the process and waits until it is Ready.
   explicit Worker(Setting setting);
   Worker() : Worker(Setting{}) {}

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "rig.h"
 
@@ -61,6 +62,21 @@ TEST_CASE("an idle session saves what it built, and the next one takes it from t
   REQUIRE(worker.build(worker.mint(), source, "-DX=1").outcome == Outcome::ok);
   for (int tries = 0; entries(cache.path() + "/programs") < 2 && tries < 1000; ++tries) usleep(10'000);
   CHECK(entries(cache.path() + "/programs") == 2);
+}
+
+TEST_CASE("Mesa's own cache, which tenants would share, is off; builds are saved in the tenant's folder all the same") {
+  const ScratchFolder cache, home;
+  Worker::Setting setting = Worker::on_rusticl();
+  setting.cache_folder = cache.path();
+  setting.environment["HOME"] = home.path();
+  Worker worker(std::move(setting));
+  worker.attach();
+  REQUIRE(worker.build(worker.mint(), source).outcome == Outcome::ok);
+  for (int tries = 0; entries(cache.path() + "/programs") == 0 && tries < 1000; ++tries) usleep(10'000);
+  CHECK(entries(cache.path() + "/programs") == 1);
+  CHECK(entries(home.path()) == 0);
+  std::ifstream maps(fs::path("/proc") / std::to_string(worker.pid()) / "maps");
+  for (std::string line; std::getline(maps, line);) CHECK(line.find("shader_cache") == std::string::npos);
 }
 
 TEST_CASE("a program that ends at once still leaves its build behind") {

@@ -113,7 +113,7 @@ TEST_CASE("a kernel reads the system's libraries and its tenant's cache, and not
 }
 
 TEST_CASE("privileges are given up on every thread") {
-  Worker worker;
+  Worker worker(GENERATE(true, false) ? Worker::on_rusticl() : Worker::Setting{});
   worker.attach();
   for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(worker.pid()) + "/task")) {
     std::ifstream status(task.path() / "status");

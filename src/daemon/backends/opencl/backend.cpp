@@ -1,5 +1,7 @@
 #include "daemon/backends/opencl/backend.h"
 
+#include <cstdlib>
+
 #include "daemon/backends/opencl/device.h"
 
 namespace sluice::backend::opencl {
@@ -56,6 +58,12 @@ class OpenClBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend() { return std::make_unique<OpenClBackend>(); }
+std::unique_ptr<Backend> make_backend() {
+  // Mesa maps one index of compiled code for all processes of a user when its driver is loaded, and keeps it mapped:
+  // tenants would share what kernels can write. The backend saves builds in the tenant's own folder.
+  setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
+  setenv("MESA_GLSL_CACHE_DISABLE", "true", 1);  // its name before Mesa 22.1
+  return std::make_unique<OpenClBackend>();
+}
 
 }  // namespace sluice::backend::opencl

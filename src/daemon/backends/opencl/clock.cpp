@@ -63,6 +63,7 @@ void DeviceClock::measure(cl_command_queue queue) {
   for (int round = 0; round < rounds; ++round) {
     const Bracket b = bracket_marker(queue);
     if (!b.ok) {
+      has_times_ = false;
       needs_host_times_.store(true, std::memory_order_relaxed);
       return;
     }
@@ -91,7 +92,8 @@ wire::CommandTimes DeviceClock::times_of(cl_event event, bool want_submit, Nanos
   const auto offset = static_cast<Nanoseconds>(offset_ns_.load(std::memory_order_relaxed));
   const auto read = [&](cl_profiling_info what, Nanoseconds& time) {
     cl_ulong theirs = 0;
-    if (clGetEventProfilingInfo(event, what, sizeof theirs, &theirs, nullptr) != CL_SUCCESS || theirs == 0)
+    if (!has_times_ || clGetEventProfilingInfo(event, what, sizeof theirs, &theirs, nullptr) != CL_SUCCESS ||
+        theirs == 0)
       return false;
     time = theirs + offset;
     return true;

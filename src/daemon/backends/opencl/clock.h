@@ -33,6 +33,7 @@ class DeviceClock {
   int host_clock_ = -1;  // the clockid_t that the driver uses; -1: a clock of its own
   Nanoseconds refreshed_ns_ = 0;
   std::atomic<std::int64_t> offset_ns_{0};  // CLOCK_MONOTONIC - the driver's clock
+  bool has_times_ = true;                   // false: what the driver says is no time (0, or a constant)
   mutable std::atomic<bool> needs_host_times_{false};
 };
 

@@ -29,6 +29,9 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
   if (error != CL_SUCCESS) return Status(Code::internal, "cannot open the device: " + error_text(error));
   opened->traits_ = read_traits(platform, device, opened->context_.get(), number);
   opened->make_ = make_of(opened->traits_);
+  opened->quirks_ = quirks_of(opened->traits_);
+  // A watcher follows one command after the other.
+  if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;
   auto queue = opened->make_queue(false);
   if (!queue.ok()) return queue.status();
   opened->clock_.measure(queue.value().get());

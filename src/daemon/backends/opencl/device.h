@@ -13,6 +13,7 @@
 #include "daemon/backends/opencl/build_saver.h"
 #include "daemon/backends/opencl/clock.h"
 #include "daemon/backends/opencl/objects.h"
+#include "daemon/backends/opencl/quirks.h"
 
 namespace sluice::backend::opencl {
 
@@ -94,7 +95,10 @@ class OpenClDevice final : public Device {
   Submitted submit(const Submission& how, Enqueue enqueue);
   Submitted track(const Submission& how, cl_event event, Nanoseconds submitted_ns);
   static void CL_CALLBACK on_complete(cl_event event, cl_int status, void* pending);
+  void watch(QueueObject& queue, std::span<Event* const> wait_list, Pending& pending);
+  static void on_watched_end(void* pending, cl_int status, const wire::CommandTimes& times);
   void report(Pending& pending, cl_int status);
+  void report(Pending& pending, Outcome outcome, const wire::CommandTimes& times);
   void report_failures();
   static void report_if_failed(Pending& pending);
   bool any_failed(std::span<Event* const> events) const;
@@ -123,6 +127,7 @@ class OpenClDevice final : public Device {
   wire::DeviceTraits traits_;
   Digest make_{};  // of platform, device and driver version: what a binary must have been made by
   CompletionSink* sink_ = nullptr;
+  Quirks quirks_;
   DeviceClock clock_;
   FreeList<Pending> pendings_;
   std::atomic<bool> failures_{false};  // an event of this session has ended with an error: see report_failures

@@ -16,8 +16,12 @@ Submitted OpenClDevice::track(const Submission& how, cl_event event, Nanoseconds
   pending->token = how.token;
   pending->submitted_ns = submitted_ns;
   pending->make_event = how.make_event;
-  pending->state.store(PendingState::in_flight, std::memory_order_release);
   activity_.in_flight.fetch_add(1, std::memory_order_relaxed);
+  if (quirks_.watch_queues) {
+    watch(static_cast<QueueObject&>(*how.queue), how.wait_list, *pending);
+    return submitted;
+  }
+  pending->state.store(PendingState::in_flight, std::memory_order_release);
   if (clSetEventCallback(event, CL_COMPLETE, on_complete, pending) != CL_SUCCESS) {
     // The driver is out of memory for a callback, but the command was accepted and must be reported.
     clFlush(static_cast<QueueObject*>(how.queue)->handle.get());
@@ -26,6 +30,24 @@ Submitted OpenClDevice::track(const Submission& how, cl_event event, Nanoseconds
   }
   if (failures_.load(std::memory_order_relaxed)) report_if_failed(*pending);
   return submitted;
+}
+
+void OpenClDevice::watch(QueueObject& queue, std::span<Event* const> wait_list, Pending& pending) {
+  Watcher::Command command{pending.event, {}, pending.submitted_ns, &pending};
+  for (Event* event : wait_list) {
+    const cl_event native_event = static_cast<EventObject*>(event)->handle.get();
+    clRetainEvent(native_event);
+    command.wait_list.emplace_back(native_event);
+  }
+  queue.watcher->add(std::move(command));
+}
+
+void OpenClDevice::on_watched_end(void* data, cl_int status, const wire::CommandTimes& times) {
+  auto* pending = static_cast<Pending*>(data);
+  OpenClDevice& device = *pending->device;
+  device.report(*pending, outcome_of(status), times);
+  device.pendings_.give_back(pending);
+  device.activity_.in_flight.fetch_sub(1, std::memory_order_release);  // pairs with the destructor
 }
 
 // On a thread of the driver's, usually the one that ran the command: the next command waits until this returns.
@@ -56,6 +78,10 @@ void OpenClDevice::report(Pending& pending, cl_int status) {
     times.submitted_ns = times.started_ns = times.ended_ns = now_ns();
     failures_.store(true, std::memory_order_relaxed);
   }
+  report(pending, outcome, times);
+}
+
+void OpenClDevice::report(Pending& pending, Outcome outcome, const wire::CommandTimes& times) {
   sink_->completed(pending.token, outcome, times);
   activity_.last_ended_ns.store(times.ended_ns, std::memory_order_relaxed);
   clReleaseEvent(pending.event);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "daemon/backends/backend.h"
 #include "daemon/backends/opencl/api.h"
+#include "daemon/backends/opencl/watcher.h"
 
 namespace sluice::backend::opencl {
 
@@ -45,7 +47,8 @@ struct KernelObject final : Kernel {
 
 struct QueueObject final : Queue {
   QueueHandle handle;
-  std::uint64_t scrubs_seen = 0;  // see OpenClDevice::wait_for_scrubs
+  std::uint64_t scrubs_seen = 0;     // see OpenClDevice::wait_for_scrubs
+  std::unique_ptr<Watcher> watcher;  // if the device's queues are watched
 };
 
 struct EventObject final : Event {

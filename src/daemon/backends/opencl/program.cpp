@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/backends/opencl/describe.h"
 #include "daemon/backends/opencl/device.h"
+#include "daemon/backends/opencl/include_lines.h"
 
 namespace sluice::backend::opencl {
 namespace {
@@ -171,13 +172,16 @@ BuildReply OpenClDevice::build_binary(const BuildRequest& request, ProgramObject
 
 BuildReply OpenClDevice::compile(const BuildRequest& request, ProgramObject& program) {
   cl_int error = CL_SUCCESS;
-  program.handle = source_program(context_.get(), request.source, error);
+  const auto text_of_source = [&](const std::string& source) {
+    return quirks_.quote_headers ? quote_includes(source, request.headers) : source;
+  };
+  program.handle = source_program(context_.get(), text_of_source(request.source), error);
   if (error != CL_SUCCESS) return failed(outcome_of(error));
   std::vector<ProgramHandle> headers;
   std::vector<cl_program> natives;
   std::vector<const char*> names;
   for (const wire::BuildHeader& header : request.headers) {
-    headers.push_back(source_program(context_.get(), header.source, error));
+    headers.push_back(source_program(context_.get(), text_of_source(header.source), error));
     if (error != CL_SUCCESS) return failed(outcome_of(error));
     natives.push_back(headers.back().get());
     names.push_back(header.include_name.c_str());

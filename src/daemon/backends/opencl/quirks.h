@@ -1,0 +1,18 @@
+// Faults of drivers that the backend works around, each with the version in which it was seen. docs/DRIVERS.md tells
+// what else is known of each driver.
+#pragma once
+
+#include "wire/device_traits.h"
+
+namespace sluice::backend::opencl {
+
+struct Quirks {
+  // Callbacks and times are of no use: see Watcher.
+  bool watch_queues = false;
+  // Headers that are given to a compile are found for #include "name", not for <name>.
+  bool quote_headers = false;
+};
+
+Quirks quirks_of(const wire::DeviceTraits& traits);
+
+}  // namespace sluice::backend::opencl

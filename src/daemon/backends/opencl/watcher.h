@@ -1,0 +1,45 @@
+// Watcher: follows the commands of one in-order queue on a thread of its own, for a driver whose callbacks and times
+// are of no use. It waits for what a command waits for, notes the time, waits for the command, notes the time.
+//
+// rusticl (Mesa 22.3.6) calls nobody back for a command that failed; calls back for the first commands of a batch only
+// after the last one, which may wait for an event that the program sets when the first has ended; and gives 0, 1, 2 and
+// 3 ns as the times of every command.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "daemon/backends/opencl/api.h"
+#include "wire/timeline.h"
+
+namespace sluice::backend::opencl {
+
+class Watcher {
+ public:
+  struct Command {
+    cl_event event = nullptr;  // kept alive by whoever is told of the end
+    std::vector<EventHandle> wait_list;
+    Nanoseconds submitted_ns = 0;
+    void* context = nullptr;
+  };
+  // On the watcher's thread, once for each command, in order. A command whose wait list failed has
+  // CL_EXEC_STATUS_ERROR.
+  using Ended = void (*)(void* context, cl_int status, const wire::CommandTimes& times);
+
+  explicit Watcher(Ended ended);
+  // Does not wait: the thread follows the last command to its end and goes.
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // REQUIRES: called in the order in which the commands were enqueued.
+  void add(Command command);
+
+ private:
+  struct Shared;
+  static void run(const std::shared_ptr<Shared>& shared, Ended ended);
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace sluice::backend::opencl

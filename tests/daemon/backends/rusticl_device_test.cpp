@@ -1,0 +1,125 @@
+// The OpenCL backend on Mesa's rusticl: what its callbacks and times do not give.
+#include <algorithm>
+#include <thread>
+
+#include "device_bench.h"
+
+namespace sluice::backend::opencl {
+namespace {
+
+constexpr char slow_kernel[] =
+    "kernel void slow(global int* v) { int x = v[0]; for (int i = 0; i < 50000; ++i) x = x * 1664525 + 1013904223;"
+    " v[get_global_id(0)] = x; }";
+
+struct Bench : test::DeviceBench {
+  Bench() : DeviceBench(test::backend_of(test::rusticl_icd)) {
+    wire::BuildRequest request;
+    request.source = slow_kernel;
+    const auto reply = device->build(request, {}, program);
+    INFO(reply.log);
+    REQUIRE(reply.outcome == Outcome::ok);
+    kernel = std::move(device->create_kernel(*program, 0).object);
+    REQUIRE(kernel);
+    memory = std::move(device->create_buffer(items * 4, {}, wire::device_reads | wire::device_writes).object);
+    REQUIRE(memory);
+  }
+  Submitted launch(const Submission& how) {
+    const ArgumentRef argument{wire::ArgumentValue::object, {}, memory.get(), nullptr, 0};
+    Launch shape;
+    shape.global_size = {items, 1, 1};
+    shape.arguments = std::span(&argument, 1);
+    return device->launch(how, *kernel, shape);
+  }
+  Submission gated(std::uint64_t token, Event* const& gate) { return {queue.get(), std::span(&gate, 1), token, true}; }
+
+  static constexpr std::uint64_t items = 256;
+  std::unique_ptr<Program> program;
+  std::unique_ptr<Kernel> kernel;
+  std::unique_ptr<Memory> memory;
+};
+
+TEST_CASE("each launch of a batch has its own time, none has another's") {
+  Bench bench;
+  const Nanoseconds before = now_ns();
+  constexpr std::uint64_t launches = 5;
+  for (std::uint64_t token = 1; token <= launches; ++token)
+    REQUIRE(bench.launch(bench.how(token)).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  Nanoseconds sum = 0, previous_end = before;
+  for (std::uint64_t token = 1; token <= launches; ++token) {
+    const auto end = bench.ends.wait_for(token);
+    CHECK(end.outcome == Outcome::ok);
+    CHECK(end.times.started_ns >= previous_end);
+    CHECK(end.times.ended_ns > end.times.started_ns);
+    previous_end = end.times.ended_ns;
+    sum += end.times.ended_ns - end.times.started_ns;
+  }
+  CHECK(sum > 0);
+  CHECK(sum <= now_ns() - before);
+}
+
+TEST_CASE("a command ends although a gated one was flushed with it, and the gated one is not charged for its wait") {
+  Bench bench;
+  const auto gate = bench.device->create_user_event();
+  REQUIRE(gate.outcome == Outcome::ok);
+  Event* const gate_event = gate.object.get();
+  REQUIRE(bench.launch(bench.how(1, true)).outcome == Outcome::ok);
+  REQUIRE(bench.launch(bench.gated(2, gate_event)).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(1).outcome == Outcome::ok);
+  const Nanoseconds opened_ns = now_ns();
+  bench.device->set_user_event(*gate.object, false);
+  const auto end = bench.ends.wait_for(2);
+  CHECK(end.outcome == Outcome::ok);
+  CHECK(end.times.submitted_ns < opened_ns);
+  CHECK(end.times.started_ns >= opened_ns);
+}
+
+TEST_CASE("what waits for a failed event fails, and so does what waits for that") {
+  Bench bench;
+  const auto gate = bench.device->create_user_event();
+  Event* const gate_event = gate.object.get();
+  const Submitted first = bench.launch(bench.gated(1, gate_event));
+  REQUIRE(first.outcome == Outcome::ok);
+  Event* const first_event = first.event.get();
+  const Submitted second = bench.launch(bench.gated(2, first_event));
+  REQUIRE(second.outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  bench.device->set_user_event(*gate.object, true);
+  CHECK(bench.ends.wait_for(1).outcome == Outcome::wait_list_failed);
+  CHECK(bench.ends.wait_for(2).outcome == Outcome::wait_list_failed);
+  const Submitted late = bench.launch(bench.gated(3, gate_event));
+  REQUIRE(late.outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(3).outcome == Outcome::wait_list_failed);
+  REQUIRE(bench.launch(bench.how(4)).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(4).outcome == Outcome::ok);
+}
+
+TEST_CASE("a queue may be released before its commands have ended") {
+  Bench bench;
+  const auto gate = bench.device->create_user_event();
+  Event* const gate_event = gate.object.get();
+  REQUIRE(bench.launch(bench.gated(1, gate_event)).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  bench.queue.reset();
+  bench.device->set_user_event(*gate.object, false);
+  CHECK(bench.ends.wait_for(1).outcome == Outcome::ok);
+}
+
+TEST_CASE("a whole binary makes the program again, a cut one is refused") {
+  Bench bench;
+  std::string container;
+  REQUIRE(bench.device->binary(*bench.program, container) == Outcome::ok);
+  std::unique_ptr<Program> loaded;
+  wire::BuildRequest load;
+  load.verb = wire::BuildVerb::build_binary;
+  load.source = container;
+  CHECK(bench.device->build(load, {}, loaded).outcome == Outcome::ok);
+  load.source.resize(load.source.size() / 2);
+  CHECK(bench.device->build(load, {}, loaded).outcome == Outcome::invalid_binary);
+}
+
+}  // namespace
+}  // namespace sluice::backend::opencl
