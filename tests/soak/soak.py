@@ -39,7 +39,7 @@ class Soak:
         seconds = self.random.choice([0, 1, 5, 20])
         argv = self.random.choice([[self.program("steady"), str(seconds)],
                                    [self.program("steady"), str(seconds), "20"],
-                                   [self.program("functional")],
+                                   [self.program("conformance")],
                                    ["clinfo", "--raw"]])
         tenant = self.random.choice(["alice", "bob", "carol"])
         child = self.pool.popen(argv, tenant=tenant, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -117,8 +117,8 @@ def descriptors(pid):
 
 def warm_up(soak):
     """One program alone, so that what is made once is made before anything is compared."""
-    ended = soak.pool.run([soak.program("functional")], 300)
-    assert ended.returncode == 0, f"functional ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
+    ended = soak.pool.run([soak.program("conformance")], 300)
+    assert ended.returncode == 0, f"conformance ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
     assert wait_until(soak.pool.idle, 10, 0.05), soak.pool.status()
 
 

@@ -1,57 +1,11 @@
-// Images and samplers.
+// Images (OpenCL 3.0, section 5.3).
 #include <array>
 #include <cstring>
 
-#include "rig.h"
+#include "image_rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
-
-using Three = std::array<std::size_t, 3>;
-
-void need_images() {
-  if (info<cl_bool>(clGetDeviceInfo, rig().device, CL_DEVICE_IMAGE_SUPPORT) == CL_FALSE) skip("no images here");
-}
-
-constexpr cl_image_format rgba8{CL_RGBA, CL_UNSIGNED_INT8}, rgba_float{CL_RGBA, CL_FLOAT};
-
-Memory make_image(const cl_image_format& format, cl_image_desc desc, cl_mem_flags flags = CL_MEM_READ_WRITE,
-                  void* host = nullptr) {
-  need_images();
-  cl_int code = CL_SUCCESS;
-  Memory image = clCreateImage(rig().context, flags, &format, &desc, host, &code);
-  EXPECT_OK(code);
-  return image;
-}
-
-cl_image_desc desc_of(cl_mem_object_type type, std::size_t width, std::size_t height = 0, std::size_t depth = 0,
-                      std::size_t layers = 0, std::size_t row_pitch = 0) {
-  cl_image_desc desc{};
-  desc.image_type = type;
-  desc.image_width = width;
-  desc.image_height = height;
-  desc.image_depth = depth;
-  desc.image_array_size = layers;
-  desc.image_row_pitch = row_pitch;
-  return desc;
-}
-
-cl_image_desc flat(std::size_t width, std::size_t height, std::size_t row_pitch = 0) {
-  return desc_of(CL_MEM_OBJECT_IMAGE2D, width, height, 0, 0, row_pitch);
-}
-
-void write_image(cl_mem image, Three origin, Three region, const void* from, std::size_t row = 0, std::size_t slice = 0,
-                 cl_bool blocking = CL_TRUE) {
-  EXPECT_OK(clEnqueueWriteImage(rig().queue, image, blocking, origin.data(), region.data(), row, slice, from, 0,
-                                nullptr, nullptr));
-}
-
-std::vector<std::uint8_t> read_image(cl_mem image, Three origin, Three region, std::size_t pixel_bytes = 4) {
-  std::vector<std::uint8_t> got(region[0] * region[1] * region[2] * pixel_bytes);
-  EXPECT_OK(clEnqueueReadImage(rig().queue, image, CL_TRUE, origin.data(), region.data(), 0, 0, got.data(), 0, nullptr,
-                               nullptr));
-  return got;
-}
 
 constexpr const char* image_source = R"CL(
 const sampler_t nearest = CLK_NORMALIZED_COORDS_FALSE | CLK_ADDRESS_CLAMP_TO_EDGE | CLK_FILTER_NEAREST;
@@ -444,33 +398,4 @@ TEST("image: from an event's view every command has its type") {
   EXPECT_OK(clFinish(q));
 }
 
-TEST("sampler: its queries answer") {
-  cl_int code = CL_SUCCESS;
-  Sampler sampler = clCreateSampler(rig().context, CL_TRUE, CL_ADDRESS_REPEAT, CL_FILTER_LINEAR, &code);
-  EXPECT_OK(code);
-  EXPECT(info<cl_bool>(clGetSamplerInfo, sampler, CL_SAMPLER_NORMALIZED_COORDS) == CL_TRUE);
-  EXPECT(info<cl_addressing_mode>(clGetSamplerInfo, sampler, CL_SAMPLER_ADDRESSING_MODE) == CL_ADDRESS_REPEAT);
-  EXPECT(info<cl_filter_mode>(clGetSamplerInfo, sampler, CL_SAMPLER_FILTER_MODE) == CL_FILTER_LINEAR);
-  EXPECT(info<cl_uint>(clGetSamplerInfo, sampler, CL_SAMPLER_REFERENCE_COUNT) == 1);
-  EXPECT(info<cl_context>(clGetSamplerInfo, sampler, CL_SAMPLER_CONTEXT) == rig().context);
-}
-
-TEST("sampler: wrong ones are refused") {
-  cl_int code = CL_SUCCESS;
-  EXPECT(clCreateSampler(rig().context, CL_TRUE, 0x9999, CL_FILTER_LINEAR, &code) == nullptr);
-  EXPECT_CODE(code, CL_INVALID_VALUE);
-  EXPECT(clCreateSampler(rig().context, CL_TRUE, CL_ADDRESS_REPEAT, 0x9999, &code) == nullptr);
-  EXPECT_CODE(code, CL_INVALID_VALUE);
-}
-
-TEST("sampler: made with a property list") {
-  cl_int code = CL_SUCCESS;
-  const cl_sampler_properties list[] = {CL_SAMPLER_NORMALIZED_COORDS, CL_FALSE, CL_SAMPLER_FILTER_MODE,
-                                        CL_FILTER_LINEAR, 0};
-  Sampler sampler = clCreateSamplerWithProperties(rig().context, list, &code);
-  EXPECT_OK(code);
-  EXPECT(info<cl_bool>(clGetSamplerInfo, sampler, CL_SAMPLER_NORMALIZED_COORDS) == CL_FALSE);
-  EXPECT(info<cl_filter_mode>(clGetSamplerInfo, sampler, CL_SAMPLER_FILTER_MODE) == CL_FILTER_LINEAR);
-}
-
-}  // namespace functional
+}  // namespace conformance

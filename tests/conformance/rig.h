@@ -12,7 +12,7 @@
 
 #include "check.h"
 
-namespace functional {
+namespace conformance {
 
 template <typename Handle, cl_int(CL_API_CALL* release)(Handle)>
 class Owned {
@@ -88,6 +88,12 @@ inline cl_int set_arg(cl_kernel kernel, cl_uint index, const Memory& memory) {
   return clSetKernelArg(kernel, index, sizeof(cl_mem), memory.address());
 }
 
+// True where the program runs on PoCL itself, with no pool in between.
+bool on_bare_pocl();
+// For calls that PoCL does not survive: only the pool is asked.
+#define CHECK_CODE_IN_POOL(call, code) \
+  if (!::conformance::on_bare_pocl()) CHECK_CODE(call, code)
+
 // Skips the test where the program runs on PoCL itself, which `does` (crashes, hangs) there.
 void not_on_bare_pocl(const char* does);
 
@@ -113,8 +119,12 @@ std::string text_info(Get get, const Handle& handle, cl_uint parameter) {
 // The program that most tests share, built once; its kernels are in rig.cpp.
 cl_program kit();
 
+// The kit's kernel that adds `amount` to every int of the buffer, ready to launch.
+Kernel adder(cl_mem buffer, int amount);
+
 cl_int status_of(cl_event event);
+cl_ulong profile(cl_event event, cl_profiling_info what);
 // Waits (bounded) until the flag-like condition holds.
 bool eventually(const std::function<bool()>& condition, int milliseconds_max = 5000);
 
-}  // namespace functional
+}  // namespace conformance

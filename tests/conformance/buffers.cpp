@@ -1,11 +1,11 @@
-// Buffers: creation, reads, writes, copies and fills, and the errors of each.
+// Buffers: creation, reads, writes, copies and fills (OpenCL 3.0, sections 5.2.1 to 5.2.3).
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 
 TEST("buffer: what was written is read") {
   const auto data = pattern(1000);
@@ -352,4 +352,4 @@ TEST("buffer: made with properties") {
   EXPECT_CODE(code, CL_INVALID_PROPERTY);
 }
 
-}  // namespace functional
+}  // namespace conformance

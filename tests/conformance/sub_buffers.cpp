@@ -1,7 +1,7 @@
-// Sub-buffers share their parent's memory.
+// Sub-buffers share their parent's memory (OpenCL 3.0, section 5.2.1).
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 // The alignment that sub-buffer offsets need, in bytes.
@@ -138,4 +138,4 @@ TEST("sub-buffer: wrong ones are refused") {
   EXPECT_CODE(code, CL_INVALID_VALUE);
 }
 
-}  // namespace functional
+}  // namespace conformance

@@ -1,20 +1,10 @@
-// Queues: order, wait lists, markers and barriers.
+// Markers, barriers and the order of commands (OpenCL 3.0, sections 5.12 and 5.13).
 #include <chrono>
 #include <thread>
 
 #include "rig.h"
 
-namespace functional {
-namespace {
-
-Kernel adder(cl_mem buffer, int amount) {
-  Kernel kernel = make_kernel(kit(), "add");
-  EXPECT_OK(clSetKernelArg(kernel, 0, sizeof buffer, &buffer));
-  EXPECT_OK(set_arg(kernel, 1, amount));
-  return kernel;
-}
-
-}  // namespace
+namespace conformance {
 
 TEST("queue: wait lists order commands across queues") {
   Memory buffer = buffer_of(std::vector<int>(1000, 1));
@@ -150,62 +140,96 @@ TEST("queue: clEnqueueWaitForEvents of OpenCL 1.1 holds the queue") {
   EXPECT_OK(clWaitForEvents(1, marker.address()));
 }
 
-TEST("queue: its queries answer") {
-  const Queue queue = make_queue(CL_QUEUE_PROFILING_ENABLE);
-  EXPECT(info<cl_context>(clGetCommandQueueInfo, queue, CL_QUEUE_CONTEXT) == rig().context);
-  EXPECT(info<cl_device_id>(clGetCommandQueueInfo, queue, CL_QUEUE_DEVICE) == rig().device);
-  EXPECT(info<cl_uint>(clGetCommandQueueInfo, queue, CL_QUEUE_REFERENCE_COUNT) == 1);
-  EXPECT(info<cl_command_queue_properties>(clGetCommandQueueInfo, queue, CL_QUEUE_PROPERTIES) ==
-         CL_QUEUE_PROFILING_ENABLE);
-  EXPECT_OK(clRetainCommandQueue(queue));
-  EXPECT(info<cl_uint>(clGetCommandQueueInfo, queue, CL_QUEUE_REFERENCE_COUNT) == 2);
-  EXPECT_OK(clReleaseCommandQueue(queue));
-}
-
-TEST("queue: made with a property list") {
+TEST("5.12 markers and barriers refuse each wrong argument") {
   cl_int code = CL_SUCCESS;
-  const cl_queue_properties list[] = {CL_QUEUE_PROPERTIES, CL_QUEUE_PROFILING_ENABLE, 0};
-  Queue queue = clCreateCommandQueueWithProperties(rig().context, rig().device, list, &code);
+  Context other = clCreateContext(nullptr, 1, &rig().device, nullptr, nullptr, &code);
   EXPECT_OK(code);
-  EXPECT(info<cl_command_queue_properties>(clGetCommandQueueInfo, queue, CL_QUEUE_PROPERTIES) ==
-         CL_QUEUE_PROFILING_ENABLE);
-  Queue plain = clCreateCommandQueueWithProperties(rig().context, rig().device, nullptr, &code);
+  Event foreign = clCreateUserEvent(other, &code), gate = user_event();
   EXPECT_OK(code);
-}
-
-TEST("queue: the property list it was made with can be asked for") {
-  cl_int code = CL_SUCCESS;
-  const cl_queue_properties list[] = {CL_QUEUE_PROPERTIES, CL_QUEUE_PROFILING_ENABLE, 0};
-  Queue queue = clCreateCommandQueueWithProperties(rig().context, rig().device, list, &code);
-  EXPECT_OK(code);
-  cl_queue_properties got[8] = {};
-  std::size_t bytes = 0;
-  EXPECT_OK(clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES_ARRAY, sizeof got, got, &bytes));
-  EXPECT(bytes == sizeof list && got[0] == list[0] && got[1] == list[1] && got[2] == 0);
-}
-
-TEST("queue: wrong ones are refused") {
-  cl_int code = CL_SUCCESS;
-  EXPECT(clCreateCommandQueue(nullptr, rig().device, 0, &code) == nullptr);
-  EXPECT_CODE(code, CL_INVALID_CONTEXT);
-  EXPECT(clCreateCommandQueue(rig().context, nullptr, 0, &code) == nullptr);
-  EXPECT_CODE(code, CL_INVALID_DEVICE);
-  EXPECT(clCreateCommandQueue(rig().context, rig().device, cl_command_queue_properties{1} << 30, &code) == nullptr);
-  EXPECT_CODE(code, CL_INVALID_VALUE);
-  EXPECT_CODE(clFinish(nullptr), CL_INVALID_COMMAND_QUEUE);
-  EXPECT_CODE(clFlush(nullptr), CL_INVALID_COMMAND_QUEUE);
-}
-
-TEST("queue: one released with work in it still does that work") {
-  Memory buffer = buffer_of(std::vector<int>(100, 0));
-  Kernel kernel = adder(buffer, 2);
-  Event event;
-  {
-    const Queue queue = make_queue();
-    EXPECT_OK(launch(queue, kernel, 100, event.out()));
+  EXPECT_OK(clSetUserEventStatus(foreign, CL_COMPLETE));
+  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+  const cl_event nothing = nullptr;
+  const cl_command_queue queue = rig().queue;
+  for (const auto call : {clEnqueueMarkerWithWaitList, clEnqueueBarrierWithWaitList}) {
+    CHECK_CODE(call(nullptr, 0, nullptr, nullptr), CL_INVALID_COMMAND_QUEUE);
+    CHECK_CODE(call(queue, 1, nullptr, nullptr), CL_INVALID_EVENT_WAIT_LIST);
+    CHECK_CODE(call(queue, 0, gate.address(), nullptr), CL_INVALID_EVENT_WAIT_LIST);
+    CHECK_CODE(call(queue, 1, &nothing, nullptr), CL_INVALID_EVENT_WAIT_LIST);
+    CHECK_CODE(call(queue, 1, foreign.address(), nullptr), CL_INVALID_CONTEXT);
+    CHECK_CODE(call(queue, 1, gate.address(), nullptr), CL_SUCCESS);
+    CHECK_CODE(call(queue, 0, nullptr, nullptr), CL_SUCCESS);
   }
-  EXPECT_OK(clWaitForEvents(1, event.address()));
-  EXPECT(contents<int>(buffer, 100) == std::vector<int>(100, 2));
+  CHECK_CODE(clFlush(nullptr), CL_INVALID_COMMAND_QUEUE);
+  CHECK_CODE(clFinish(nullptr), CL_INVALID_COMMAND_QUEUE);
+  EXPECT_OK(clFinish(queue));
 }
 
-}  // namespace functional
+TEST("5.12 a barrier with a wait list holds an out-of-order queue for that list alone") {
+  const Queue queue = make_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+  Kernel kernel = make_kernel(kit(), "empty");
+  Event gate = user_event(), barrier, after;
+  EXPECT_OK(clEnqueueBarrierWithWaitList(queue, 1, gate.address(), barrier.out()));
+  EXPECT_OK(launch(queue, kernel, 1, after.out()));
+  EXPECT_OK(clFlush(queue));
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT(status_of(barrier) != CL_COMPLETE);
+  EXPECT(status_of(after) != CL_COMPLETE);
+  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+  EXPECT_OK(clFinish(queue));
+  EXPECT(status_of(barrier) == CL_COMPLETE && status_of(after) == CL_COMPLETE);
+}
+
+TEST("5.12 a marker with a wait list does not wait for other commands of an out-of-order queue") {
+  const Queue queue = make_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+  Kernel kernel = make_kernel(kit(), "empty");
+  Event gate = user_event(), first, held, marker;
+  EXPECT_OK(launch(queue, kernel, 1, held.out(), {gate}));
+  EXPECT_OK(launch(queue, kernel, 1, first.out()));
+  EXPECT_OK(clEnqueueMarkerWithWaitList(queue, 1, first.address(), marker.out()));
+  EXPECT_OK(clFlush(queue));
+  const bool passed = eventually([&] { return status_of(marker) == CL_COMPLETE; }, 2000);
+  CHECK(passed);
+  CHECK(status_of(held) != CL_COMPLETE);
+  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+  EXPECT_OK(clFinish(queue));
+}
+
+TEST("5.12 a long wait list over three queues") {
+  const Queue a = make_queue(), b = make_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE), c = make_queue();
+  Memory buffer = buffer_of(std::vector<int>(64, 0));
+  std::vector<Memory> own;
+  std::vector<Event> events(60);
+  std::vector<cl_event> list;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    own.push_back(buffer_of(std::vector<int>(64, 0)));
+    EXPECT_OK(launch(i % 2 == 0 ? a : b, adder(own.back(), 1), 64, events[i].out()));
+    list.push_back(events[i]);
+  }
+  EXPECT_OK(clFlush(a));
+  EXPECT_OK(clFlush(b));
+  Event all;
+  EXPECT_OK(clEnqueueMarkerWithWaitList(c, static_cast<cl_uint>(list.size()), list.data(), all.out()));
+  EXPECT_OK(clFlush(c));
+  EXPECT_OK(clWaitForEvents(1, all.address()));
+  for (const cl_event event : list) EXPECT(status_of(event) == CL_COMPLETE);
+  EXPECT_OK(clWaitForEvents(static_cast<cl_uint>(list.size()), list.data()));
+}
+
+TEST("5.12 an out-of-order queue runs a diamond of dependencies in order") {
+  const Queue queue = make_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+  Memory top = buffer_of(std::vector<int>(256, 1)), left = make_buffer(1024), right = make_buffer(1024);
+  Event raised, to_left, to_right, left_done, right_done;
+  EXPECT_OK(launch(queue, adder(top, 1), 256, raised.out()));
+  EXPECT_OK(clEnqueueCopyBuffer(queue, top, left, 0, 0, 1024, 1, raised.address(), to_left.out()));
+  EXPECT_OK(clEnqueueCopyBuffer(queue, top, right, 0, 0, 1024, 1, raised.address(), to_right.out()));
+  EXPECT_OK(launch(queue, adder(left, 10), 256, left_done.out(), {to_left}));
+  EXPECT_OK(launch(queue, adder(right, 100), 256, right_done.out(), {to_right}));
+  const cl_event both[] = {left_done, right_done};
+  std::vector<int> got(256), other(256);
+  EXPECT_OK(clEnqueueReadBuffer(queue, left, CL_FALSE, 0, 1024, got.data(), 2, both, nullptr));
+  EXPECT_OK(clEnqueueReadBuffer(queue, right, CL_TRUE, 0, 1024, other.data(), 2, both, nullptr));
+  EXPECT_OK(clFinish(queue));
+  EXPECT(got == std::vector<int>(256, 12) && other == std::vector<int>(256, 102));
+}
+
+}  // namespace conformance

@@ -1,11 +1,12 @@
-// Events: states, user events, failures, callbacks and profiling.
+// Events: states, user events, failures and callbacks (OpenCL 3.0, section 5.11).
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 struct Heard {
@@ -20,17 +21,6 @@ void CL_CALLBACK hear(cl_event, cl_int status, void* user) {
 }
 
 cl_command_type type_of(cl_event event) { return info<cl_command_type>(clGetEventInfo, event, CL_EVENT_COMMAND_TYPE); }
-
-cl_ulong profile(cl_event event, cl_profiling_info what) {
-  return info<cl_ulong>(clGetEventProfilingInfo, event, what);
-}
-
-Kernel adder(cl_mem buffer, int amount) {
-  Kernel kernel = make_kernel(kit(), "add");
-  EXPECT_OK(clSetKernelArg(kernel, 0, sizeof buffer, &buffer));
-  EXPECT_OK(set_arg(kernel, 1, amount));
-  return kernel;
-}
 
 }  // namespace
 
@@ -384,64 +374,134 @@ TEST("event: an event may be released before its command ends") {
   EXPECT(contents<int>(buffer, 16) == std::vector<int>(16, 50));
 }
 
-TEST("profiling: times of a kernel are in order") {
-  Memory buffer = buffer_of(std::vector<int>(1 << 12, 0));
-  Kernel kernel = make_kernel(kit(), "slow");
-  EXPECT_OK(set_arg(kernel, 0, buffer));
-  EXPECT_OK(set_arg(kernel, 1, 1000));
-  Event event;
-  EXPECT_OK(launch(rig().queue, kernel, 1 << 12, event.out()));
-  EXPECT_OK(clWaitForEvents(1, event.address()));
-  const cl_ulong queued = profile(event, CL_PROFILING_COMMAND_QUEUED);
-  const cl_ulong submitted = profile(event, CL_PROFILING_COMMAND_SUBMIT);
-  const cl_ulong started = profile(event, CL_PROFILING_COMMAND_START);
-  const cl_ulong ended = profile(event, CL_PROFILING_COMMAND_END);
-  EXPECT(queued > 0 && queued <= submitted && submitted <= started && started < ended);
-  EXPECT(profile(event, CL_PROFILING_COMMAND_COMPLETE) >= ended);
-}
-
-TEST("profiling: every kind of command has times, and the queue's order shows in them") {
-  const auto data = pattern(4096);
-  std::vector<std::uint8_t> got(4096);
-  Memory buffer = make_buffer(4096), copy = make_buffer(4096);
-  Kernel kernel = make_kernel(kit(), "empty");
-  Event events[6];
-  const cl_command_queue queue = rig().queue;
-  EXPECT_OK(clEnqueueWriteBuffer(queue, buffer, CL_TRUE, 0, 4096, data.data(), 0, nullptr, events[0].out()));
-  EXPECT_OK(launch(queue, kernel, 1, events[1].out()));
-  EXPECT_OK(clEnqueueCopyBuffer(queue, buffer, copy, 0, 0, 4096, 0, nullptr, events[2].out()));
-  EXPECT_OK(clEnqueueReadBuffer(queue, copy, CL_TRUE, 0, 4096, got.data(), 0, nullptr, events[3].out()));
+TEST("5.11 event calls refuse each wrong argument") {
+  Event gate = user_event();
+  const cl_event nothing = nullptr;
   cl_int code = CL_SUCCESS;
-  void* mapped = clEnqueueMapBuffer(queue, copy, CL_TRUE, CL_MAP_READ, 0, 4096, 0, nullptr, events[4].out(), &code);
-  EXPECT_OK(clEnqueueUnmapMemObject(queue, copy, mapped, 0, nullptr, events[5].out()));
-  EXPECT_OK(clFinish(queue));
-  cl_ulong last = 0;
-  for (const Event& event : events) {
-    EXPECT(profile(event, CL_PROFILING_COMMAND_START) >= last);
-    EXPECT(profile(event, CL_PROFILING_COMMAND_END) >= profile(event, CL_PROFILING_COMMAND_START));
-    last = profile(event, CL_PROFILING_COMMAND_START);
-  }
-  EXPECT(got == data);
+  CHECK(clCreateUserEvent(nullptr, &code) == nullptr);
+  CHECK_CODE(code, CL_INVALID_CONTEXT);
+  CHECK_CODE(clWaitForEvents(0, nullptr), CL_INVALID_VALUE);
+  CHECK_CODE(clWaitForEvents(1, nullptr), CL_INVALID_VALUE);
+  CHECK_CODE(clWaitForEvents(1, &nothing), CL_INVALID_EVENT);
+  CHECK_CODE(clRetainEvent(nullptr), CL_INVALID_EVENT);
+  CHECK_CODE(clReleaseEvent(nullptr), CL_INVALID_EVENT);
+  CHECK_CODE(clSetUserEventStatus(nullptr, CL_COMPLETE), CL_INVALID_EVENT);
+  CHECK_CODE(clSetUserEventStatus(gate, CL_QUEUED), CL_INVALID_VALUE);
+  CHECK_CODE(clSetUserEventStatus(gate, CL_SUBMITTED), CL_INVALID_VALUE);
+  CHECK_CODE(clSetUserEventStatus(gate, CL_RUNNING), CL_INVALID_VALUE);
+  CHECK_CODE(clSetEventCallback(nullptr, CL_COMPLETE, hear, nullptr), CL_INVALID_EVENT);
+  CHECK_CODE(clSetEventCallback(gate, CL_COMPLETE, nullptr, nullptr), CL_INVALID_VALUE);
+  CHECK_CODE(clSetEventCallback(gate, CL_QUEUED, hear, nullptr), CL_INVALID_VALUE);
+  CHECK_CODE(clSetEventCallback(gate, CL_QUEUED + 1, hear, nullptr), CL_INVALID_VALUE);
+  CHECK_CODE(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
+  CHECK_CODE(clSetUserEventStatus(gate, CL_COMPLETE), CL_INVALID_OPERATION);
 }
 
-TEST("profiling: is refused without the queue's property, before the end, and of user events") {
-  cl_ulong time = 0;
+TEST("5.11 events of two contexts are not waited for together") {
+  cl_int code = CL_SUCCESS;
+  Context other = clCreateContext(nullptr, 1, &rig().device, nullptr, nullptr, &code);
+  EXPECT_OK(code);
+  Event here = user_event(), there = clCreateUserEvent(other, &code);
+  EXPECT_OK(clSetUserEventStatus(here, CL_COMPLETE));
+  EXPECT_OK(clSetUserEventStatus(there, CL_COMPLETE));
+  const cl_event both[] = {here, there};
+  CHECK_CODE(clWaitForEvents(2, both), CL_INVALID_CONTEXT);
+}
+
+TEST("5.11 every query of an event answers by the rules of sizes") {
   Kernel kernel = make_kernel(kit(), "empty");
-  const Queue plain = make_queue();
-  Event event, gate = user_event(), waiting;
-  EXPECT_OK(launch(plain, kernel, 1, event.out()));
-  EXPECT_OK(clFinish(plain));
-  const auto ask = [&](cl_event of) {
-    return clGetEventProfilingInfo(of, CL_PROFILING_COMMAND_START, sizeof time, &time, nullptr);
-  };
-  EXPECT_CODE(ask(event), CL_PROFILING_INFO_NOT_AVAILABLE);
-  EXPECT_CODE(ask(gate), CL_PROFILING_INFO_NOT_AVAILABLE);
-  EXPECT_OK(launch(rig().queue, kernel, 1, waiting.out(), {gate}));
-  EXPECT_CODE(ask(waiting), CL_PROFILING_INFO_NOT_AVAILABLE);
-  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+  Event ran, gate = user_event();
+  EXPECT_OK(launch(rig().queue, kernel, 1, ran.out()));
   EXPECT_OK(clFinish(rig().queue));
-  EXPECT_CODE(clGetEventProfilingInfo(waiting, 0x1, sizeof time, &time, nullptr), CL_INVALID_VALUE);
-  EXPECT_CODE(clGetEventProfilingInfo(waiting, CL_PROFILING_COMMAND_END, 4, &time, nullptr), CL_INVALID_VALUE);
+  for (const cl_event event : {cl_event(ran), cl_event(gate)}) {
+    for (const cl_event_info what : {CL_EVENT_COMMAND_QUEUE, CL_EVENT_CONTEXT, CL_EVENT_COMMAND_TYPE,
+                                     CL_EVENT_COMMAND_EXECUTION_STATUS, CL_EVENT_REFERENCE_COUNT}) {
+      std::size_t bytes = 0;
+      char room[64];
+      CHECK_CODE(clGetEventInfo(event, what, 0, nullptr, &bytes), CL_SUCCESS);
+      CHECK_CODE(clGetEventInfo(event, what, bytes, room, nullptr), CL_SUCCESS);
+      CHECK_CODE(clGetEventInfo(event, what, bytes - 1, room, nullptr), CL_INVALID_VALUE);
+    }
+    CHECK_CODE(clGetEventInfo(event, 0x9999, 0, nullptr, nullptr), CL_INVALID_VALUE);
+  }
+  EXPECT_OK(clRetainEvent(ran));
+  CHECK(info<cl_uint>(clGetEventInfo, ran, CL_EVENT_REFERENCE_COUNT) == 2);
+  EXPECT_OK(clReleaseEvent(ran));
+  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
 }
 
-}  // namespace functional
+TEST("5.11 callbacks of every state come in the order of the states") {
+  struct Order {
+    std::atomic<int> count{0};
+    std::atomic<int> at[3] = {};
+  };
+  static Order order;
+  for (int i = 0; i < 3; ++i) order.at[i] = -1;
+  order.count = 0;
+  const auto note = [](cl_event, cl_int status, void*) { order.at[status] = order.count++; };
+  Kernel kernel = make_kernel(kit(), "empty");
+  const Queue queue = make_queue();
+  Event gate = user_event(), event;
+  EXPECT_OK(launch(queue, kernel, 1, event.out(), {gate}));
+  EXPECT_OK(clSetEventCallback(event, CL_COMPLETE, note, nullptr));
+  EXPECT_OK(clSetEventCallback(event, CL_RUNNING, note, nullptr));
+  EXPECT_OK(clSetEventCallback(event, CL_SUBMITTED, note, nullptr));
+  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+  EXPECT_OK(clFinish(queue));
+  CHECK(eventually([] { return order.count == 3; }));
+  CHECK(order.at[CL_SUBMITTED] != -1 && order.at[CL_RUNNING] != -1 && order.at[CL_COMPLETE] != -1);
+}
+
+TEST("5.11 each of many callbacks for one state is called with its own data") {
+  std::vector<Heard> heard(20);
+  Kernel kernel = make_kernel(kit(), "empty");
+  const Queue queue = make_queue();
+  Event gate = user_event(), event;
+  EXPECT_OK(launch(queue, kernel, 1, event.out(), {gate}));
+  for (Heard& one : heard) EXPECT_OK(clSetEventCallback(event, CL_COMPLETE, hear, &one));
+  EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+  EXPECT_OK(clFinish(queue));
+  for (Heard& one : heard) EXPECT(eventually([&] { return one.calls == 1; }));
+}
+
+TEST("5.11 a negative status reaches the callbacks and the status of what waited") {
+  Heard heard;
+  Kernel kernel = make_kernel(kit(), "empty");
+  const Queue queue = make_queue();
+  Event gate = user_event(), event;
+  EXPECT_OK(launch(queue, kernel, 1, event.out(), {gate}));
+  EXPECT_OK(clSetEventCallback(event, CL_COMPLETE, hear, &heard));
+  EXPECT_OK(clSetUserEventStatus(gate, -42));
+  CHECK(eventually([&] { return heard.calls == 1; }, 3000));
+  CHECK(heard.status < 0);
+  CHECK(status_of(event) < 0);
+  CHECK(status_of(gate) == -42);
+}
+
+TEST("5.11 events of every command may be waited for by every other") {
+  const auto data = pattern(1024);
+  std::vector<std::uint8_t> got(1024);
+  const Queue queue = make_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+  Memory a = make_buffer(1024), b = make_buffer(1024), c = make_buffer(1024);
+  const std::size_t zero[3] = {0, 0, 0}, region[3] = {32, 32, 1};
+  Event written, copied, rect, mapped, unmapped, marked, barred, migrated, filled;
+  EXPECT_OK(clEnqueueWriteBuffer(queue, a, CL_FALSE, 0, 1024, data.data(), 0, nullptr, written.out()));
+  EXPECT_OK(clEnqueueCopyBuffer(queue, a, b, 0, 0, 1024, 1, written.address(), copied.out()));
+  EXPECT_OK(clEnqueueCopyBufferRect(queue, b, c, zero, zero, region, 0, 0, 0, 0, 1, copied.address(), rect.out()));
+  EXPECT_OK(clEnqueueMarkerWithWaitList(queue, 1, rect.address(), marked.out()));
+  EXPECT_OK(clEnqueueBarrierWithWaitList(queue, 1, marked.address(), barred.out()));
+  EXPECT_OK(clEnqueueMigrateMemObjects(queue, 1, c.address(), 0, 1, barred.address(), migrated.out()));
+  cl_int code = CL_SUCCESS;
+  auto* pointer = static_cast<std::uint8_t*>(
+      clEnqueueMapBuffer(queue, c, CL_FALSE, CL_MAP_READ, 0, 1024, 1, migrated.address(), mapped.out(), &code));
+  EXPECT_OK(code);
+  EXPECT_OK(clWaitForEvents(1, mapped.address()));
+  EXPECT(std::equal(data.begin(), data.end(), pointer));
+  EXPECT_OK(clEnqueueUnmapMemObject(queue, c, pointer, 1, mapped.address(), unmapped.out()));
+  const int pattern_value = 7;
+  EXPECT_OK(clEnqueueFillBuffer(queue, c, &pattern_value, 4, 512, 512, 1, unmapped.address(), filled.out()));
+  EXPECT_OK(clEnqueueReadBuffer(queue, c, CL_TRUE, 0, 1024, got.data(), 1, filled.address(), nullptr));
+  EXPECT(std::equal(got.begin(), got.begin() + 512, data.begin()) && got[512] == 7 && got[513] == 0);
+}
+
+}  // namespace conformance

@@ -4,7 +4,7 @@
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 constexpr int threads = 8;
@@ -108,4 +108,4 @@ TEST("threads: waiters on one event all wake") {
   EXPECT(awake == threads);
 }
 
-}  // namespace functional
+}  // namespace conformance

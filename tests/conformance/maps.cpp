@@ -1,9 +1,9 @@
-// Mapping buffers.
+// Mapping buffers (OpenCL 3.0, sections 5.2.4 and 5.5.2).
 #include <cstring>
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 std::uint8_t* map(cl_mem buffer, cl_map_flags flags, std::size_t offset, std::size_t bytes, cl_bool blocking = CL_TRUE,
@@ -20,13 +20,6 @@ void unmap(cl_mem buffer, void* mapped) {
 }
 
 cl_uint map_count(cl_mem buffer) { return info<cl_uint>(clGetMemObjectInfo, buffer, CL_MEM_MAP_COUNT); }
-
-Kernel adder(cl_mem buffer, int amount) {
-  Kernel kernel = make_kernel(kit(), "add");
-  EXPECT_OK(clSetKernelArg(kernel, 0, sizeof buffer, &buffer));
-  EXPECT_OK(set_arg(kernel, 1, amount));
-  return kernel;
-}
 
 }  // namespace
 
@@ -208,4 +201,4 @@ TEST("map: unmapping what was not mapped is refused") {
   EXPECT_CODE(clEnqueueUnmapMemObject(rig().queue, buffer, mapped, 0, nullptr, nullptr), CL_INVALID_VALUE);
 }
 
-}  // namespace functional
+}  // namespace conformance

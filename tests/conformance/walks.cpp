@@ -9,7 +9,7 @@
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 constexpr std::size_t buffers = 4;
@@ -239,4 +239,4 @@ TEST("walk: one in-order queue without a single event") {
   EXPECT(got == wanted);
 }
 
-}  // namespace functional
+}  // namespace conformance

@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-namespace functional {
+namespace conformance {
 namespace {
 
 constexpr unsigned test_seconds_max = 30;
@@ -27,7 +27,7 @@ std::vector<Test>& tests() {
 const char* running = "";
 
 void on_alarm(int) {
-  const char head[] = "FAIL ", tail[] = ": hangs\n";
+  const char head[] = "FAIL ", tail[] = " -- hangs\n";
   (void)!write(STDOUT_FILENO, head, sizeof head - 1);
   (void)!write(STDOUT_FILENO, running, std::strlen(running));
   (void)!write(STDOUT_FILENO, tail, sizeof tail - 1);
@@ -41,9 +41,9 @@ void run_one(const Test& test) {
   try {
     test.body();
   } catch (const Failure& failure) {
-    verdict = std::string("FAIL ") + test.name + ": " + failure.what;
+    verdict = std::string("FAIL ") + test.name + " -- " + failure.what;
   } catch (const Skipped& skipped) {
-    verdict = std::string("skip ") + test.name + ": " + skipped.why;
+    verdict = std::string("skip ") + test.name + " -- " + skipped.why;
   }
   alarm(0);
   std::printf("%s\n", verdict.c_str());
@@ -53,6 +53,11 @@ void run_one(const Test& test) {
 std::string place(const char* file, int line) {
   const char* slash = std::strrchr(file, '/');
   return std::string(slash != nullptr ? slash + 1 : file) + ":" + std::to_string(line) + ": ";
+}
+
+void report(bool holds, const std::string& what, const std::string& why) {
+  std::printf("%s %s | %s%s\n", holds ? "ok" : "FAIL", running, what.c_str(), why.c_str());
+  std::fflush(stdout);  // what follows may crash the driver
 }
 
 }  // namespace
@@ -131,6 +136,15 @@ void expect_code(cl_int got, cl_int wanted, const char* text, const char* file, 
   throw Failure{place(file, line) + text + " gave " + code_name(got) + ", not " + code_name(wanted)};
 }
 
+void check(bool holds, const std::string& text, const char* file, int line) {
+  report(holds, place(file, line) + text, holds ? "" : " -- does not hold");
+}
+
+void check_code(cl_int got, cl_int wanted, const char* text, const char* file, int line) {
+  report(got == wanted, place(file, line) + text,
+         got == wanted ? "" : " -- gave " + code_name(got) + ", not " + code_name(wanted));
+}
+
 void expect_either(cl_int got, cl_int first, cl_int second, const char* text, const char* file, int line) {
   if (got == first || got == second) return;
   throw Failure{place(file, line) + text + " gave " + code_name(got) + ", neither " + code_name(first) + " nor " +
@@ -151,6 +165,6 @@ int run_all(int argc, char** argv) {
   return 0;
 }
 
-}  // namespace functional
+}  // namespace conformance
 
-int main(int argc, char** argv) { return functional::run_all(argc, argv); }
+int main(int argc, char** argv) { return conformance::run_all(argc, argv); }

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-namespace functional {
+namespace conformance {
 namespace {
 
 constexpr const char* kit_source = R"CL(
@@ -78,9 +78,10 @@ Event user_event() {
   return event;
 }
 
+bool on_bare_pocl() { return text_info(clGetPlatformInfo, rig().platform, CL_PLATFORM_VENDOR) == "The pocl project"; }
+
 void not_on_bare_pocl(const char* does) {
-  const std::string vendor = text_info(clGetPlatformInfo, rig().platform, CL_PLATFORM_VENDOR);
-  if (vendor == "The pocl project") skip(std::string("PoCL itself ") + does);
+  if (on_bare_pocl()) skip(std::string("PoCL itself ") + does);
 }
 
 std::vector<std::uint8_t> pattern(std::size_t bytes, unsigned seed) {
@@ -104,7 +105,18 @@ cl_program kit() {
   return *program;
 }
 
+Kernel adder(cl_mem buffer, int amount) {
+  Kernel kernel = make_kernel(kit(), "add");
+  EXPECT_OK(clSetKernelArg(kernel, 0, sizeof buffer, &buffer));
+  EXPECT_OK(set_arg(kernel, 1, amount));
+  return kernel;
+}
+
 cl_int status_of(cl_event event) { return info<cl_int>(clGetEventInfo, event, CL_EVENT_COMMAND_EXECUTION_STATUS); }
+
+cl_ulong profile(cl_event event, cl_profiling_info what) {
+  return info<cl_ulong>(clGetEventProfilingInfo, event, what);
+}
 
 bool eventually(const std::function<bool()>& condition, int milliseconds_max) {
   for (int i = 0; i < milliseconds_max; ++i) {
@@ -114,4 +126,4 @@ bool eventually(const std::function<bool()>& condition, int milliseconds_max) {
   return condition();
 }
 
-}  // namespace functional
+}  // namespace conformance

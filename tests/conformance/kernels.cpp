@@ -1,9 +1,9 @@
-// Kernels: arguments of every kind, launches of every shape, queries, and the errors of each.
+// Kernels: arguments, launches and queries (OpenCL 3.0, sections 5.9 and 5.10).
 #include <cstring>
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 constexpr const char* argument_source = R"CL(
@@ -446,4 +446,4 @@ TEST("kernel: native kernels follow the device's word") {
   }
 }
 
-}  // namespace functional
+}  // namespace conformance

@@ -5,7 +5,7 @@
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 cl_device_svm_capabilities capabilities() {
@@ -271,4 +271,4 @@ TEST("5.2.1 svm: a buffer over shared memory is that memory") {
   memory.unmap();
 }
 
-}  // namespace functional
+}  // namespace conformance

@@ -1,10 +1,10 @@
-// Rectangles of buffers: read, write and copy, against a plain loop.
+// Rectangles of buffers, against a plain loop (OpenCL 3.0, section 5.2.2).
 #include <array>
 #include <cstring>
 
 #include "rig.h"
 
-namespace functional {
+namespace conformance {
 namespace {
 
 using Three = std::array<std::size_t, 3>;
@@ -147,4 +147,4 @@ TEST("rect: wrong rectangles are refused") {
   EXPECT_CODE(read(zero, {8, 1, 1}, 0, 0, nullptr), CL_INVALID_VALUE);
 }
 
-}  // namespace functional
+}  // namespace conformance
