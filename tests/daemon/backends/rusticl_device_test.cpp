@@ -58,6 +58,34 @@ TEST_CASE("each launch of a batch has its own time, none has another's") {
   CHECK(sum <= now_ns() - before);
 }
 
+TEST_CASE("the device has no more compute units than the machine has processors") {
+  Bench bench;
+  CHECK(bench.device->traits().compute_units >= 1);
+  CHECK(bench.device->traits().compute_units <= std::thread::hardware_concurrency());
+}
+
+TEST_CASE("commands of several queues together take no longer than has passed") {
+  Bench bench;
+  const auto other = bench.device->create_queue(false);
+  REQUIRE(other.outcome == Outcome::ok);
+  const Nanoseconds before = now_ns();
+  constexpr std::uint64_t launches = 8;
+  for (std::uint64_t token = 1; token <= launches; ++token) {
+    Submission how = bench.how(token);
+    if (token % 2 == 0) how.queue = other.object.get();
+    REQUIRE(bench.launch(how).outcome == Outcome::ok);
+  }
+  bench.device->flush(*bench.queue);
+  bench.device->flush(*other.object);
+  Nanoseconds sum = 0;
+  for (std::uint64_t token = 1; token <= launches; ++token) {
+    const auto times = bench.ends.wait_for(token).times;
+    sum += times.ended_ns - times.started_ns;
+  }
+  CHECK(sum > 0);
+  CHECK(sum <= now_ns() - before);
+}
+
 TEST_CASE("a command ends although a gated one was flushed with it, and the gated one is not charged for its wait") {
   Bench bench;
   const auto gate = bench.device->create_user_event();

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "daemon/backends/opencl/pocl_cache.h"
 #include "daemon/backends/opencl/traits.h"
 
@@ -30,6 +33,9 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
   opened->traits_ = read_traits(platform, device, opened->context_.get(), number);
   opened->make_ = make_of(opened->traits_);
   opened->quirks_ = quirks_of(opened->traits_);
+  if (opened->quirks_.count_processors)
+    opened->traits_.compute_units =
+        std::min(opened->traits_.compute_units, std::max(1u, std::thread::hardware_concurrency()));
   // A watcher follows one command after the other.
   if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;
   auto queue = opened->make_queue(false);

@@ -128,6 +128,7 @@ class OpenClDevice final : public Device {
   Digest make_{};  // of platform, device and driver version: what a binary must have been made by
   CompletionSink* sink_ = nullptr;
   Quirks quirks_;
+  std::atomic<Nanoseconds> latest_end_ns_{0};  // of a watched command
   DeviceClock clock_;
   FreeList<Pending> pendings_;
   std::atomic<bool> failures_{false};  // an event of this session has ended with an error: see report_failures

@@ -7,7 +7,7 @@ Made<Queue> OpenClDevice::create_queue(bool out_of_order) {
   if (!made.ok()) return {nullptr, Outcome::out_of_resources};
   auto queue = std::make_unique<QueueObject>();
   queue->handle = made.take();
-  if (quirks_.watch_queues) queue->watcher = std::make_unique<Watcher>(on_watched_end);
+  if (quirks_.watch_queues) queue->watcher = std::make_unique<Watcher>(on_watched_end, latest_end_ns_);
   return {std::move(queue), Outcome::ok};
 }
 

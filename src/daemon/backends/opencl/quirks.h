@@ -11,6 +11,8 @@ struct Quirks {
   bool watch_queues = false;
   // Headers that are given to a compile are found for #include "name", not for <name>.
   bool quote_headers = false;
+  // The number of compute units is a constant, whatever the machine has.
+  bool count_processors = false;
 };
 
 Quirks quirks_of(const wire::DeviceTraits& traits);

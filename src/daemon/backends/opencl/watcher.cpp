@@ -18,6 +18,13 @@ cl_int wait_for(cl_event event) {
   return std::min(status, CL_COMPLETE);
 }
 
+// Sets it to the larger of the two; returns what it was.
+Nanoseconds raise(std::atomic<Nanoseconds>& time_ns, Nanoseconds to_ns) {
+  Nanoseconds was_ns = time_ns.load(std::memory_order_relaxed);
+  while (was_ns < to_ns && !time_ns.compare_exchange_weak(was_ns, to_ns, std::memory_order_relaxed)) continue;
+  return was_ns;
+}
+
 }  // namespace
 
 struct Watcher::Shared {
@@ -27,8 +34,8 @@ struct Watcher::Shared {
   bool closed = false;
 };
 
-Watcher::Watcher(Ended ended) : shared_(std::make_shared<Shared>()) {
-  std::thread([shared = shared_, ended] { run(shared, ended); }).detach();
+Watcher::Watcher(Ended ended, std::atomic<Nanoseconds>& latest_end_ns) : shared_(std::make_shared<Shared>()) {
+  std::thread([shared = shared_, ended, &latest_end_ns] { run(shared, ended, latest_end_ns); }).detach();
 }
 
 Watcher::~Watcher() {
@@ -47,8 +54,7 @@ void Watcher::add(Command command) {
   shared_->changed.notify_one();
 }
 
-void Watcher::run(const std::shared_ptr<Shared>& shared, Ended ended) {
-  Nanoseconds previous_ended_ns = 0;
+void Watcher::run(const std::shared_ptr<Shared>& shared, Ended ended, std::atomic<Nanoseconds>& latest_end_ns) {
   for (;;) {
     std::unique_lock lock(shared->mutex);
     shared->changed.wait(lock, [&] { return shared->closed || !shared->commands.empty(); });
@@ -62,9 +68,11 @@ void Watcher::run(const std::shared_ptr<Shared>& shared, Ended ended) {
     wire::CommandTimes times;
     times.submitted_ns = command.submitted_ns;
     times.started_ns = command.wait_list.empty() ? command.submitted_ns : now_ns();
-    times.started_ns = std::max(times.started_ns, previous_ended_ns);
     const cl_int status = wait_for(command.event);
-    times.ended_ns = previous_ended_ns = now_ns();
+    times.ended_ns = now_ns();
+    const Nanoseconds previous_end_ns = raise(latest_end_ns, times.ended_ns);
+    times.started_ns = std::max(times.started_ns, previous_end_ns);
+    times.ended_ns = std::max(times.ended_ns, times.started_ns);
     ended(command.context, status < 0 && gate_failed ? CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST : status, times);
   }
 }

@@ -4,8 +4,12 @@
 // rusticl (Mesa 22.3.6) calls nobody back for a command that failed; calls back for the first commands of a batch only
 // after the last one, which may wait for an event that the program sets when the first has ended; and gives 0, 1, 2 and
 // 3 ns as the times of every command.
+//
+// Nobody tells which of several queues the device works for. So its time is told once: a command is taken to start no
+// earlier than the latest end of any command, and all commands together never take longer than has passed.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -27,7 +31,8 @@ class Watcher {
   // CL_EXEC_STATUS_ERROR.
   using Ended = void (*)(void* context, cl_int status, const wire::CommandTimes& times);
 
-  explicit Watcher(Ended ended);
+  // `latest_end_ns` is shared by the watchers of one device, and outlives the commands.
+  Watcher(Ended ended, std::atomic<Nanoseconds>& latest_end_ns);
   // Does not wait: the thread follows the last command to its end and goes.
   ~Watcher();
   Watcher(const Watcher&) = delete;
@@ -38,7 +43,7 @@ class Watcher {
 
  private:
   struct Shared;
-  static void run(const std::shared_ptr<Shared>& shared, Ended ended);
+  static void run(const std::shared_ptr<Shared>& shared, Ended ended, std::atomic<Nanoseconds>& latest_end_ns);
   std::shared_ptr<Shared> shared_;
 };
 
