@@ -74,9 +74,10 @@ TEST("5.1 creating a queue refuses each wrong argument") {
   CHECK_CODE(with(context, device, {}), CL_SUCCESS);
   CHECK_CODE(with(context, device, {0}), CL_SUCCESS);
   CHECK_CODE(with(context, device, {CL_QUEUE_PROPERTIES, 0, 0}), CL_SUCCESS);
+  const auto offered = info<cl_command_queue_properties>(clGetDeviceInfo, device, CL_DEVICE_QUEUE_ON_HOST_PROPERTIES);
   CHECK_CODE(with(context, device,
                   {CL_QUEUE_PROPERTIES, CL_QUEUE_PROFILING_ENABLE | CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, 0}),
-             CL_SUCCESS);
+             (offered & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0 ? CL_SUCCESS : CL_INVALID_QUEUE_PROPERTIES);
   CHECK_CODE(with(nullptr, device, {}), CL_INVALID_CONTEXT);
   CHECK_CODE(with(context, nullptr, {}), CL_INVALID_DEVICE);
   CHECK_CODE(with(context, device, {0x9999, 1, 0}), CL_INVALID_VALUE);

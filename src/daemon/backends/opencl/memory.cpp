@@ -30,8 +30,9 @@ cl_image_desc native_shape_of(const ImageShape& shape, bool on_host_memory, cl_m
   native.image_height = shape.height;
   native.image_depth = shape.depth;
   native.image_array_size = shape.layers;
-  // Pitches describe host memory, or the buffer below; without either the driver insists on zero.
-  native.image_row_pitch = on_host_memory || buffer != nullptr ? shape.row_pitch : 0;
+  // Pitches describe host memory, or rows in the buffer below; without either the driver insists on zero.
+  const bool rows_in_buffer = buffer != nullptr && shape.kind != wire::ImageKind::d1_buffer;
+  native.image_row_pitch = on_host_memory || rows_in_buffer ? shape.row_pitch : 0;
   native.image_slice_pitch = on_host_memory ? shape.slice_pitch : 0;
   native.mem_object = buffer;
   return native;
