@@ -85,6 +85,17 @@ TEST_CASE("a work-group of a kernel may be as large as the device's, and is run"
   CHECK(std::all_of(values.begin(), values.end(), [&](std::uint32_t value) { return value == most; }));
 }
 
+TEST_CASE("a kernel's local memory is what it declares") {
+  Bench bench;
+  wire::BuildRequest request;
+  request.source =
+      "kernel void part(global int* v) { local int t[4096]; t[get_local_id(0)] = v[0]; barrier(1); v[1] = t[7]; }";
+  std::unique_ptr<Program> program;
+  const auto reply = bench.device->build(request, {}, program);
+  REQUIRE(reply.outcome == Outcome::ok);
+  CHECK(reply.kernels.at(0).local_bytes == 16384);
+}
+
 TEST_CASE("the device has no more compute units than the machine has processors") {
   Bench bench;
   CHECK(bench.device->traits().compute_units >= 1);
