@@ -82,6 +82,7 @@ def expect_errors(scenario, what, child, names, seconds):
 
 def kill_worker(scenario, moments):
     for number in range(ROUNDS // 2):
+        wait_until(lambda: session_of(scenario.pool, "victim") is None, 10)  # the one before it has gone
         child = start_victim(scenario, "lost", "ready")
         wait_until(lambda: session_of(scenario.pool, "victim") is not None, 10)
         # Half of them while everything is still being set up, half in full work.

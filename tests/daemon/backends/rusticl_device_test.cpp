@@ -1,6 +1,7 @@
 // The OpenCL backend on Mesa's rusticl: what its callbacks and times do not give.
 #include <algorithm>
 #include <thread>
+#include <vector>
 
 #include "device_bench.h"
 
@@ -56,6 +57,43 @@ TEST_CASE("each launch of a batch has its own time, none has another's") {
   }
   CHECK(sum > 0);
   CHECK(sum <= now_ns() - before);
+}
+
+TEST_CASE("a work-group of a kernel may be as large as the device's, and is run") {
+  Bench bench;
+  wire::BuildRequest request;
+  request.source = "kernel void size(global int* v) { v[get_global_id(0)] = get_local_size(0); }";
+  std::unique_ptr<Program> program;
+  const auto reply = bench.device->build(request, {}, program);
+  REQUIRE(reply.outcome == Outcome::ok);
+  const std::uint64_t most = bench.device->traits().work_group_size_max;
+  CHECK(most > 32);
+  CHECK(reply.kernels.at(0).work_group_size_max == most);
+  const auto kernel = bench.device->create_kernel(*program, 0);
+  const auto memory = bench.device->create_buffer(most * 4, {}, wire::device_reads | wire::device_writes);
+  const ArgumentRef argument{wire::ArgumentValue::object, {}, memory.object.get(), nullptr, 0};
+  Launch shape;
+  shape.global_size = shape.local_size = {most, 1, 1};
+  shape.arguments = std::span(&argument, 1);
+  REQUIRE(bench.device->launch(bench.how(1), *kernel.object, shape).outcome == Outcome::ok);
+  std::vector<std::uint32_t> values(most);
+  REQUIRE(
+      bench.device->read_buffer(bench.how(2), *memory.object, 0, std::as_writable_bytes(std::span(values))).outcome ==
+      Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(2).outcome == Outcome::ok);
+  CHECK(std::all_of(values.begin(), values.end(), [&](std::uint32_t value) { return value == most; }));
+}
+
+TEST_CASE("a kernel's local memory is what it declares") {
+  Bench bench;
+  wire::BuildRequest request;
+  request.source =
+      "kernel void part(global int* v) { local int t[4096]; t[get_local_id(0)] = v[0]; barrier(1); v[1] = t[7]; }";
+  std::unique_ptr<Program> program;
+  const auto reply = bench.device->build(request, {}, program);
+  REQUIRE(reply.outcome == Outcome::ok);
+  CHECK(reply.kernels.at(0).local_bytes == 16384);
 }
 
 TEST_CASE("the device has no more compute units than the machine has processors") {

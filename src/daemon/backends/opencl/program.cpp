@@ -89,6 +89,10 @@ BuildReply OpenClDevice::describe(ProgramObject& program, cl_int error, Outcome 
   program.kind = binary_kind_of(program.handle.get(), device_);
   reply.binary_kind = program.kind;
   if (program.kind == wire::BinaryKind::executable) program.kernels = describe_kernels(program.handle.get(), device_);
+  for (wire::KernelTraits& kernel : program.kernels) {
+    if (quirks_.large_work_groups) kernel.work_group_size_max = traits_.work_group_size_max;
+    if (quirks_.local_bytes_doubled) kernel.local_bytes /= 2;
+  }
   reply.kernels = program.kernels;
   return reply;
 }

@@ -6,7 +6,7 @@ Quirks quirks_of(const wire::DeviceTraits& traits) {
   Quirks quirks;
   if (traits.platform_name != "rusticl") return quirks;
   // Mesa 22.3.6
-  quirks.watch_queues = quirks.quote_headers = true;
+  quirks.watch_queues = quirks.quote_headers = quirks.large_work_groups = quirks.local_bytes_doubled = true;
   quirks.count_processors = traits.kind == wire::DeviceKind::cpu;  // llvmpipe: 8 on 2 cores
   return quirks;
 }

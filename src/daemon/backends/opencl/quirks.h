@@ -11,6 +11,10 @@ struct Quirks {
   bool watch_queues = false;
   // Headers that are given to a compile are found for #include "name", not for <name>.
   bool quote_headers = false;
+  // The largest work-group of every kernel is said to be the preferred multiple, and is the device's.
+  bool large_work_groups = false;
+  // The local memory that a kernel declares is counted twice.
+  bool local_bytes_doubled = false;
   // The number of compute units is a constant, whatever the machine has.
   bool count_processors = false;
 };
