@@ -62,11 +62,11 @@ Status Session::start_watching() {
 }
 
 void Session::watch_worker() {
-  // Nothing is ever sent on this socket: any event is its end.
-  pollfd link{link_.fd(), POLLIN | POLLRDHUP, 0};
-  while (::poll(&link, 1, -1) < 0 && errno == EINTR) {
+  for (;;) {
+    pollfd link{link_.fd(), POLLIN | POLLRDHUP, 0};
+    if (::poll(&link, 1, -1) < 0 && errno == EINTR) continue;
+    if ((link.revents & ~POLLIN) != 0 || !hear_worker()) return lose();
   }
-  lose();
 }
 
 void Session::lose() {
@@ -78,6 +78,8 @@ void Session::lose() {
     for (const std::uint64_t at : replies_) wire::lose_reply(*slot_at<wire::ReplySlot>(at));
   }
   wire::wake_waiters(control());
+  output_followed_.store(UINT32_MAX, std::memory_order_release);  // no notice: nobody falls asleep on the word now
+  wire::futex_wake_all(output_followed_);
 }
 
 void Session::abandon() {

@@ -38,6 +38,13 @@ struct Answer {
   std::vector<std::byte> data;
 };
 
+// Which file the process's stdout is.
+struct OutputPlace {
+  std::uint64_t device = 0, inode = 0;
+  static OutputPlace now();
+  bool operator==(const OutputPlace&) const = default;
+};
+
 class Session {
  public:
   // The process's session, joined at the first call. Null: there is no pool, or it refused; a line on stderr has said
@@ -58,6 +65,11 @@ class Session {
 
   // In a forked child, for the session of its parent: it is lost here, and the child does not keep the worker alive.
   void abandon();
+
+  // Sees to it that what kernels print from now on comes out where this process's stdout goes now: a program may have
+  // redirected it since it joined. To be called before a kernel that may print is launched. A file that was opened
+  // anew, and is written from another position now, is noticed only if the kernel `surely` prints.
+  void follow_output(bool surely);
 
   // ---- commands ----
   wire::RingWriter& ring() { return *ring_; }
@@ -114,6 +126,7 @@ class Session {
   void note(std::unordered_set<std::uint64_t>& slots, std::uint64_t at, bool in_use);
   Status start_watching();
   void watch_worker();  // the session's thread
+  bool hear_worker();   // false: it is gone
   void lose();
 
   wire::AttachReply grant_;
@@ -123,6 +136,11 @@ class Session {
   std::optional<wire::RingWriter> ring_;
   std::atomic<wire::ObjectId> next_id_{1};
   std::atomic<bool> lost_{false};
+
+  std::mutex output_mutex_;                  // guards what follows
+  OutputPlace output_ = OutputPlace::now();  // as the worker knows it
+  std::uint32_t output_notices_ = 0;
+  wire::FutexWord output_followed_{0};  // the last notice that the worker has heard
 
   std::mutex books_;  // guards what follows
   wire::ArenaAllocator allocator_;

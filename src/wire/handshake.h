@@ -4,8 +4,12 @@
 //                                                         for what kernels print
 //   sluiced -> program   AttachReply | DeviceTraits     + control memory, arena, session socket (if granted)
 //
-// The session socket joins program and worker directly; nothing is ever sent on it. Its closing is how each side
-// learns of the other's death, also when the daemon is gone.
+// The session socket joins program and worker directly. Its closing is how each side learns of the other's death, also
+// when the daemon is gone. What is sent on it:
+//
+//   program -> worker    OutputNotice                   + 1 descriptor: the program's stdout is another now
+//   worker -> program    OutputNotice                   the same, once what kernels print goes there
+//
 // Every field of a request is hostile. Strings are fixed, NUL-terminated and bounded.
 #pragma once
 
@@ -56,6 +60,12 @@ struct AttachReply {
   char reason[reason_bytes_max] = {};
 };
 static_assert(sizeof(AttachReply) == 632 && offsetof(AttachReply, session_id) == 16);
+
+struct OutputNotice {
+  std::uint32_t magic = handshake_magic;
+  std::uint32_t number = 0;  // counts a session's notices from 1
+};
+static_assert(sizeof(OutputNotice) == 8);
 
 // Checks everything but who may be what: lengths, magic, version, termination, characters of names.
 Result<AttachRequest> decode_attach_request(std::span<const std::byte> bytes);

@@ -1,5 +1,9 @@
-// Launching kernels (OpenCL 3.0, section 5.10).
+// Launching kernels and what kernels print (OpenCL 3.0, section 5.10; OpenCL C, section 6.15.14).
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 
@@ -43,7 +47,7 @@ kernel void described(global const float* restrict in, constant int* table, loca
 }
 kernel void say(int number) { printf("number %d\n", number); }
 kernel void say_all(float f, int4 v, local int* unused) {
-  printf("%5.2f|%v4d|%s|%c|%%|%x|%08u|%-4d|%+d|%ld|%hd\n", f, v, "text", 'c', 255, 42u, 7, 5, 1234567890123L, (short)-3);
+  printf("%5.2f|%v4hld|%s|%c|%%|%x|%08u|%-4d|%+d|%ld|%hd\n", f, v, "text", 'c', 255, 42u, 7, 5, 1234567890123L, (short)-3);
   printf("%v2hlf|%e|%g|%o\n", (float2)(1.5f, -2.0f), 12345.678f, 0.5f, 8);
 }
 kernel void say_each() { printf("item %d\n", (int)get_global_id(0)); }
@@ -52,6 +56,31 @@ kernel void say_each() { printf("item %d\n", (int)get_global_id(0)); }
 cl_program launches() {
   static Program* program = new Program(build(launch_source, "-cl-kernel-arg-info"));
   return *program;
+}
+
+// What `work` and all that it leaves to be flushed writes to the standard output.
+std::string printed(const std::function<void()>& work) {
+  std::fflush(stdout);
+  char name[] = "printed-XXXXXX";
+  const int file = mkstemp(name), kept = dup(STDOUT_FILENO);
+  EXPECT(file >= 0 && kept >= 0);
+  unlink(name);
+  dup2(file, STDOUT_FILENO);
+  std::string failure;
+  try {
+    work();
+  } catch (const Failure& failed) {
+    failure = failed.what;
+  }
+  std::fflush(stdout);
+  dup2(kept, STDOUT_FILENO);
+  std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
+  const auto bytes = pread(file, text.data(), text.size(), 0);
+  close(file);
+  close(kept);
+  if (!failure.empty()) throw Failure{failure};
+  EXPECT(bytes == static_cast<ssize_t>(text.size()));
+  return text;
 }
 
 }  // namespace
@@ -330,6 +359,46 @@ TEST("5.10 native kernels refuse each wrong argument, or are not offered") {
              CL_INVALID_VALUE);
   CHECK_CODE(clEnqueueNativeKernel(queue, body, &value, 4, 0, buffer.address(), nullptr, 0, nullptr, nullptr),
              CL_INVALID_VALUE);
+}
+
+TEST("C 6.15.14 what kernels print reaches the standard output, in the queue's order") {
+  Kernel kernel = make_kernel(launches(), "say");
+  const Queue queue = make_queue();
+  std::string wanted;
+  const auto text = printed([&] {
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_OK(set_arg(kernel, 0, i));
+      EXPECT_OK(launch(queue, kernel, 1));
+      wanted += "number " + std::to_string(i) + "\n";
+    }
+    EXPECT_OK(clFinish(queue));
+  });
+  EXPECT(text == wanted);
+}
+
+TEST("C 6.15.14 the conversions of printf") {
+  Kernel kernel = make_kernel(launches(), "say_all");
+  EXPECT_OK(set_arg(kernel, 0, 3.14159f));
+  EXPECT_OK(set_arg(kernel, 1, cl_int4{{1, 2, 3, 4}}));
+  EXPECT_OK(clSetKernelArg(kernel, 2, 4, nullptr));
+  const Queue queue = make_queue();
+  const auto text = printed([&] {
+    EXPECT_OK(launch(queue, kernel, 1));
+    EXPECT_OK(clFinish(queue));
+  });
+  CHECK(text.find(" 3.14|1,2,3,4|text|c|%|ff|00000042|7   |+5|1234567890123|-3\n") == 0);
+  CHECK(text.find("1.500000,-2.000000|1.234568e+04|0.5|10\n") != std::string::npos);
+}
+
+TEST("C 6.15.14 every item's line is printed whole") {
+  Kernel kernel = make_kernel(launches(), "say_each");
+  const Queue queue = make_queue();
+  const auto text = printed([&] {
+    EXPECT_OK(launch(queue, kernel, 200));
+    EXPECT_OK(clFinish(queue));
+  });
+  EXPECT(std::count(text.begin(), text.end(), '\n') == 200);
+  for (int i = 0; i < 200; ++i) EXPECT(("\n" + text).find("\nitem " + std::to_string(i) + "\n") != std::string::npos);
 }
 
 }  // namespace conformance

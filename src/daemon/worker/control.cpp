@@ -7,6 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "wire/handshake.h"
 
 namespace sluice::worker {
 
@@ -18,7 +22,7 @@ Control::Control(DaemonLink link, UniqueFd session, UniqueFd client)
 
 Status Control::wait_for_end() {
   for (;;) {
-    std::array<pollfd, 4> awaited{{{session_.get(), POLLIN, 0},
+    std::array<pollfd, 4> awaited{{{session_.fd(), POLLIN, 0},
                                    {client_.get(), POLLIN, 0},
                                    {reported_.get(), POLLIN, 0},
                                    {link_.fd(), POLLIN, 0}}};
@@ -29,11 +33,29 @@ Status Control::wait_for_end() {
       const std::lock_guard lock(mutex_);
       return fault_;
     }
-    // Nothing is ever sent on the session socket: whatever makes it readable, the conversation is over.
-    if (awaited[0].revents != 0 || awaited[1].revents != 0) return Status();
+    if ((awaited[0].revents & ~POLLIN) != 0 || awaited[1].revents != 0) return Status();
+    if (awaited[0].revents != 0)
+      if (Status status = follow_output(); !status.ok()) return status;
     if (awaited[3].revents != 0 || ready == 0)
       if (Status status = link_.attend(); !status.ok()) return status;
   }
+}
+
+// The program's word counts for no more than it did when it joined: it says where its own kernels print to.
+Status Control::follow_output() {
+  const auto message = session_.receive(now_ns());
+  if (!message.ok()) return message.status().code() == Code::unavailable ? Status() : message.status();
+  const auto& [bytes, fds] = message.value();
+  wire::OutputNotice notice;
+  if (bytes.size() != sizeof notice || fds.size() != 1)
+    return Status(Code::protocol_fault, "the program sent something else than its output");
+  std::memcpy(&notice, bytes.data(), sizeof notice);
+  if (notice.magic != wire::handshake_magic) return Status(Code::protocol_fault, "a notice of output makes no sense");
+  std::fflush(stdout);
+  dup2(fds[0].get(), STDOUT_FILENO);
+  // A program that does not listen for the answer does not get one.
+  (void)session_.send(std::as_bytes(std::span(&notice, 1)), {}, now_ns());
+  return Status();
 }
 
 void Control::report(Status fault) {

@@ -1,4 +1,5 @@
-// The control thread's loop: it sleeps until somebody dies, and decides what then.
+// The control thread's loop: it sleeps until somebody dies, and decides what then. Meanwhile it follows the program's
+// stdout, so that what kernels print comes out where the program wants it.
 #pragma once
 
 #include <mutex>
@@ -7,6 +8,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/worker/daemon_link.h"
+#include "wire/message_socket.h"
 
 namespace sluice::worker {
 
@@ -25,8 +27,11 @@ class Control {
   DaemonLink& link() { return link_; }
 
  private:
+  Status follow_output();
+
   DaemonLink link_;
-  UniqueFd session_, client_, reported_;
+  wire::MessageSocket session_;
+  UniqueFd client_, reported_;
   std::mutex mutex_;
   Status fault_;  // guarded by mutex_
 };

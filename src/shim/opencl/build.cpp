@@ -4,6 +4,7 @@
 // and the callback runs on it (OpenCL 3.0, section 5.8.2).
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <csignal>
 #include <cstring>
@@ -93,7 +94,12 @@ struct Order {
   std::vector<BuildRef> inputs;  // of a link: kept alive until the worker is done with them
   bool argument_info_asked = false;
   bool uniform_work_groups = true;
+  Printing printing = Printing::no;
 };
+
+Printing printing_of(std::string_view source) {
+  return source.find("printf") != std::string_view::npos ? Printing::yes : Printing::no;
+}
 
 cl_int carry_out(const Order& order) {
   _cl_program& program = *order.program;
@@ -103,6 +109,7 @@ cl_int carry_out(const Order& order) {
     build->options = order.options;
     build->argument_info_asked = order.argument_info_asked;
     build->uniform_work_groups = order.uniform_work_groups;
+    build->printing = order.printing;
     return build->error();
   });
   program.end_build(std::move(build));
@@ -155,6 +162,9 @@ Order order_for(_cl_program& program, BuildVerb verb, const char* options) {
   if (from_source) order.request.headers = find_headers(program.text(), include_folders(order.request.options));
   order.argument_info_asked = !from_source || has_option(order.options, "-cl-kernel-arg-info");
   order.uniform_work_groups = from_source && !allows_uneven_groups(order.options);
+  order.printing = from_source ? printing_of(program.text()) : Printing::perhaps;
+  for (const wire::BuildHeader& header : order.request.headers)
+    order.printing = std::max(order.printing, printing_of(header.source));
   return order;
 }
 
@@ -167,6 +177,7 @@ cl_int add_headers(Order& order, cl_uint count, const cl_program* headers, const
     auto& known = order.request.headers;  // the program's word counts for more than a file's
     std::erase_if(known, [&](const wire::BuildHeader& header) { return header.include_name == names[i]; });
     known.push_back({names[i], headers[i]->text()});
+    order.printing = std::max(order.printing, printing_of(headers[i]->text()));
   }
   return CL_SUCCESS;
 }
@@ -191,6 +202,7 @@ cl_int add_inputs(Order& order, cl_context context, cl_uint count, const cl_prog
       return CL_INVALID_OPERATION;
     order.argument_info_asked &= build->argument_info_asked;
     order.uniform_work_groups |= build->uniform_work_groups;
+    order.printing = std::max(order.printing, build->printing);
     order.request.inputs.push_back(build->id);
     order.inputs.push_back(std::move(build));
   }

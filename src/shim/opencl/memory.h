@@ -133,7 +133,11 @@ cl_int call_to_create(_cl_context& context, const Command& command) {
   shim::Session& session = context.session();
   wire::Outcome outcome = session.call(command).outcome;
   const bool full = outcome == wire::Outcome::quota_exceeded || outcome == wire::Outcome::out_of_device_memory;
-  if (full && Progress::of(session).wait_for_burials()) outcome = session.call(command).outcome;
+  if (full) {
+    // Asked again even if there is nothing to wait for: it may all have ended since the worker refused.
+    Progress::of(session).wait_for_burials();
+    outcome = session.call(command).outcome;
+  }
   return outcome == wire::Outcome::device_lost ? context.report_lost() : error_of(outcome);
 }
 

@@ -217,20 +217,19 @@ std::optional<std::uint64_t> Progress::make_room(std::uint64_t bytes) {
   return at;
 }
 
-bool Progress::wait_for_burials() {
-  if (lost()) return false;
+void Progress::wait_for_burials() {
+  if (lost()) return;
   Fence fence;
   {
     std::lock_guard lock(lock_);
     collect_locked();
-    if (graves_.empty()) return false;
+    if (graves_.empty()) return;
     fence = graves_.back().fence;
   }
   wait_until([&] { return fence.passed(); }, now_ns() + room_ns_max);
   std::lock_guard lock(lock_);
   settle_locked();
   collect_locked();
-  return true;
 }
 
 }  // namespace sluice::opencl

@@ -118,9 +118,8 @@ class Progress {
   // Room in the arena, for an object or for data on its way. If there is none, waits for at most two seconds for what
   // is in flight to leave.
   std::optional<std::uint64_t> make_room(std::uint64_t bytes);
-  // Waits, for at most two seconds, until the memory of objects that were released is really free. False: there was
-  // nothing to wait for.
-  bool wait_for_burials();
+  // Waits, for at most two seconds, until the memory of objects that were released is really free.
+  void wait_for_burials();
 
   // Waits until `done()`, which may become true whenever anything completes or `announce()` is called. False: lost.
   template <typename Condition>

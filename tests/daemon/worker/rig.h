@@ -13,6 +13,7 @@
 #include "daemon/sessions/worker_link.h"
 #include "wire/arena.h"
 #include "wire/commands.h"
+#include "wire/handshake.h"
 #include "wire/kernel_traits.h"
 #include "wire/message_socket.h"
 #include "wire/ring.h"
@@ -98,6 +99,7 @@ class Worker {
     return reinterpret_cast<Slot*>(at(offset));
   }
   void drop_session() { session_.close(); }
+  const wire::MessageSocket& session() const { return session_; }
 
   template <typename Command>
   void post(Command command) {

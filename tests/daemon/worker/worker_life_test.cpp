@@ -103,6 +103,19 @@ TEST_CASE("a broken ring ends the session with a reason") {
   CHECK(exited_with(worker.wait_for_exit(), 1));
 }
 
+TEST_CASE("anything but the program's output on the session socket ends the session") {
+  for (const std::size_t bytes : {std::size_t{1}, sizeof(wire::OutputNotice)}) {
+    Worker worker;
+    worker.attach();
+    const std::vector<std::byte> garbage(bytes);
+    REQUIRE(worker.session().send(garbage, {}, now_ns() + ns_per_s).ok());
+    const auto ended = worker.hear();
+    REQUIRE(ended);
+    CHECK(ended->text.find("output") != std::string::npos);
+    CHECK(exited_with(worker.wait_for_exit(), 1));
+  }
+}
+
 TEST_CASE("impossible positions in the ring end the session") {
   Worker worker;
   worker.attach();

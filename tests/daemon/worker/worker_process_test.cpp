@@ -409,6 +409,30 @@ TEST_CASE("what a kernel prints appears on the program's output") {
   CHECK(std::string(text) == "kernel says 123\n");
 }
 
+TEST_CASE("what a kernel prints follows the program's output") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd reader(ends[0]), writer(ends[1]);
+  Worker worker;
+  worker.attach();
+  const wire::OutputNotice notice{wire::handshake_magic, 7};
+  const int fd = writer.get();
+  REQUIRE(worker.session().send(std::as_bytes(std::span(&notice, 1)), std::span(&fd, 1), now_ns() + ns_per_s).ok());
+  const auto answer = worker.session().receive(now_ns() + 10 * ns_per_s);
+  REQUIRE(answer.ok());
+  REQUIRE(answer.value().bytes.size() == sizeof notice);
+  CHECK(std::memcmp(answer.value().bytes.data(), &notice, sizeof notice) == 0);
+  Queue queue = worker.make_queue();
+  const ObjectId kernel = make_kernel(worker, "__kernel void say(int n) { printf(\"kernel says %d\\n\", n); }");
+  Arguments arguments;
+  arguments.value(123);
+  worker.enqueue(queue, launch_of(kernel, 1, arguments), false, {}, arguments.data());
+  REQUIRE(worker.finish(queue));
+  char text[256] = {};
+  REQUIRE(read(reader.get(), text, sizeof text - 1) > 0);
+  CHECK(std::string(text) == "kernel says 123\n");
+}
+
 TEST_CASE("bytes that the program says it copied are carried over, within reason") {
   Worker worker;
   worker.attach();
