@@ -34,8 +34,11 @@ Status Control::wait_for_end() {
       return fault_;
     }
     if ((awaited[0].revents & ~POLLIN) != 0 || awaited[1].revents != 0) return Status();
-    if (awaited[0].revents != 0)
-      if (Status status = follow_output(); !status.ok()) return status;
+    if (awaited[0].revents != 0) {
+      const Status heard = follow_output();
+      if (heard.code() == Code::unavailable) return Status();  // it says no more: as good as gone
+      if (!heard.ok()) return heard;
+    }
     if (awaited[3].revents != 0 || ready == 0)
       if (Status status = link_.attend(); !status.ok()) return status;
   }
@@ -44,7 +47,8 @@ Status Control::wait_for_end() {
 // The program's word counts for no more than it did when it joined: it says where its own kernels print to.
 Status Control::follow_output() {
   const auto message = session_.receive(now_ns());
-  if (!message.ok()) return message.status().code() == Code::unavailable ? Status() : message.status();
+  if (message.status().code() == Code::deadline_exceeded) return Status();  // woken for nothing
+  if (!message.ok()) return message.status();
   const auto& [bytes, fds] = message.value();
   wire::OutputNotice notice;
   if (bytes.size() != sizeof notice || fds.size() != 1)

@@ -27,7 +27,7 @@ class Control {
   DaemonLink& link() { return link_; }
 
  private:
-  Status follow_output();
+  Status follow_output();  // unavailable: the program has closed its end
 
   DaemonLink link_;
   wire::MessageSocket session_;

@@ -99,6 +99,7 @@ class Worker {
     return reinterpret_cast<Slot*>(at(offset));
   }
   void drop_session() { session_.close(); }
+  int session_fd() const { return session_.fd(); }
   const wire::MessageSocket& session() const { return session_; }
 
   template <typename Command>

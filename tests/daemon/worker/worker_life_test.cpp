@@ -70,6 +70,13 @@ TEST_CASE("a worker goes with its program, tells the daemon, and leaves no memor
   CHECK(worker.held_bytes() == 0);
 }
 
+TEST_CASE("a program that closes only its own half of the conversation is as good as gone") {
+  Worker worker;
+  worker.attach();
+  REQUIRE(shutdown(worker.session_fd(), SHUT_WR) == 0);
+  CHECK(exited_with(worker.wait_for_exit(), 0));
+}
+
 TEST_CASE("a worker goes with its program even while a kernel runs for ever") {
   Worker worker;
   worker.attach();
