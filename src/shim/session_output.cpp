@@ -30,6 +30,7 @@ OutputPlace OutputPlace::now() {
 }
 
 void Session::follow_output(bool surely) {
+  if (lost()) return;
   std::lock_guard lock(output_mutex_);
   OutputPlace place;
   bool has_position = false;

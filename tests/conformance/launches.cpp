@@ -361,6 +361,43 @@ TEST("5.10 native kernels refuse each wrong argument, or are not offered") {
              CL_INVALID_VALUE);
 }
 
+TEST("5.10 native kernels run in their queue's order, and wait for their wait list") {
+  const auto can = info<cl_device_exec_capabilities>(clGetDeviceInfo, rig().device, CL_DEVICE_EXECUTION_CAPABILITIES);
+  if ((can & CL_EXEC_NATIVE_KERNEL) == 0) skip("no native kernels");
+  struct Arguments {
+    int* memory;
+    int factor;
+  };
+  const auto multiply = [](void* raw) {
+    const auto* given = static_cast<Arguments*>(raw);
+    for (int i = 0; i < 1000; ++i) given->memory[i] *= given->factor;
+  };
+  for (const cl_command_queue_properties properties : {0, CL_QUEUE_PROFILING_ENABLE}) {
+    const Queue queue = make_queue(properties), other = make_queue();
+    Memory buffer = buffer_of(std::vector<int>(1000, 1));
+    Kernel add = adder(buffer, 1);
+    Event gate = user_event(), added, native, last;
+    EXPECT_OK(launch(other, add, 1000, added.out(), {gate}));
+    Arguments arguments{nullptr, 10};
+    const void* place = &arguments.memory;
+    EXPECT_OK(clEnqueueNativeKernel(queue, multiply, &arguments, sizeof arguments, 1, buffer.address(), &place, 1,
+                                    added.address(), native.out()));
+    arguments.factor = 0;  // it has been copied
+    EXPECT_OK(launch(queue, add, 1000, last.out()));
+    EXPECT_OK(clFlush(queue));
+    EXPECT_OK(clFlush(other));
+    EXPECT(status_of(native) > CL_COMPLETE);
+    EXPECT_OK(clSetUserEventStatus(gate, CL_COMPLETE));
+    EXPECT_OK(clFinish(queue));
+    EXPECT(status_of(native) == CL_COMPLETE);
+    EXPECT(info<cl_command_type>(clGetEventInfo, native, CL_EVENT_COMMAND_TYPE) == CL_COMMAND_NATIVE_KERNEL);
+    EXPECT(contents<int>(buffer, 1000) == std::vector<int>(1000, 21));
+    if (properties == 0) continue;
+    EXPECT(profile(native, CL_PROFILING_COMMAND_START) <= profile(native, CL_PROFILING_COMMAND_END));
+    EXPECT(profile(last, CL_PROFILING_COMMAND_START) >= profile(native, CL_PROFILING_COMMAND_START));
+  }
+}
+
 TEST("C 6.15.14 what kernels print reaches the standard output, in the queue's order") {
   Kernel kernel = make_kernel(launches(), "say");
   const Queue queue = make_queue();

@@ -102,7 +102,9 @@ cl_int compute_info(const DeviceTraits& traits, cl_device_info name, const InfoR
     case CL_DEVICE_MAX_PARAMETER_SIZE: return reply.value<size_t>(traits.parameter_bytes_max);
     case CL_DEVICE_PRINTF_BUFFER_SIZE: return reply.value<size_t>(traits.printf_buffer_bytes);
     case CL_DEVICE_PROFILING_TIMER_RESOLUTION: return reply.value<size_t>(traits.profiling_resolution_ns);
-    case CL_DEVICE_EXECUTION_CAPABILITIES: return reply.value<cl_device_exec_capabilities>(CL_EXEC_KERNEL);
+    case CL_DEVICE_EXECUTION_CAPABILITIES:  // native kernels need the buffers' contents in this process
+      return reply.value<cl_device_exec_capabilities>(CL_EXEC_KERNEL |
+                                                      (traits.buffers_in_arena ? CL_EXEC_NATIVE_KERNEL : 0));
     case CL_DEVICE_QUEUE_ON_HOST_PROPERTIES:
       return reply.value<cl_command_queue_properties>(
           CL_QUEUE_PROFILING_ENABLE | (traits.out_of_order_queues ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0));

@@ -91,9 +91,3 @@ cl_int clEnqueueTask(cl_command_queue command_queue, cl_kernel kernel, cl_uint n
   const size_t one = 1;
   return launch(how, *kernel, 1, nullptr, &one, &one);
 }
-
-// The device does not execute native functions: CL_DEVICE_EXECUTION_CAPABILITIES says so.
-cl_int clEnqueueNativeKernel(cl_command_queue command_queue, void(CL_CALLBACK*)(void*), void*, size_t, cl_uint,
-                             const cl_mem*, const void**, cl_uint, const cl_event*, cl_event*) {
-  return checked(command_queue) ? CL_INVALID_OPERATION : CL_INVALID_COMMAND_QUEUE;
-}
