@@ -12,13 +12,22 @@ def platforms_of(pool):
     return [device["platform"] for device in pool.ask("devices")["devices"]]
 
 
+def uuids_of(pool):
+    return {device["uuid"] for device in pool.ask("devices")["devices"]}
+
+
 def main(scenario):
     load = [scenario.program("load"), "libOpenCL.so.1"]
     with scenario.new_pool(makes=POCL + RUSTICL + CLOVER) as both:
         platforms = platforms_of(both)
+        uuids = uuids_of(both)
         scenario.check(sorted(platforms) == ["Portable Computing Language", "rusticl"], "there is a device of each make",
                        platforms)
     scenario.check_left(both)
+    for make in (POCL, RUSTICL):
+        with scenario.new_pool(makes=make) as single:
+            scenario.check(uuids_of(single) < uuids, f"the device of {make[0]} is the same one when it is alone",
+                           f"{uuids_of(single)} {uuids}")
     for index, platform in enumerate(platforms):
         others = "\n".join(f"[[device]]\nindex = {other}\nenabled = false" for other in range(len(platforms))
                            if other != index)

@@ -10,6 +10,7 @@ namespace {
 struct Found {
   cl_platform_id platform = nullptr;
   cl_device_id device = nullptr;
+  std::size_t number = 0;  // among its platform's: what another driver offers must not change a device's identity
 };
 
 // In the loader's order, which follows the names of the ICD files.
@@ -23,7 +24,8 @@ std::vector<Found> find_devices() {
     if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, nullptr, &count) != CL_SUCCESS || count == 0) continue;
     std::vector<cl_device_id> devices(count);
     if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, devices.data(), nullptr) != CL_SUCCESS) continue;
-    for (const cl_device_id device : devices) found.push_back({platform, device});
+    for (std::size_t number = 0; number < devices.size(); ++number)
+      found.push_back({platform, devices[number], number});
   }
   return found;
 }
@@ -37,8 +39,8 @@ class OpenClBackend final : public Backend {
   Result<std::vector<wire::DeviceTraits>> discover() override {
     std::vector<wire::DeviceTraits> all;
     const auto found = find_devices();
-    for (std::size_t index = 0; index < found.size(); ++index) {
-      auto device = OpenClDevice::open(found[index].platform, found[index].device, index);
+    for (const Found& one : found) {
+      auto device = OpenClDevice::open(one.platform, one.device, one.number);
       if (!device.ok()) return device.status();
       all.push_back(device.value()->traits());
     }
@@ -50,7 +52,7 @@ class OpenClBackend final : public Backend {
     if (index >= found.size())
       return Status(Code::not_found,
                     "no OpenCL device number " + std::to_string(index) + "; there are " + std::to_string(found.size()));
-    auto device = OpenClDevice::open(found[index].platform, found[index].device, index);
+    auto device = OpenClDevice::open(found[index].platform, found[index].device, found[index].number);
     if (!device.ok()) return device.status();
     return std::unique_ptr<Device>(device.take());
   }

@@ -8,7 +8,7 @@ namespace sluice::backend::opencl {
 
 inline constexpr char pocl_platform[] = "Portable Computing Language";
 
-// `number` tells devices apart that describe themselves alike.
+// `number` tells devices of a platform apart that describe themselves alike.
 wire::DeviceTraits read_traits(cl_platform_id platform, cl_device_id device, cl_context context, std::size_t number);
 
 }  // namespace sluice::backend::opencl
