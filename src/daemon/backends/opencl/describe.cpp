@@ -87,9 +87,6 @@ KernelTraits describe_kernel(cl_kernel kernel, cl_device_id device) {
   traits.preferred_multiple = value_of<std::size_t>(ask_group, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE);
   const auto required = list_of<std::size_t>(ask_group, CL_KERNEL_COMPILE_WORK_GROUP_SIZE);
   std::copy_n(required.begin(), std::min<std::size_t>(3, required.size()), traits.required_work_group);
-  // What a kernel requires it can have: rusticl 22.3.6 says 32 of kernels that require more, and runs them.
-  const std::uint64_t* const size = traits.required_work_group;
-  traits.work_group_size_max = std::max(traits.work_group_size_max, size[0] * size[1] * size[2]);
   traits.local_bytes = value_of<cl_ulong>(ask_group, CL_KERNEL_LOCAL_MEM_SIZE);
   traits.private_bytes = value_of<cl_ulong>(ask_group, CL_KERNEL_PRIVATE_MEM_SIZE);
   traits.arguments.resize(value_of<cl_uint>(ask, CL_KERNEL_NUM_ARGS));
