@@ -1,24 +1,34 @@
 #!/usr/bin/python3
-"""GEGL's OpenCL operations (the image engine of GIMP, which loads OpenCL by dlopen): the pictures are the native ones."""
+"""GEGL's OpenCL operations (the image engine of GIMP, which loads OpenCL by dlopen): the pictures are the native ones, to
+one step of 256. Not bit for bit: GEGL takes whichever conversion between colour formats was the fastest when it tried
+them, which is another one from time to time, natively as well."""
 
-import hashlib
 import os
 
 from scenario import run
 
+# Those that GEGL has kernels for.
 OPERATIONS = {
     "box blur": ["box-blur", "radius=9"],
-    "Gaussian blur": ["gaussian-blur", "std-dev-x=4", "std-dev-y=4"],
-    "unsharp mask": ["unsharp-mask"],
     "bilateral filter": ["bilateral-filter"],
+    "noise reduction": ["noise-reduction"],
+    "symmetric nearest neighbours": ["snn-mean"],
+    "linear motion blur": ["motion-blur-linear"],
 }
 
 
-def digest_of(path):
+def bytes_of(path):
     if not os.path.exists(path):
-        return "no picture"
+        return b""
     with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+        return file.read()
+
+
+def largest_difference(one, other):
+    """Of two pictures of the same size, in steps; None if they are not."""
+    if len(one) != len(other) or len(one) < 800 * 600:
+        return None
+    return max(abs(a - b) for a, b in zip(one, other))
 
 
 def main(scenario):
@@ -28,19 +38,20 @@ def main(scenario):
     scenario.check(drawn.returncode == 0, "a picture to work on", drawn.stderr)
     launches = 0
     for title, operation in OPERATIONS.items():
-        digests = []
+        pictures = []
         for side in (scenario.native, scenario.pool):
             path = os.path.join(scenario.work, f"{side.name}.ppm")
             kind = "cpu" if side is scenario.native else "gpu"  # GEGL takes no processor unless it is told to
             ended = side.run(["gegl", picture, "-o", path, "--", *operation], environment={"GEGL_USE_OPENCL": kind})
             scenario.check(ended.returncode == 0, f"GEGL, {title}: runs in {side.name}", ended.stderr)
-            digests.append(digest_of(path))
+            pictures.append(bytes_of(path))
             if os.path.exists(path):
                 os.remove(path)
-        scenario.check(digests[0] == digests[1] != "no picture", f"GEGL, {title}: the same picture", str(digests))
+        difference = largest_difference(*pictures)
+        scenario.check(difference in (0, 1), f"GEGL, {title}: the same picture", f"largest difference: {difference}")
     for session in scenario.pool.ask("sessions", "--ended")["sessions"]:
         launches += session["usage"]["launches"]
-    scenario.check(launches > 0, f"GEGL: launched {launches} kernels in the pool")
+    scenario.check(launches >= len(OPERATIONS), f"GEGL: launched {launches} kernels in the pool")
 
 
 if __name__ == "__main__":

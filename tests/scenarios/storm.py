@@ -1,0 +1,29 @@
+#!/usr/bin/python3
+"""Twenty-four threads make random calls at once: no crash, no deadlock, nothing left, and the final contents are what each
+thread worked out itself, natively and in the pool. The variables SEEDS and CALLS set how much (3 and 1000)."""
+
+import os
+
+from scenario import run
+
+SEEDS = int(os.environ.get("SEEDS", "3"))
+CALLS = os.environ.get("CALLS", "1000")
+
+
+def main(scenario):
+    argv = [scenario.program("storm")]
+    scenario.same("seed 1", [*argv, "1", "24", CALLS])
+    with scenario.new_pool(device_environment={"SLUICE_STAGED_MEMORY": "1"}) as staged:
+        for seed in range(2, SEEDS + 1):
+            digests = set()
+            for title, pool in (("the arena", scenario.pool), ("memory of the device's own", staged)):
+                ended = pool.run([*argv, str(seed), "24", CALLS])
+                scenario.check(ended.returncode == 0, f"seed {seed} runs to its end in {title}", ended.stderr)
+                digests.add(ended.stdout)
+            scenario.check(len(digests) == 1, f"seed {seed}: the same in both")
+        scenario.check_clean(staged)
+    scenario.check_left(staged)
+
+
+if __name__ == "__main__":
+    run(main)
