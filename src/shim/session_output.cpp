@@ -11,6 +11,8 @@ namespace sluice::shim {
 namespace {
 
 constexpr Nanoseconds send_ns_max = ns_per_s;
+// A worker may itself be waiting, for whoever reads what was printed before: then the launch goes on without its word.
+constexpr Nanoseconds answer_ns_max = 2 * ns_per_s;
 
 bool look_at(int fd, OutputPlace& place, bool& has_position) {
   struct stat info {};
@@ -41,10 +43,11 @@ void Session::follow_output(bool surely) {
   const int fd = STDOUT_FILENO;
   if (!link_.send(std::as_bytes(std::span(&notice, 1)), std::span(&fd, 1), now_ns() + send_ns_max).ok()) return;
   output_ = place;
-  while (!lost()) {
+  const Nanoseconds deadline_ns = now_ns() + answer_ns_max;
+  while (!lost() && now_ns() < deadline_ns) {
     const std::uint32_t followed = output_followed_.load(std::memory_order_acquire);  // pairs with hear_worker
     if (followed == notice.number) return;
-    wire::futex_wait(output_followed_, followed);
+    wire::futex_wait(output_followed_, followed, deadline_ns);
   }
 }
 

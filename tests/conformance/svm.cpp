@@ -271,4 +271,47 @@ TEST("5.2.1 svm: a buffer over shared memory is that memory") {
   memory.unmap();
 }
 
+TEST("5.2.1 svm: a part of a buffer over shared memory is that memory too") {
+  needs(CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
+  const Shared<cl_int> memory(1024);
+  memory.map(CL_MAP_WRITE);
+  std::fill_n(memory.get(), 1024, 5);
+  memory.unmap();
+  const Memory over = make_buffer(memory.bytes() / 2, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, memory.get() + 512);
+  const cl_buffer_region region{1024, 512};
+  cl_int code = CL_SUCCESS;
+  const Memory part = clCreateSubBuffer(over, 0, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+  EXPECT_OK(code);
+  EXPECT(info<void*>(clGetMemObjectInfo, static_cast<cl_mem>(part), CL_MEM_HOST_PTR) == memory.get() + 512 + 256);
+  EXPECT(info<cl_mem>(clGetMemObjectInfo, static_cast<cl_mem>(part), CL_MEM_ASSOCIATED_MEMOBJECT) == over);
+  EXPECT(info<std::size_t>(clGetMemObjectInfo, static_cast<cl_mem>(part), CL_MEM_OFFSET) == 1024);
+  const Kernel twice = make_kernel(program(), "twice");
+  EXPECT_OK(set_arg(twice, 0, part));
+  EXPECT_OK(run(twice, 128));
+  memory.map(CL_MAP_READ);
+  EXPECT(memory[767] == 5 && memory[768] == 10 && memory[895] == 10 && memory[896] == 5);
+  memory.unmap();
+}
+
+TEST("5.6.1 svm: a free that waits in vain frees nothing") {
+  needs(CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
+  not_on_bare_pocl("waits for ever");
+  void* one[] = {clSVMAlloc(rig().context, CL_MEM_READ_WRITE, 64, 0)};
+  Freed freed;
+  const Event gate = user_event();
+  Event done, next;
+  const Queue queue = make_queue();
+  EXPECT_OK(clEnqueueSVMFree(queue, 1, one, free_all, &freed, 1, gate.address(), done.out()));
+  EXPECT_OK(clSetUserEventStatus(gate, -5));
+  EXPECT(clWaitForEvents(1, done.address()) != CL_SUCCESS);
+  // By the time that a later callback has come, an earlier one would have.
+  void* other[] = {clSVMAlloc(rig().context, CL_MEM_READ_WRITE, 64, 0)};
+  Freed later;
+  EXPECT_OK(clEnqueueSVMFree(queue, 1, other, free_all, &later, 0, nullptr, next.out()));
+  EXPECT_OK(clWaitForEvents(1, next.address()));
+  while (later.calls == 0) std::atomic_thread_fence(std::memory_order_seq_cst);
+  EXPECT(freed.calls == 0);
+  clSVMFree(rig().context, one[0]);
+}
+
 }  // namespace conformance

@@ -57,8 +57,9 @@ cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_i
 cl_mem make_sub_buffer(_cl_mem& parent, cl_mem_flags flags, const cl_buffer_region& region) {
   wire::SubBufferCreate command;
   command.id = parent.progress().session().mint();
-  command.parent = parent.id();
-  command.origin = region.origin;
+  // A driver makes no part of a part: a buffer over shared virtual memory is one already.
+  command.parent = parent.root().id();
+  command.origin = parent.root_offset() + region.origin;
   command.bytes = region.size;
   command.access = device_access(flags);
   MemorySpec spec;
@@ -76,23 +77,10 @@ cl_mem make_sub_buffer(_cl_mem& parent, cl_mem_flags flags, const cl_buffer_regi
 namespace sluice::opencl {
 
 cl_mem make_buffer(_cl_context& context, MemorySpec spec, cl_int& error) {
-  sluice::shim::Session& session = context.session();
   wire::BufferCreate command;
-  command.id = session.mint();
   command.bytes = spec.bytes;
   command.access = device_access(spec.flags);
-  if (session.traits().buffers_in_arena) {
-    const auto arena_at = Progress::of(session).make_room(spec.bytes);
-    if (!arena_at) {
-      error = session.lost() ? context.report_lost() : CL_MEM_OBJECT_ALLOCATION_FAILURE;
-      return nullptr;
-    }
-    command.arena_at = spec.arena_at = *arena_at;
-  }
-  error = call_to_create(context, command);
-  if (error == CL_SUCCESS) return new _cl_mem(context, command.id, std::move(spec));
-  if (spec.arena_at != wire::nowhere) session.release(spec.arena_at);
-  return nullptr;
+  return make_memory(context, command, std::move(spec), context.session().traits().buffers_in_arena, error);
 }
 
 }  // namespace sluice::opencl

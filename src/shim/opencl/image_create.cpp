@@ -103,21 +103,9 @@ wire::ImageCreate create_command(const MemorySpec& spec) {
 }
 
 cl_mem make_image(_cl_context& context, MemorySpec spec, cl_int& error) {
-  sluice::shim::Session& session = context.session();
-  wire::ImageCreate command = create_command(spec);
-  command.id = session.mint();
-  if (spec.parent == nullptr && session.traits().images_in_arena) {
-    const auto arena_at = Progress::of(session).make_room(spec.bytes);
-    if (!arena_at) {
-      error = session.lost() ? context.report_lost() : CL_MEM_OBJECT_ALLOCATION_FAILURE;
-      return nullptr;
-    }
-    command.arena_at = spec.arena_at = *arena_at;
-  }
-  error = call_to_create(context, command);
-  if (error == CL_SUCCESS) return new _cl_mem(context, command.id, std::move(spec));
-  if (spec.arena_at != wire::nowhere) session.release(spec.arena_at);
-  return nullptr;
+  const wire::ImageCreate command = create_command(spec);
+  const bool in_arena = spec.parent == nullptr && context.session().traits().images_in_arena;
+  return make_memory(context, command, std::move(spec), in_arena, error);
 }
 
 cl_int fill_from_host(_cl_mem& image, void* host_ptr) {

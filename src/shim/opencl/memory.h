@@ -141,4 +141,24 @@ cl_int call_to_create(_cl_context& context, const Command& command) {
   return outcome == wire::Outcome::device_lost ? context.report_lost() : error_of(outcome);
 }
 
+// Makes a memory object on both sides, with a place in the arena for its contents if they are to lie there, and no
+// contents yet. `command` makes the worker's side. Null: `error` says why.
+template <typename Command>
+cl_mem make_memory(_cl_context& context, Command command, MemorySpec spec, bool in_arena, cl_int& error) {
+  shim::Session& session = context.session();
+  command.id = session.mint();
+  if (in_arena) {
+    const auto arena_at = Progress::of(session).make_room(spec.bytes);
+    if (!arena_at) {
+      error = session.lost() ? context.report_lost() : CL_MEM_OBJECT_ALLOCATION_FAILURE;
+      return nullptr;
+    }
+    command.arena_at = spec.arena_at = *arena_at;
+  }
+  error = call_to_create(context, command);
+  if (error == CL_SUCCESS) return new _cl_mem(context, command.id, std::move(spec));
+  if (spec.arena_at != wire::nowhere) session.release(spec.arena_at);
+  return nullptr;
+}
+
 }  // namespace sluice::opencl

@@ -114,9 +114,9 @@ struct Freeing {
   }
 };
 
-void CL_CALLBACK run_freeing(cl_event, cl_int, void* freeing) {
+void CL_CALLBACK run_freeing(cl_event, cl_int status, void* freeing) {
   const std::unique_ptr<Freeing> owned(static_cast<Freeing*>(freeing));
-  owned->run();
+  if (status == CL_COMPLETE) owned->run();  // else what it waits for has failed, and the memory stays the program's
 }
 
 cl_int free_in_turn(const Enqueue& how, std::unique_ptr<Freeing> freeing) {

@@ -390,14 +390,8 @@ TEST_CASE("a program's binary runs in another session") {
   CHECK(reinterpret_cast<const int*>(worker.at(out.arena_at))[1] == 37);
 }
 
-TEST_CASE("what a kernel prints appears on the program's output") {
-  int ends[2];
-  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-  const UniqueFd reader(ends[0]);
-  Worker::Setting setting;
-  setting.output = UniqueFd(ends[1]);
-  Worker worker(std::move(setting));
-  worker.attach();
+// What a kernel of the worker prints, as it comes out of the pipe.
+std::string printed(Worker& worker, const UniqueFd& reader) {
   Queue queue = worker.make_queue();
   const ObjectId kernel = make_kernel(worker, "__kernel void say(int n) { printf(\"kernel says %d\\n\", n); }");
   Arguments arguments;
@@ -406,7 +400,18 @@ TEST_CASE("what a kernel prints appears on the program's output") {
   REQUIRE(worker.finish(queue));
   char text[256] = {};
   REQUIRE(read(reader.get(), text, sizeof text - 1) > 0);
-  CHECK(std::string(text) == "kernel says 123\n");
+  return text;
+}
+
+TEST_CASE("what a kernel prints appears on the program's output") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd reader(ends[0]);
+  Worker::Setting setting;
+  setting.output = UniqueFd(ends[1]);
+  Worker worker(std::move(setting));
+  worker.attach();
+  CHECK(printed(worker, reader) == "kernel says 123\n");
 }
 
 TEST_CASE("what a kernel prints follows the program's output") {
@@ -422,15 +427,7 @@ TEST_CASE("what a kernel prints follows the program's output") {
   REQUIRE(answer.ok());
   REQUIRE(answer.value().bytes.size() == sizeof notice);
   CHECK(std::memcmp(answer.value().bytes.data(), &notice, sizeof notice) == 0);
-  Queue queue = worker.make_queue();
-  const ObjectId kernel = make_kernel(worker, "__kernel void say(int n) { printf(\"kernel says %d\\n\", n); }");
-  Arguments arguments;
-  arguments.value(123);
-  worker.enqueue(queue, launch_of(kernel, 1, arguments), false, {}, arguments.data());
-  REQUIRE(worker.finish(queue));
-  char text[256] = {};
-  REQUIRE(read(reader.get(), text, sizeof text - 1) > 0);
-  CHECK(std::string(text) == "kernel says 123\n");
+  CHECK(printed(worker, reader) == "kernel says 123\n");
 }
 
 TEST_CASE("bytes that the program says it copied are carried over, within reason") {
