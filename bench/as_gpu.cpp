@@ -1,5 +1,5 @@
 // A layer of the OpenCL loader (cl_layer.h) for the native side of a comparison: its devices are GPUs, as the pool's
-// virtual GPU is. Programs that choose their work by the kind of device (clpeak does eight times as much on a GPU)
+// virtual GPU is. Programs that choose their work by the kind of device (clpeak does several times as much on a GPU)
 // then do the same work on both sides. Loaded by OPENCL_LAYERS; passes on every other call untouched.
 #include <CL/cl_layer.h>
 
