@@ -169,9 +169,11 @@ struct QueueCreate {
   ObjectId id = 0;
   std::uint64_t timeline_at = 0;   // its TimelineSlot
   std::uint32_t out_of_order = 0;  // 0 or 1
+  std::uint32_t first_unit = 0;    // of a part of the device (DeviceTraits::partitionable); units 0: the whole device
+  std::uint32_t units = 0;
   std::uint32_t zero = 0;
 };
-static_assert(sizeof(QueueCreate) == 32);
+static_assert(sizeof(QueueCreate) == 40);
 
 struct UserEventCreate {
   static constexpr Op op = Op::user_event_create;

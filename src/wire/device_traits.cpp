@@ -37,7 +37,7 @@ void visit_compute(Visitor& v, Traits& t) {
   v(t.little_endian), v(t.error_correction), v(t.available), v(t.compiler_available), v(t.linker_available);
   v(t.unified_memory), v(t.non_uniform_work_groups), v(t.generic_address_space), v(t.work_group_collectives);
   v(t.execution), v(t.profiling_resolution_ns), v(t.printf_buffer_bytes), v(t.parameter_bytes_max);
-  v(t.out_of_order_queues);
+  v(t.out_of_order_queues), v(t.partitionable);
 }
 
 template <typename Visitor, typename Traits>

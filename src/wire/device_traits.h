@@ -72,6 +72,7 @@ struct DeviceTraits {
   std::uint64_t printf_buffer_bytes = 0;
   std::uint64_t parameter_bytes_max = 1024;
   bool out_of_order_queues = false;
+  bool partitionable = false;  // a queue may be had on a run of its compute units
 
   // Memory.
   std::uint64_t global_memory_bytes = 0, allocation_bytes_max = 0;

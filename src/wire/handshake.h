@@ -27,7 +27,7 @@
 namespace sluice::wire {
 
 inline constexpr std::uint32_t handshake_magic = 0x43554C53;  // "SLUC"
-inline constexpr std::uint16_t protocol_version = 2;
+inline constexpr std::uint16_t protocol_version = 3;
 inline constexpr std::size_t name_bytes_max = 64;  // with the terminating NUL
 inline constexpr std::size_t reason_bytes_max = 512;
 

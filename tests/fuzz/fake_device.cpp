@@ -184,7 +184,7 @@ Outcome FakeDevice::check_argument(Kernel&, std::uint32_t index, std::uint32_t) 
   return index < 4 ? Outcome::ok : Outcome::invalid_argument_index;
 }
 
-Made<Queue> FakeDevice::create_queue(bool) { return made<FakeQueue, Queue>(FakeQueue()); }
+Made<Queue> FakeDevice::create_queue(const QueueShape&) { return made<FakeQueue, Queue>(FakeQueue()); }
 
 Made<Event> FakeDevice::create_user_event() {
   FakeEvent event;

@@ -38,7 +38,7 @@ class FakeDevice final : public Device {
   Made<Kernel> create_kernel(Program& program, std::uint32_t index) override;
   Outcome check_argument(Kernel& kernel, std::uint32_t index, std::uint32_t bytes) override;
 
-  Made<Queue> create_queue(bool out_of_order) override;
+  Made<Queue> create_queue(const QueueShape& shape) override;
   Made<Event> create_user_event() override;
   void set_user_event(Event& event, bool failed) override;
   void flush(Queue& queue) override;

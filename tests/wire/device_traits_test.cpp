@@ -32,6 +32,7 @@ TEST_CASE("a device's traits survive the wire") {
   CHECK(after.native_widths.double_ == 8);
   CHECK_FALSE(after.compiler_available);
   CHECK(after.out_of_order_queues);
+  CHECK(after.partitionable);
   CHECK(after.global_memory_bytes == before.global_memory_bytes);
   CHECK(after.global_cache == CacheKind::read_write);
   CHECK(after.image_3d_max[2] == 2048);

@@ -18,7 +18,7 @@ inline DeviceTraits sample_device_traits() {
   t.c_versions = {{"OpenCL C", 1u << 22 | 2u << 12}};
   t.c_features = {{"__opencl_c_fp64", 3u << 22}};
   t.buffers_in_arena = true, t.images_in_arena = true;
-  t.compute_units = 16, t.clock_mhz = 1410, t.work_group_size_max = 4096, t.sub_groups_max = 32;
+  t.partitionable = true, t.compute_units = 16, t.clock_mhz = 1410, t.work_group_size_max = 4096, t.sub_groups_max = 32;
   t.work_item_sizes_max[0] = 4096, t.work_item_sizes_max[1] = 512, t.work_item_sizes_max[2] = 64;
   t.preferred_widths = {16, 8, 4, 2, 0, 4, 2};
   t.native_widths = {64, 32, 16, 8, 0, 16, 8};

@@ -79,6 +79,12 @@ struct ImageShape {
   std::uint64_t row_pitch = 0, slice_pitch = 0;
 };
 
+// On the whole device, or on a run of its compute units (if its traits say that it is partitionable).
+struct QueueShape {
+  bool out_of_order = false;
+  std::uint32_t first_unit = 0, units = 0;  // 0 units: the whole device
+};
+
 struct SamplerMode {
   bool normalized = false;
   std::uint32_t addressing_mode = 0, filter_mode = 0;
@@ -138,7 +144,7 @@ class Device {
   virtual void save_builds(Nanoseconds deadline_ns) = 0;
 
   // Queues and events.
-  virtual Made<Queue> create_queue(bool out_of_order) = 0;
+  virtual Made<Queue> create_queue(const QueueShape& shape) = 0;
   virtual Made<Event> create_user_event() = 0;
   virtual void set_user_event(Event& event, bool failed) = 0;
   // Makes sure that all that was submitted will run without another call.

@@ -12,6 +12,11 @@ bool valid_access(std::uint32_t access) { return access != 0 && (access & ~acces
 
 constexpr std::string_view used_twice = "an id is 0 or was used before, or there are too many objects";
 
+bool fits_device(const wire::QueueCreate& c, const wire::DeviceTraits& device) {
+  if (c.units == 0) return c.first_unit == 0;
+  return device.partitionable && c.first_unit < device.compute_units && c.units <= device.compute_units - c.first_unit;
+}
+
 // The shape of an image, bounded, in the words of its kind. False: no device could make it.
 bool measure(const wire::ImageCreate& c, MemoryEntry& entry) {
   constexpr std::uint64_t side_max = 1ull << 32;
@@ -201,9 +206,10 @@ Status Dispatcher::queue_create(Bytes bytes) {
   auto* timeline = arena_.slot<wire::TimelineSlot>(command.timeline_at);
   if (timeline == nullptr) return fault("a queue's timeline is outside the arena");
   if (command.out_of_order > 1) return fault("a queue is neither in order nor out of order");
+  if (!fits_device(command, device_.traits())) return fault("a queue on compute units that the device does not have");
   if (objects_.find_any(command.id) != nullptr) return fault(used_twice);
   QueueEntry entry;
-  auto made = device_.create_queue(command.out_of_order != 0);
+  auto made = device_.create_queue({command.out_of_order != 0, command.first_unit, command.units});
   entry.outcome = made.outcome;
   entry.queue = std::move(made.object);
   entry.progress = &completions_.open(*timeline, command.out_of_order != 0);

@@ -145,10 +145,11 @@ cl_int dispatch(Order order, Notify notify, void* user_data) {
   return CL_SUCCESS;
 }
 
-cl_int check_build_arguments(cl_uint device_count, const cl_device_id* device_list, Notify notify, void* user_data) {
+cl_int check_build_arguments(const DeviceRefs& devices, cl_uint device_count, const cl_device_id* device_list,
+                             Notify notify, void* user_data) {
   if ((device_count == 0) != (device_list == nullptr)) return CL_INVALID_VALUE;
   if (notify == nullptr && user_data != nullptr) return CL_INVALID_VALUE;
-  return valid_device_list(device_count, device_list) ? CL_SUCCESS : CL_INVALID_DEVICE;
+  return holds_devices(devices, device_count, device_list) ? CL_SUCCESS : CL_INVALID_DEVICE;
 }
 
 Order order_for(_cl_program& program, BuildVerb verb, const char* options) {
@@ -218,7 +219,8 @@ using namespace sluice::opencl;
 cl_int clBuildProgram(cl_program program, cl_uint num_devices, const cl_device_id* device_list, const char* options,
                       void(CL_CALLBACK* pfn_notify)(cl_program, void*), void* user_data) {
   if (!checked(program)) return CL_INVALID_PROGRAM;
-  if (const cl_int error = check_build_arguments(num_devices, device_list, pfn_notify, user_data)) return error;
+  if (const cl_int error = check_build_arguments(program->devices(), num_devices, device_list, pfn_notify, user_data))
+    return error;
   if (program->origin() == ProgramOrigin::linked) return CL_INVALID_OPERATION;
   const bool binary = program->origin() == ProgramOrigin::binary;
   return guarded([&] {
@@ -232,7 +234,8 @@ cl_int clCompileProgram(cl_program program, cl_uint num_devices, const cl_device
                         cl_uint num_input_headers, const cl_program* input_headers, const char** header_include_names,
                         void(CL_CALLBACK* pfn_notify)(cl_program, void*), void* user_data) {
   if (!checked(program)) return CL_INVALID_PROGRAM;
-  if (const cl_int error = check_build_arguments(num_devices, device_list, pfn_notify, user_data)) return error;
+  if (const cl_int error = check_build_arguments(program->devices(), num_devices, device_list, pfn_notify, user_data))
+    return error;
   if (program->origin() != ProgramOrigin::source) return CL_INVALID_OPERATION;
   return guarded([&] {
     Order order = order_for(*program, BuildVerb::compile, options);
@@ -246,10 +249,11 @@ cl_program clLinkProgram(cl_context context, cl_uint num_devices, const cl_devic
                          cl_uint num_input_programs, const cl_program* input_programs,
                          void(CL_CALLBACK* pfn_notify)(cl_program, void*), void* user_data, cl_int* errcode_ret) {
   if (!checked(context)) return failed(errcode_ret, CL_INVALID_CONTEXT);
-  if (const cl_int error = check_build_arguments(num_devices, device_list, pfn_notify, user_data))
+  if (const cl_int error = check_build_arguments(context->devices(), num_devices, device_list, pfn_notify, user_data))
     return failed(errcode_ret, error);
   return guarded(errcode_ret, [&]() -> cl_program {
-    auto program = Ref<_cl_program>::adopt(new _cl_program(*context, ProgramOrigin::linked, ""));
+    auto devices = num_devices != 0 ? take_devices(num_devices, device_list) : context->devices();
+    auto program = Ref<_cl_program>::adopt(new _cl_program(*context, std::move(devices), ProgramOrigin::linked, ""));
     Order order = order_for(*program, BuildVerb::link, options);
     if (const cl_int error = add_inputs(order, context, num_input_programs, input_programs))
       return failed(errcode_ret, error);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "shim/opencl/device.h"
 #include "shim/opencl/error.h"
 #include "shim/opencl/info.h"
 #include "shim/opencl/platform.h"
@@ -10,9 +9,13 @@
 using namespace sluice::opencl;
 using sluice::shim::Session;
 
-_cl_context::_cl_context(Session& session, std::vector<cl_context_properties> properties, ContextNotify notify,
-                         void* notify_data)
-    : session_(session), properties_(std::move(properties)), notify_(notify), notify_data_(notify_data) {}
+_cl_context::_cl_context(Session& session, DeviceRefs devices, std::vector<cl_context_properties> properties,
+                         ContextNotify notify, void* notify_data)
+    : session_(session),
+      devices_(std::move(devices)),
+      properties_(std::move(properties)),
+      notify_(notify),
+      notify_data_(notify_data) {}
 
 _cl_context::~_cl_context() {
   for (auto callback = destructors_.rbegin(); callback != destructors_.rend(); ++callback)
@@ -55,14 +58,15 @@ cl_int take_properties(const cl_context_properties* list, std::vector<cl_context
   return CL_SUCCESS;
 }
 
-cl_context create(const cl_context_properties* properties, ContextNotify notify, void* user_data, cl_int* errcode_ret) {
+cl_context create(const cl_context_properties* properties, cl_uint device_count, const cl_device_id* devices,
+                  ContextNotify notify, void* user_data, cl_int* errcode_ret) {
   if (notify == nullptr && user_data != nullptr) return failed(errcode_ret, CL_INVALID_VALUE);
   std::vector<cl_context_properties> taken;
   if (const cl_int error = take_properties(properties, taken); error != CL_SUCCESS) return failed(errcode_ret, error);
   Session* session = Session::get();
   if (session == nullptr || session->lost()) return failed(errcode_ret, CL_DEVICE_NOT_AVAILABLE);
   set_error(errcode_ret, CL_SUCCESS);
-  return new _cl_context(*session, std::move(taken), notify, user_data);
+  return new _cl_context(*session, take_devices(device_count, devices), std::move(taken), notify, user_data);
 }
 
 }  // namespace
@@ -73,7 +77,8 @@ cl_context clCreateContext(const cl_context_properties* properties, cl_uint num_
                            cl_int* errcode_ret) {
   if (devices == nullptr || num_devices == 0) return failed(errcode_ret, CL_INVALID_VALUE);
   if (!valid_device_list(num_devices, devices)) return failed(errcode_ret, CL_INVALID_DEVICE);
-  return guarded(errcode_ret, [&] { return create(properties, pfn_notify, user_data, errcode_ret); });
+  return guarded(errcode_ret,
+                 [&] { return create(properties, num_devices, devices, pfn_notify, user_data, errcode_ret); });
 }
 
 cl_context clCreateContextFromType(const cl_context_properties* properties, cl_device_type device_type,
@@ -81,7 +86,8 @@ cl_context clCreateContextFromType(const cl_context_properties* properties, cl_d
                                    void* user_data, cl_int* errcode_ret) {
   if (!valid_device_type(device_type)) return failed(errcode_ret, CL_INVALID_DEVICE_TYPE);
   if (!matches_device_type(device_type)) return failed(errcode_ret, CL_DEVICE_NOT_FOUND);
-  return guarded(errcode_ret, [&] { return create(properties, pfn_notify, user_data, errcode_ret); });
+  const cl_device_id device = the_device();
+  return guarded(errcode_ret, [&] { return create(properties, 1, &device, pfn_notify, user_data, errcode_ret); });
 }
 
 cl_int clRetainContext(cl_context context) {
@@ -112,8 +118,8 @@ cl_int clGetContextInfo(cl_context context, cl_context_info param_name, size_t p
   const InfoReply reply(param_value_size, param_value, param_value_size_ret);
   switch (param_name) {
     case CL_CONTEXT_REFERENCE_COUNT: return reply.value<cl_uint>(context->references());
-    case CL_CONTEXT_NUM_DEVICES: return reply.value<cl_uint>(1);
-    case CL_CONTEXT_DEVICES: return reply.value<cl_device_id>(the_device());
+    case CL_CONTEXT_NUM_DEVICES: return reply.value<cl_uint>(static_cast<cl_uint>(context->devices().size()));
+    case CL_CONTEXT_DEVICES: return devices_info(context->devices(), reply);
     case CL_CONTEXT_PROPERTIES: return reply.array<cl_context_properties>(context->properties());
     default: return CL_INVALID_VALUE;
   }

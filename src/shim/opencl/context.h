@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "shim/opencl/device.h"
 #include "shim/opencl/object.h"
 #include "shim/session.h"
 
@@ -18,12 +19,14 @@ using ContextDestructor = void(CL_CALLBACK*)(cl_context context, void* user_data
 
 struct _cl_context final : public sluice::opencl::ObjectOf<_cl_context, sluice::opencl::Kind::context> {
  public:
-  _cl_context(sluice::shim::Session& session, std::vector<cl_context_properties> properties,
-              sluice::opencl::ContextNotify notify, void* notify_data);
+  _cl_context(sluice::shim::Session& session, sluice::opencl::DeviceRefs devices,
+              std::vector<cl_context_properties> properties, sluice::opencl::ContextNotify notify, void* notify_data);
   // Calls the destructor callbacks, last registered first (OpenCL 3.0, section 4.4).
   ~_cl_context();
 
   sluice::shim::Session& session() const { return session_; }
+  // The virtual GPU, parts of it, or both; one at least, each once.
+  const sluice::opencl::DeviceRefs& devices() const { return devices_; }
   // As passed at creation, with the terminating zero; empty if none were passed.
   const std::vector<cl_context_properties>& properties() const { return properties_; }
 
@@ -35,6 +38,7 @@ struct _cl_context final : public sluice::opencl::ObjectOf<_cl_context, sluice::
 
  private:
   sluice::shim::Session& session_;
+  const sluice::opencl::DeviceRefs devices_;
   const std::vector<cl_context_properties> properties_;
   const sluice::opencl::ContextNotify notify_;
   void* const notify_data_;

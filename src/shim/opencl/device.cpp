@@ -13,12 +13,34 @@ cl_device_id the_device() {
 }
 
 bool valid_device_list(cl_uint device_count, const cl_device_id* device_list) {
-  if ((device_count == 0) != (device_list == nullptr)) return false;
+  if (device_count == 0 || device_list == nullptr) return false;
   return std::all_of(device_list, device_list + device_count,
                      [](cl_device_id device) { return checked(device) != nullptr; });
 }
 
-bool valid_device_or_null(cl_device_id device) { return device == nullptr || checked(device) != nullptr; }
+DeviceRefs take_devices(cl_uint device_count, const cl_device_id* device_list) {
+  DeviceRefs devices;
+  for (cl_uint i = 0; i < device_count; ++i)
+    if (!holds_device(devices, device_list[i])) devices.emplace_back(device_list[i]);
+  return devices;
+}
+
+bool holds_device(const DeviceRefs& devices, cl_device_id device) {
+  return std::any_of(devices.begin(), devices.end(), [&](const auto& held) { return held.get() == device; });
+}
+
+bool holds_devices(const DeviceRefs& devices, cl_uint device_count, const cl_device_id* device_list) {
+  if ((device_count == 0) != (device_list == nullptr)) return false;
+  return std::all_of(device_list, device_list + device_count,
+                     [&](cl_device_id device) { return holds_device(devices, device); });
+}
+
+cl_int devices_info(const DeviceRefs& devices, const InfoReply& reply) {
+  cl_device_id* into = nullptr;
+  if (const cl_int error = reply.in_place<cl_device_id>(devices.size(), into); error != CL_SUCCESS) return error;
+  for (std::size_t i = 0; into != nullptr && i < devices.size(); ++i) into[i] = devices[i].get();
+  return CL_SUCCESS;
+}
 
 bool valid_device_type(cl_device_type type) {
   constexpr cl_device_type known = CL_DEVICE_TYPE_DEFAULT | CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU |
@@ -52,11 +74,9 @@ cl_int clGetDeviceInfo(cl_device_id device, cl_device_info param_name, size_t pa
   if (!checked(device)) return CL_INVALID_DEVICE;
   const Session* session = Session::get();
   if (session == nullptr) return CL_OUT_OF_RESOURCES;
-  return device_info(session->traits(), param_name, InfoReply(param_value_size, param_value, param_value_size_ret));
+  return device_info(*device, session->traits(), param_name,
+                     InfoReply(param_value_size, param_value, param_value_size_ret));
 }
-
-cl_int clRetainDevice(cl_device_id device) { return checked(device) ? CL_SUCCESS : CL_INVALID_DEVICE; }
-cl_int clReleaseDevice(cl_device_id device) { return checked(device) ? CL_SUCCESS : CL_INVALID_DEVICE; }
 
 // Event times are CLOCK_MONOTONIC on both sides (wire/timeline.h), so host and device share one timer.
 cl_int clGetDeviceAndHostTimer(cl_device_id device, cl_ulong* device_timestamp, cl_ulong* host_timestamp) {

@@ -1,5 +1,5 @@
 // The answers of clGetDeviceInfo (OpenCL 3.0, section 4.2, table 5), one function per subject. What the front end does
-// not offer (pipes, device-side enqueue, sub-devices, sub-groups, IL) is answered as absent, whatever the device
+// not offer (pipes, device-side enqueue, sub-groups, IL) is answered as absent, whatever the device
 // behind the slice could do.
 #include <algorithm>
 #include <array>
@@ -67,14 +67,12 @@ cl_int identity_info(const DeviceTraits& traits, cl_device_info name, const Info
     case CL_DEVICE_AVAILABLE: return reply.value<cl_bool>(flag(traits.available));
     case CL_DEVICE_COMPILER_AVAILABLE: return reply.value<cl_bool>(flag(traits.compiler_available));
     case CL_DEVICE_LINKER_AVAILABLE: return reply.value<cl_bool>(flag(traits.linker_available));
-    case CL_DEVICE_REFERENCE_COUNT: return reply.value<cl_uint>(1);
     default: return not_my_subject;
   }
 }
 
 cl_int compute_info(const DeviceTraits& traits, cl_device_info name, const InfoReply& reply) {
   switch (name) {
-    case CL_DEVICE_MAX_COMPUTE_UNITS: return reply.value<cl_uint>(traits.compute_units);
     case CL_DEVICE_MAX_CLOCK_FREQUENCY: return reply.value<cl_uint>(traits.clock_mhz);
     case CL_DEVICE_ADDRESS_BITS: return reply.value<cl_uint>(traits.address_bits);
     case CL_DEVICE_ENDIAN_LITTLE: return reply.value<cl_bool>(flag(traits.little_endian));
@@ -193,7 +191,6 @@ cl_int absent_info(cl_device_info name, const InfoReply& reply) {
   switch (name) {
     case CL_DEVICE_DEVICE_ENQUEUE_CAPABILITIES: return reply.value<cl_device_device_enqueue_capabilities>(0);
     case CL_DEVICE_QUEUE_ON_DEVICE_PROPERTIES: return reply.value<cl_command_queue_properties>(0);
-    case CL_DEVICE_PARTITION_AFFINITY_DOMAIN: return reply.value<cl_device_affinity_domain>(0);
     case CL_DEVICE_PIPE_SUPPORT:
     case CL_DEVICE_SUB_GROUP_INDEPENDENT_FORWARD_PROGRESS: return reply.value<cl_bool>(CL_FALSE);
     case CL_DEVICE_QUEUE_ON_DEVICE_PREFERRED_SIZE:
@@ -203,11 +200,7 @@ cl_int absent_info(cl_device_info name, const InfoReply& reply) {
     case CL_DEVICE_MAX_PIPE_ARGS:
     case CL_DEVICE_PIPE_MAX_ACTIVE_RESERVATIONS:
     case CL_DEVICE_PIPE_MAX_PACKET_SIZE:
-    case CL_DEVICE_MAX_NUM_SUB_GROUPS:
-    case CL_DEVICE_PARTITION_MAX_SUB_DEVICES: return reply.value<cl_uint>(0);
-    case CL_DEVICE_PARENT_DEVICE: return reply.value<cl_device_id>(nullptr);
-    case CL_DEVICE_PARTITION_PROPERTIES:
-    case CL_DEVICE_PARTITION_TYPE: return reply.value<cl_device_partition_property>(0);
+    case CL_DEVICE_MAX_NUM_SUB_GROUPS: return reply.value<cl_uint>(0);
     case CL_DEVICE_IL_VERSION:
     case CL_DEVICE_BUILT_IN_KERNELS: return reply.string("");
     case CL_DEVICE_ILS_WITH_VERSION:
@@ -216,9 +209,32 @@ cl_int absent_info(cl_device_info name, const InfoReply& reply) {
   }
 }
 
+// What tells a part from the whole (section 4.3).
+cl_int partition_info(const _cl_device_id& device, const DeviceTraits& traits, cl_device_info name,
+                      const InfoReply& reply) {
+  using Property = cl_device_partition_property;
+  static constexpr Property none[] = {0}, both[] = {CL_DEVICE_PARTITION_EQUALLY, CL_DEVICE_PARTITION_BY_COUNTS};
+  const cl_uint units = device.units(traits).count;
+  const bool divisible = traits.partitionable && units > 1;
+  switch (name) {
+    case CL_DEVICE_MAX_COMPUTE_UNITS: return reply.value<cl_uint>(units);
+    case CL_DEVICE_REFERENCE_COUNT: return reply.value<cl_uint>(device.is_root() ? 1 : device.references());
+    case CL_DEVICE_PARENT_DEVICE: return reply.value<cl_device_id>(device.parent());
+    case CL_DEVICE_PARTITION_MAX_SUB_DEVICES: return reply.value<cl_uint>(divisible ? units : 0);
+    case CL_DEVICE_PARTITION_PROPERTIES: return divisible ? reply.array<Property>(both) : reply.array<Property>(none);
+    case CL_DEVICE_PARTITION_AFFINITY_DOMAIN: return reply.value<cl_device_affinity_domain>(0);
+    case CL_DEVICE_PARTITION_TYPE:
+      return device.is_root() ? reply.array<Property>(none) : reply.array<Property>(device.scheme());
+    default: return not_my_subject;
+  }
+}
+
 }  // namespace
 
-cl_int device_info(const DeviceTraits& traits, cl_device_info name, const InfoReply& reply) {
+cl_int device_info(const _cl_device_id& device, const DeviceTraits& traits, cl_device_info name,
+                   const InfoReply& reply) {
+  const cl_int of_part = partition_info(device, traits, name, reply);
+  if (of_part != not_my_subject) return of_part;
   for (const auto subject : {identity_info, compute_info, vector_info, memory_info, image_info}) {
     const cl_int result = subject(traits, name, reply);
     if (result != not_my_subject) return result;

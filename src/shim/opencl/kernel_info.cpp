@@ -1,5 +1,4 @@
 // What programs ask about kernels (OpenCL 3.0, section 5.9.4): answered from the traits that came with the build.
-#include "shim/opencl/device.h"
 #include "shim/opencl/info.h"
 #include "shim/opencl/kernel.h"
 
@@ -81,7 +80,9 @@ cl_int clGetKernelArgInfo(cl_kernel kernel, cl_uint arg_indx, cl_kernel_arg_info
 cl_int clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device, cl_kernel_work_group_info param_name,
                                 size_t param_value_size, void* param_value, size_t* param_value_size_ret) {
   if (!checked(kernel)) return CL_INVALID_KERNEL;
-  if (!valid_device_or_null(device)) return CL_INVALID_DEVICE;
+  // Null stands for the only device.
+  const auto& devices = kernel->program().devices();
+  if (device == nullptr ? devices.size() > 1 : !sluice::opencl::holds_device(devices, device)) return CL_INVALID_DEVICE;
   const sluice::wire::KernelTraits& traits = kernel->traits();
   const InfoReply reply(param_value_size, param_value, param_value_size_ret);
   switch (param_name) {

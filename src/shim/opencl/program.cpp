@@ -1,9 +1,9 @@
 #include "shim/opencl/program.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
-#include "shim/opencl/device.h"
 #include "shim/opencl/error.h"
 #include "shim/opencl/info.h"
 #include "shim/opencl/platform.h"
@@ -38,8 +38,8 @@ cl_int Build::error() const { return error_of(reply.outcome); }
 
 using namespace sluice::opencl;
 
-_cl_program::_cl_program(_cl_context& context, ProgramOrigin origin, std::string text)
-    : context_(&context), origin_(origin), text_(std::move(text)) {}
+_cl_program::_cl_program(_cl_context& context, DeviceRefs devices, ProgramOrigin origin, std::string text)
+    : context_(&context), devices_(std::move(devices)), origin_(origin), text_(std::move(text)) {}
 
 cl_int _cl_program::begin_build() {
   std::lock_guard lock(mutex_);
@@ -109,27 +109,32 @@ cl_int binary_status_of(const unsigned char* binary, size_t length) {
   return bytes.starts_with(wire::program_binary_magic) ? CL_SUCCESS : CL_INVALID_BINARY;
 }
 
-cl_program make_program(cl_context context, ProgramOrigin origin, std::string text, cl_int* errcode_ret) {
+cl_program make_program(cl_context context, DeviceRefs devices, ProgramOrigin origin, std::string text,
+                        cl_int* errcode_ret) {
   set_error(errcode_ret, CL_SUCCESS);
-  return new _cl_program(*context, origin, std::move(text));
+  return new _cl_program(*context, std::move(devices), origin, std::move(text));
 }
 
 // CL_PROGRAM_BINARIES: an array of one pointer per device, each to room for that device's binary, or null to skip it.
-cl_int copy_binary(_cl_program& program, const InfoReply& reply) {
+cl_int copy_binaries(_cl_program& program, const InfoReply& reply) {
   unsigned char** destinations = nullptr;
-  if (const cl_int error = reply.in_place<unsigned char*>(1, destinations); error != CL_SUCCESS) return error;
-  if (destinations == nullptr || destinations[0] == nullptr) return CL_SUCCESS;
+  const std::size_t count = program.devices().size();
+  if (const cl_int error = reply.in_place<unsigned char*>(count, destinations); error != CL_SUCCESS) return error;
+  if (destinations == nullptr) return CL_SUCCESS;
+  const std::span wanted(destinations, count);
+  if (std::all_of(wanted.begin(), wanted.end(), [](const auto* room) { return room == nullptr; })) return CL_SUCCESS;
   std::shared_ptr<const std::string> bytes;
   if (const cl_int error = program.binary(bytes); error != CL_SUCCESS) return error;
-  bytes->copy(reinterpret_cast<char*>(destinations[0]), bytes->size());
+  for (unsigned char* room : wanted)
+    if (room != nullptr) bytes->copy(reinterpret_cast<char*>(room), bytes->size());
   program.drop_binary();
   return CL_SUCCESS;
 }
 
-cl_int binary_size(_cl_program& program, const InfoReply& reply) {
+cl_int binary_sizes(_cl_program& program, const InfoReply& reply) {
   std::shared_ptr<const std::string> bytes;
   if (const cl_int error = program.binary(bytes); error != CL_SUCCESS) return error;
-  return reply.value<size_t>(bytes->size());
+  return reply.array<size_t>(std::vector<size_t>(program.devices().size(), bytes->size()));
 }
 
 cl_int kernels_info(const _cl_program& program, cl_program_info name, const InfoReply& reply) {
@@ -148,13 +153,13 @@ cl_int program_info(_cl_program& program, cl_program_info name, const InfoReply&
   switch (name) {
     case CL_PROGRAM_REFERENCE_COUNT: return reply.value<cl_uint>(program.references());
     case CL_PROGRAM_CONTEXT: return reply.value<cl_context>(&program.context());
-    case CL_PROGRAM_NUM_DEVICES: return reply.value<cl_uint>(1);
-    case CL_PROGRAM_DEVICES: return reply.value<cl_device_id>(the_device());
+    case CL_PROGRAM_NUM_DEVICES: return reply.value<cl_uint>(static_cast<cl_uint>(program.devices().size()));
+    case CL_PROGRAM_DEVICES: return devices_info(program.devices(), reply);
     case CL_PROGRAM_SOURCE:
       return reply.string(program.origin() == ProgramOrigin::source ? std::string_view(program.text()) : "");
     case CL_PROGRAM_IL: return reply.bytes(nullptr, 0);
-    case CL_PROGRAM_BINARY_SIZES: return binary_size(program, reply);
-    case CL_PROGRAM_BINARIES: return copy_binary(program, reply);
+    case CL_PROGRAM_BINARY_SIZES: return binary_sizes(program, reply);
+    case CL_PROGRAM_BINARIES: return copy_binaries(program, reply);
     case CL_PROGRAM_NUM_KERNELS:
     case CL_PROGRAM_KERNEL_NAMES: return kernels_info(program, name, reply);
     case CL_PROGRAM_SCOPE_GLOBAL_CTORS_PRESENT:
@@ -184,7 +189,7 @@ cl_program clCreateProgramWithSource(cl_context context, cl_uint count, const ch
     std::string text;
     if (const cl_int error = join_sources(count, strings, lengths, text); error != CL_SUCCESS)
       return failed(errcode_ret, error);
-    return make_program(context, ProgramOrigin::source, std::move(text), errcode_ret);
+    return make_program(context, context->devices(), ProgramOrigin::source, std::move(text), errcode_ret);
   });
 }
 
@@ -194,15 +199,17 @@ cl_program clCreateProgramWithBinary(cl_context context, cl_uint num_devices, co
   if (!checked(context)) return failed(errcode_ret, CL_INVALID_CONTEXT);
   if (num_devices == 0 || device_list == nullptr || lengths == nullptr || binaries == nullptr)
     return failed(errcode_ret, CL_INVALID_VALUE);
-  if (!valid_device_list(num_devices, device_list)) return failed(errcode_ret, CL_INVALID_DEVICE);
+  if (!holds_devices(context->devices(), num_devices, device_list)) return failed(errcode_ret, CL_INVALID_DEVICE);
   for (cl_uint i = 0; i < num_devices; ++i) {
     const cl_int status = binary_status_of(binaries[i], lengths[i]);
     if (binary_status != nullptr) binary_status[i] = status;
     if (status != CL_SUCCESS) return failed(errcode_ret, status);
   }
   return guarded(errcode_ret, [&] {
+    // One for all: it is of the whole device, whichever of its parts it was asked for.
     std::string container(reinterpret_cast<const char*>(binaries[0]), lengths[0]);
-    return make_program(context, ProgramOrigin::binary, std::move(container), errcode_ret);
+    return make_program(context, take_devices(num_devices, device_list), ProgramOrigin::binary, std::move(container),
+                        errcode_ret);
   });
 }
 
@@ -229,7 +236,7 @@ cl_int clGetProgramInfo(cl_program program, cl_program_info param_name, size_t p
 cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program_build_info param_name,
                              size_t param_value_size, void* param_value, size_t* param_value_size_ret) {
   if (!checked(program)) return CL_INVALID_PROGRAM;
-  if (!checked(device)) return CL_INVALID_DEVICE;
+  if (!holds_device(program->devices(), device)) return CL_INVALID_DEVICE;
   const InfoReply reply(param_value_size, param_value, param_value_size_ret);
   cl_build_status status = CL_BUILD_NONE;
   const BuildRef build = program->last_build(&status);

@@ -1,7 +1,8 @@
 // Program: source or binary, and what the last build, compile or link made of it.
 //
-// Every attempt goes to the worker under an id of its own, because ids are never reused. Kernels hold on to the
-// attempt that they were made from.
+// A build is one for all of a program's devices, whichever were named: they are the virtual GPU and parts of it, and
+// run the same code. Every attempt goes to the worker under an id of its own, because ids are never reused. Kernels
+// hold on to the attempt that they were made from.
 #pragma once
 
 #include <atomic>
@@ -46,11 +47,13 @@ enum class ProgramOrigin { source, binary, linked };
 
 struct _cl_program final : public sluice::opencl::ObjectOf<_cl_program, sluice::opencl::Kind::program> {
  public:
-  // `text`: the source, or the binary as the program passed it; empty if linked.
-  _cl_program(_cl_context& context, sluice::opencl::ProgramOrigin origin, std::string text);
+  // `text`: the source, or the binary as the program passed it; empty if linked. `devices`: of the context's.
+  _cl_program(_cl_context& context, sluice::opencl::DeviceRefs devices, sluice::opencl::ProgramOrigin origin,
+              std::string text);
 
   _cl_context& context() const { return *context_; }
   sluice::shim::Session& session() const { return context_->session(); }
+  const sluice::opencl::DeviceRefs& devices() const { return devices_; }
   sluice::opencl::ProgramOrigin origin() const { return origin_; }
   const std::string& text() const { return text_; }
 
@@ -71,6 +74,7 @@ struct _cl_program final : public sluice::opencl::ObjectOf<_cl_program, sluice::
 
  private:
   const sluice::opencl::Ref<_cl_context> context_;
+  const sluice::opencl::DeviceRefs devices_;
   const sluice::opencl::ProgramOrigin origin_;
   const std::string text_;
   std::atomic<cl_uint> kernels_{0};

@@ -1,6 +1,5 @@
 #include "shim/opencl/queue.h"
 
-#include "shim/opencl/device.h"
 #include "shim/opencl/error.h"
 #include "shim/opencl/info.h"
 
@@ -14,24 +13,32 @@ using sluice::opencl::set_error;
 namespace opencl = sluice::opencl;
 namespace wire = sluice::wire;
 
-_cl_command_queue::_cl_command_queue(_cl_context& context, cl_command_queue_properties properties,
-                                     std::vector<cl_queue_properties> list, std::shared_ptr<Lane> lane)
+_cl_command_queue::_cl_command_queue(_cl_context& context, _cl_device_id& device,
+                                     cl_command_queue_properties properties, std::vector<cl_queue_properties> list,
+                                     std::shared_ptr<Lane> lane)
     : progress_(Progress::of(context.session())),
       context_(&context),
+      device_(&device),
       properties_(properties),
       list_(std::move(list)),
       id_(context.session().mint()),
       lane_(std::move(lane)) {}
 
-cl_command_queue _cl_command_queue::make(_cl_context& context, cl_command_queue_properties properties,
+cl_command_queue _cl_command_queue::make(_cl_context& context, _cl_device_id& device,
+                                         cl_command_queue_properties properties,
                                          std::vector<cl_queue_properties> list) {
   const bool out_of_order = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
   wire::QueueCreate command;
   auto lane = Progress::of(context.session()).make_lane(out_of_order, command.timeline_at);
   if (lane == nullptr) return nullptr;
-  auto* queue = new _cl_command_queue(context, properties, std::move(list), std::move(lane));
+  auto* queue = new _cl_command_queue(context, device, properties, std::move(list), std::move(lane));
   command.id = queue->id();
   command.out_of_order = out_of_order ? 1 : 0;
+  if (!device.is_root()) {
+    const opencl::UnitRange units = device.units(context.session().traits());
+    command.first_unit = units.first;
+    command.units = units.count;
+  }
   context.session().post(command);
   return queue;
 }
@@ -91,10 +98,10 @@ cl_int parse_list(const cl_queue_properties* list, QueueRequest& request) {
 }
 
 cl_command_queue create(cl_context context, cl_device_id device, QueueRequest request, cl_int* errcode_ret) {
-  if (checked(device) != opencl::the_device()) return failed(errcode_ret, CL_INVALID_DEVICE);
+  if (!opencl::holds_device(context->devices(), device)) return failed(errcode_ret, CL_INVALID_DEVICE);
   if (const cl_int error = check_properties(*context, request.properties); error != CL_SUCCESS)
     return failed(errcode_ret, error);
-  cl_command_queue queue = _cl_command_queue::make(*context, request.properties, std::move(request.list));
+  cl_command_queue queue = _cl_command_queue::make(*context, *device, request.properties, std::move(request.list));
   if (queue == nullptr)
     return failed(errcode_ret, context->session().lost() ? context->report_lost() : CL_OUT_OF_HOST_MEMORY);
   set_error(errcode_ret, CL_SUCCESS);
@@ -139,7 +146,7 @@ CL_API_ENTRY cl_int CL_API_CALL clGetCommandQueueInfo(cl_command_queue queue, cl
   const InfoReply reply(room, value, size_ret);
   switch (name) {
     case CL_QUEUE_CONTEXT: return reply.value<cl_context>(&queue->context());
-    case CL_QUEUE_DEVICE: return reply.value<cl_device_id>(opencl::the_device());
+    case CL_QUEUE_DEVICE: return reply.value<cl_device_id>(queue->device());
     case CL_QUEUE_REFERENCE_COUNT: return reply.value<cl_uint>(queue->references());
     case CL_QUEUE_PROPERTIES: return reply.value<cl_command_queue_properties>(queue->properties());
     case CL_QUEUE_PROPERTIES_ARRAY: return reply.array<cl_queue_properties>(queue->list());

@@ -13,12 +13,13 @@ struct _cl_command_queue final : public sluice::opencl::ObjectOf<_cl_command_que
  public:
   // Null if the session is lost or its arena is full. `list`: as passed to clCreateCommandQueueWithProperties, with
   // its zero; empty if none was passed.
-  static cl_command_queue make(_cl_context& context, cl_command_queue_properties properties,
+  static cl_command_queue make(_cl_context& context, _cl_device_id& device, cl_command_queue_properties properties,
                                std::vector<cl_queue_properties> list);
   // The commands in it go on (OpenCL 3.0, section 5.1: releasing flushes).
   ~_cl_command_queue();
 
   _cl_context& context() const { return *context_; }
+  cl_device_id device() const { return device_.get(); }
   sluice::opencl::Progress& progress() const { return progress_; }
   sluice::shim::Session& session() const { return progress_.session(); }
   sluice::wire::ObjectId id() const { return id_; }
@@ -33,11 +34,12 @@ struct _cl_command_queue final : public sluice::opencl::ObjectOf<_cl_command_que
   cl_int finish();
 
  private:
-  _cl_command_queue(_cl_context& context, cl_command_queue_properties properties, std::vector<cl_queue_properties> list,
-                    std::shared_ptr<sluice::opencl::Lane> lane);
+  _cl_command_queue(_cl_context& context, _cl_device_id& device, cl_command_queue_properties properties,
+                    std::vector<cl_queue_properties> list, std::shared_ptr<sluice::opencl::Lane> lane);
 
   sluice::opencl::Progress& progress_;
   const sluice::opencl::Ref<_cl_context> context_;
+  const sluice::opencl::Ref<_cl_device_id> device_;
   const cl_command_queue_properties properties_;
   const std::vector<cl_queue_properties> list_;
   const sluice::wire::ObjectId id_;

@@ -308,7 +308,7 @@ cl_int upload(_cl_mem& memory, const BoxTransfer& transfer) {
     return CL_SUCCESS;
   }
   // Objects are filled before the program has a queue.
-  auto queue = Ref<_cl_command_queue>::adopt(_cl_command_queue::make(memory.context(), 0, {}));
+  auto queue = Ref<_cl_command_queue>::adopt(_cl_command_queue::make(memory.context(), *the_device(), 0, {}));
   if (!queue) return CL_OUT_OF_HOST_MEMORY;
   if (memory.is_image()) return write_box({*queue, CL_COMMAND_WRITE_IMAGE, {}, nullptr}, memory, transfer, true);
   return write_buffer({*queue, CL_COMMAND_WRITE_BUFFER, {}, nullptr}, memory, 0, memory.bytes(), transfer.host, true);

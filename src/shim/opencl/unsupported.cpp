@@ -1,5 +1,5 @@
 // Entry points of features that a virtual GPU does not offer, each with the error that the standard gives for a device
-// without that feature: sub-devices, IL, built-in kernels, pipes, sub-groups, device-side queues, GL and EGL
+// without that feature: IL, built-in kernels, pipes, sub-groups, device-side queues, GL and EGL
 // sharing. Device queries say that none of them is there (device_info.cpp).
 #include <CL/cl_egl.h>
 #include <CL/cl_ext.h>
@@ -33,21 +33,6 @@ std::nullptr_t refused_in(cl_context context, cl_int error, cl_int* errcode_ret)
 }  // namespace sluice::opencl
 
 using namespace sluice::opencl;
-
-// ---- sub-devices (section 4.3): no partitioning property is supported ----
-
-cl_int clCreateSubDevices(cl_device_id in_device, const cl_device_partition_property*, cl_uint, cl_device_id*,
-                          cl_uint*) {
-  return refused(in_device, CL_INVALID_DEVICE, CL_INVALID_VALUE);
-}
-
-cl_int clCreateSubDevicesEXT(cl_device_id in_device, const cl_device_partition_property_ext*, cl_uint, cl_device_id*,
-                             cl_uint*) {
-  return refused(in_device, CL_INVALID_DEVICE, CL_INVALID_VALUE);
-}
-
-cl_int clRetainDeviceEXT(cl_device_id device) { return clRetainDevice(device); }
-cl_int clReleaseDeviceEXT(cl_device_id device) { return clReleaseDevice(device); }
 
 // ---- other sorts of programs (section 5.8.1) ----
 

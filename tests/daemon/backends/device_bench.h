@@ -53,7 +53,7 @@ struct DeviceBench {
     REQUIRE(opened.ok());
     device = opened.take();
     device->set_sink(ends);
-    queue = std::move(device->create_queue(false).object);
+    queue = std::move(device->create_queue({}).object);
     REQUIRE(queue);
   }
   Submission how(std::uint64_t token, bool with_event = false) { return {queue.get(), {}, token, with_event}; }

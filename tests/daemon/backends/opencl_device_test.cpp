@@ -48,6 +48,23 @@ TEST_CASE("times of events are times of this machine's monotonic clock") {
   }
 }
 
+TEST_CASE("queues on parts of the device work beside one on the whole, made and dropped without end") {
+  Bench bench;
+  const wire::DeviceTraits& traits = bench.device->traits();
+  REQUIRE(traits.partitionable == (traits.compute_units > 1));
+  if (!traits.partitionable) return;  // a machine with one core has nothing to divide
+  for (std::uint64_t token = 1; token <= 200; ++token) {
+    const auto first_unit = static_cast<std::uint32_t>(token % traits.compute_units);
+    const auto part = bench.device->create_queue({.out_of_order = false, .first_unit = first_unit, .units = 1});
+    REQUIRE(part.outcome == Outcome::ok);
+    REQUIRE(bench.device->marker({part.object.get(), {}, token, false}).outcome == Outcome::ok);
+    bench.device->flush(*part.object);
+    CHECK(bench.ends.wait_for(token).outcome == Outcome::ok);
+  }
+  const auto none = bench.device->create_queue({.out_of_order = false, .first_unit = traits.compute_units, .units = 1});
+  CHECK(none.outcome == Outcome::out_of_resources);
+}
+
 TEST_CASE("a pixel is as large as the driver says, for every format that it offers") {
   Bench bench;
   const wire::DeviceTraits& traits = bench.device->traits();

@@ -104,7 +104,7 @@ TEST_CASE("the device has no more compute units than the machine has processors"
 
 TEST_CASE("commands of several queues together take no longer than has passed") {
   Bench bench;
-  const auto other = bench.device->create_queue(false);
+  const auto other = bench.device->create_queue({});
   REQUIRE(other.outcome == Outcome::ok);
   const Nanoseconds before = now_ns();
   constexpr std::uint64_t launches = 8;

@@ -89,6 +89,23 @@ TEST_CASE("a slot outside the arena or off its boundary is a fault") {
   CHECK(rig.device.commands.empty());
 }
 
+TEST_CASE("a queue on compute units that are not there, or of a device that cannot be divided, is a fault") {
+  const auto refused = [](bool divisible, std::uint32_t first_unit, std::uint32_t units) {
+    Rig rig;
+    if (divisible) rig.device.can_be_divided(4);
+    wire::QueueCreate queue;
+    queue.id = 50, queue.timeline_at = Rig::slots_at, queue.first_unit = first_unit, queue.units = units;
+    return is_fault(rig.send(queue)) && rig.device.queue_shapes.empty();
+  };
+  CHECK(refused(false, 0, 1));
+  CHECK(refused(true, 0, 5));
+  CHECK(refused(true, 4, 1));
+  CHECK(refused(true, 2, UINT32_MAX));
+  CHECK(refused(true, UINT32_MAX, 2));
+  CHECK(refused(true, 1, 0));
+  CHECK_FALSE(refused(true, 3, 1));
+}
+
 TEST_CASE("a gap in a queue's sequence is a fault") {
   Rig rig;
   const ObjectId queue = rig.queue();

@@ -152,6 +152,17 @@ TEST_CASE("a binary is asked for only of a program that was built") {
   CHECK(std::memcmp(rig.at(2 << 20), "the binary", 10) == 0);
 }
 
+TEST_CASE("a queue may be had on a run of the device's compute units, if the device can be divided") {
+  Rig rig;
+  wire::QueueCreate command;
+  command.id = 50, command.timeline_at = Rig::slots_at, command.first_unit = 1, command.units = 3;
+  rig.device.can_be_divided(4);
+  REQUIRE(rig.send(command).ok());
+  REQUIRE(rig.device.queue_shapes.size() == 1);
+  CHECK(rig.device.queue_shapes[0].first_unit == 1);
+  CHECK(rig.device.queue_shapes[0].units == 3);
+}
+
 TEST_CASE("queues are flushed before the dispatcher rests and every so many commands") {
   Rig rig;
   const ObjectId queue = rig.queue();

@@ -26,11 +26,17 @@ class FakeDevice final : public backend::Device {
     traits_.image_formats.push_back({0x10B5, 0x10D2, wire::ImageKind::d2, wire::image_read});  // RGBA, UNORM_INT8
   }
 
+  void can_be_divided(std::uint32_t units) {
+    traits_.partitionable = true;
+    traits_.compute_units = units;
+  }
+
   wire::DeviceTraits traits_;
   backend::CompletionSink* sink = nullptr;
   std::vector<Command> commands;
   std::vector<std::string> calls;  // every other verb
   std::vector<backend::ArgumentRef> launched_with;
+  std::vector<backend::QueueShape> queue_shapes;
   wire::Outcome answer = wire::Outcome::ok;  // of everything that can fail
   int flushes = 0;
 
@@ -76,7 +82,10 @@ class FakeDevice final : public backend::Device {
   }
   wire::Outcome check_argument(backend::Kernel&, std::uint32_t, std::uint32_t) override { return answer; }
   void save_builds(Nanoseconds) override {}
-  backend::Made<backend::Queue> create_queue(bool) override { return make<backend::Queue>("create_queue"); }
+  backend::Made<backend::Queue> create_queue(const backend::QueueShape& shape) override {
+    queue_shapes.push_back(shape);
+    return make<backend::Queue>("create_queue");
+  }
   backend::Made<backend::Event> create_user_event() override { return make<backend::Event>("create_user_event"); }
   void set_user_event(backend::Event&, bool failed) override {
     calls.push_back(failed ? "user event failed" : "user event");

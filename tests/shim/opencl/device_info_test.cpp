@@ -24,9 +24,9 @@ wire::DeviceTraits some_traits() {
 
 std::string text_of(cl_device_info name, const wire::DeviceTraits& traits = some_traits()) {
   size_t size = 0;
-  REQUIRE(device_info(traits, name, InfoReply(0, nullptr, &size)) == CL_SUCCESS);
+  REQUIRE(device_info(*the_device(), traits, name, InfoReply(0, nullptr, &size)) == CL_SUCCESS);
   std::string text(size, '?');
-  REQUIRE(device_info(traits, name, InfoReply(size, text.data(), nullptr)) == CL_SUCCESS);
+  REQUIRE(device_info(*the_device(), traits, name, InfoReply(size, text.data(), nullptr)) == CL_SUCCESS);
   REQUIRE(text.back() == '\0');
   text.pop_back();
   return text;
@@ -36,7 +36,7 @@ template <typename T>
 T value_of(cl_device_info name) {
   T value{};
   size_t size = 0;
-  REQUIRE(device_info(some_traits(), name, InfoReply(sizeof value, &value, &size)) == CL_SUCCESS);
+  REQUIRE(device_info(*the_device(), some_traits(), name, InfoReply(sizeof value, &value, &size)) == CL_SUCCESS);
   CHECK(size == sizeof value);
   return value;
 }
@@ -44,9 +44,9 @@ T value_of(cl_device_info name) {
 template <typename T>
 std::vector<T> list_of(cl_device_info name) {
   size_t size = 0;
-  REQUIRE(device_info(some_traits(), name, InfoReply(0, nullptr, &size)) == CL_SUCCESS);
+  REQUIRE(device_info(*the_device(), some_traits(), name, InfoReply(0, nullptr, &size)) == CL_SUCCESS);
   std::vector<T> list(size / sizeof(T));
-  REQUIRE(device_info(some_traits(), name, InfoReply(size, list.data(), nullptr)) == CL_SUCCESS);
+  REQUIRE(device_info(*the_device(), some_traits(), name, InfoReply(size, list.data(), nullptr)) == CL_SUCCESS);
   return list;
 }
 
@@ -57,14 +57,14 @@ TEST_CASE("every device query of OpenCL 1.0 to 3.0 has an answer") {
     INFO("query " << std::hex << name);
     size_t size = 0;
     const cl_int expected = unassigned(name) ? CL_INVALID_VALUE : CL_SUCCESS;
-    CHECK(device_info(some_traits(), name, InfoReply(0, nullptr, &size)) == expected);
+    CHECK(device_info(*the_device(), some_traits(), name, InfoReply(0, nullptr, &size)) == expected);
   }
 }
 
 TEST_CASE("queries of extensions that are not offered are refused") {
   constexpr cl_device_info pci_bus_id_nv = 0x4008, topology_amd = 0x4037, board_name_amd = 0x4038;
   for (const cl_device_info name : {pci_bus_id_nv, topology_amd, board_name_amd})
-    CHECK(device_info(some_traits(), name, InfoReply(0, nullptr, nullptr)) == CL_INVALID_VALUE);
+    CHECK(device_info(*the_device(), some_traits(), name, InfoReply(0, nullptr, nullptr)) == CL_INVALID_VALUE);
 }
 
 TEST_CASE("the virtual device is a GPU whatever backs it, and says what that is") {
@@ -83,7 +83,8 @@ TEST_CASE("local memory is shown as no larger than a GPU's") {
   for (const auto& [real, shown] : {std::pair<cl_ulong, cl_ulong>{1 << 20, 64 * 1024}, {48 * 1024, 48 * 1024}}) {
     traits.local_memory_bytes = real;
     cl_ulong value = 0;
-    REQUIRE(device_info(traits, CL_DEVICE_LOCAL_MEM_SIZE, InfoReply(sizeof value, &value, nullptr)) == CL_SUCCESS);
+    REQUIRE(device_info(*the_device(), traits, CL_DEVICE_LOCAL_MEM_SIZE, InfoReply(sizeof value, &value, nullptr)) ==
+            CL_SUCCESS);
     CHECK(value == shown);
   }
 }

@@ -38,7 +38,8 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
         std::min(opened->traits_.compute_units, std::max(1u, std::thread::hardware_concurrency()));
   // A watcher follows one command after the other.
   if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;
-  auto queue = opened->make_queue(false);
+  opened->traits_.partitionable = opened->can_partition();
+  auto queue = opened->make_queue(device, false);
   if (!queue.ok()) return queue.status();
   opened->clock_.measure(queue.value().get());
   if (!opened->traits_.buffers_in_arena) opened->scrub_queue_ = queue.take();
@@ -58,7 +59,7 @@ Status OpenClDevice::use_cache_folder(const std::string& path) {
   return point_pocl_cache_at(drivers);
 }
 
-Result<QueueHandle> OpenClDevice::make_queue(bool out_of_order) const {
+Result<QueueHandle> OpenClDevice::make_queue(cl_device_id device, bool out_of_order) const {
   const cl_command_queue_properties flags =
       CL_QUEUE_PROFILING_ENABLE |
       (out_of_order ? static_cast<cl_command_queue_properties>(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) : 0);
@@ -66,9 +67,9 @@ Result<QueueHandle> OpenClDevice::make_queue(bool out_of_order) const {
   QueueHandle queue;
   if (traits_.numeric_version >= CL_MAKE_VERSION(2, 0, 0)) {
     const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, flags, 0};
-    queue = QueueHandle(clCreateCommandQueueWithProperties(context_.get(), device_, properties, &error));
+    queue = QueueHandle(clCreateCommandQueueWithProperties(context_.get(), device, properties, &error));
   } else {
-    queue = QueueHandle(clCreateCommandQueue(context_.get(), device_, flags, &error));
+    queue = QueueHandle(clCreateCommandQueue(context_.get(), device, flags, &error));
   }
   if (error != CL_SUCCESS) return Status(Code::exhausted, "cannot make a queue: " + error_text(error));
   return queue;

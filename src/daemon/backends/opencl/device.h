@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "base/free_list.h"
 #include "daemon/backends/backend.h"
@@ -40,7 +42,7 @@ class OpenClDevice final : public Device {
   Outcome check_argument(Kernel& kernel, std::uint32_t index, std::uint32_t bytes) override;
   void save_builds(Nanoseconds deadline_ns) override;
 
-  Made<Queue> create_queue(bool out_of_order) override;
+  Made<Queue> create_queue(const QueueShape& shape) override;
   Made<Event> create_user_event() override;
   void set_user_event(Event& event, bool failed) override;
   void flush(Queue& queue) override;
@@ -88,7 +90,13 @@ class OpenClDevice final : public Device {
   };
 
   OpenClDevice() = default;
-  Result<QueueHandle> make_queue(bool out_of_order) const;
+  Result<QueueHandle> make_queue(cl_device_id device, bool out_of_order) const;
+
+  // part.cpp
+  bool can_partition();
+  // The sub-device of just these compute units; null if the driver refuses.
+  cl_device_id part(std::uint32_t first_unit, std::uint32_t units);
+  cl_device_id carve(std::uint32_t first_unit, std::uint32_t units) const;
 
   // event.cpp
   template <typename Enqueue>
@@ -124,6 +132,7 @@ class OpenClDevice final : public Device {
 
   cl_device_id device_ = nullptr;
   ContextHandle context_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, cl_device_id> parts_;  // by first unit and count
   wire::DeviceTraits traits_;
   Digest make_{};  // of platform, device and driver version: what a binary must have been made by
   CompletionSink* sink_ = nullptr;

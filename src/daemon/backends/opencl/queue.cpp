@@ -2,8 +2,10 @@
 
 namespace sluice::backend::opencl {
 
-Made<Queue> OpenClDevice::create_queue(bool out_of_order) {
-  auto made = make_queue(out_of_order && traits_.out_of_order_queues);
+Made<Queue> OpenClDevice::create_queue(const QueueShape& shape) {
+  const cl_device_id device = shape.units != 0 ? part(shape.first_unit, shape.units) : device_;
+  if (device == nullptr) return {nullptr, Outcome::out_of_resources};
+  auto made = make_queue(device, shape.out_of_order && traits_.out_of_order_queues);
   if (!made.ok()) return {nullptr, Outcome::out_of_resources};
   auto queue = std::make_unique<QueueObject>();
   queue->handle = made.take();
