@@ -27,9 +27,9 @@ demo: ## two unmodified programs share one device: installs, builds, runs, clean
 test: ## build and run every test, also under the sanitizers
 	@tools/run-tests
 
-bench: bench-forward bench-programs ## run all benchmarks: the pool beside the native driver
+bench: bench-forward bench-programs bench-starts ## run all benchmarks: the pool beside the native driver
 
-bench-%: ## run one family of benchmarks: forward, programs
+bench-%: ## run one family of benchmarks: forward, programs, starts
 	@tools/install-dependencies --bench
 	$(call say,compiling (build/release))
 	@cmake --preset release -DSLUICE_BENCH=ON >/dev/null

@@ -92,7 +92,9 @@ cl_int _cl_kernel::set_memory(cl_uint index, size_t bytes, const void* value) {
   const cl_mem memory = value != nullptr ? *static_cast<const cl_mem*>(value) : nullptr;
   if (memory == nullptr) return is_image ? CL_INVALID_MEM_OBJECT : stored(arguments_.set_object(index, 0));
   if (!checked(memory) || &memory->context() != &context()) return CL_INVALID_MEM_OBJECT;
-  if (is_image && !memory->is_image()) return CL_INVALID_MEM_OBJECT;
+  // Without argument information a pointer may be an image: only the kernel knows.
+  const bool kind_known = is_image || argument.kind == ArgumentKind::memory;
+  if (kind_known && is_image != memory->is_image()) return CL_INVALID_MEM_OBJECT;
   if (is_image && !image_access_allowed(argument.access, memory->flags())) return CL_INVALID_ARG_VALUE;
   return stored(arguments_.set_object(index, memory->id()));
 }
