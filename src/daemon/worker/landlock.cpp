@@ -55,6 +55,9 @@ constexpr const char* readable[] = {"/usr",
                                     "/sys/module",
                                     "/dev/urandom",
                                     "/dev/random",
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+                                    "/proc/self/exe",  // for the names in a sanitizer's report
+#endif
                                     "/dev/zero"};
 constexpr const char* device_nodes[] = {"/dev/null",       "/dev/dri",         "/dev/kfd",           "/dev/nvidia0",
                                         "/dev/nvidia1",    "/dev/nvidia2",     "/dev/nvidia3",       "/dev/nvidia4",

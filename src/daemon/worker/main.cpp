@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "base/log.h"
@@ -78,9 +79,17 @@ std::string own_folder(const Options& options) {
   return options.runtime_folder + "/workers/" + std::to_string(options.number);
 }
 
+// A sanitizer's runtime writes its reports where its options say. No ordinary worker has such a folder.
+void keep_reports_writable([[maybe_unused]] std::vector<std::string>& writable) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  if (const char* folder = std::getenv("SLUICE_SANITIZER_REPORTS")) writable.emplace_back(folder);
+#endif
+}
+
 // What must have happened before the program may send its first command.
 Status prepare(backend::Device& device, const WorkerMessage& attach, const Options& options) {
   std::vector<std::string> writable{own_folder(options)};
+  keep_reports_writable(writable);
   if (!attach.cache_folder.empty()) {
     writable.push_back(attach.cache_folder);
     if (Status status = device.use_cache_folder(attach.cache_folder); !status.ok())
