@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "daemon/worker/other_side.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -13,6 +15,7 @@ std::string_view text_of(const std::vector<std::byte>& bytes) {
 }  // namespace
 
 bool ReplyPlace::answer(Outcome outcome, std::string_view data) const {
+  const WritesForProgram guard;
   const bool fits = data.size() <= room.size();
   if (fits && !data.empty()) std::memcpy(room.data(), data.data(), data.size());
   wire::publish_reply(*slot, fits ? outcome : Outcome::reply_too_small, data.size());

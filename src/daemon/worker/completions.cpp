@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "daemon/worker/other_side.h"
+
 namespace sluice::worker {
 namespace {
 
 void show_outcome(const InFlight& command, wire::TimelineSlot& timeline) {
+  const WritesForProgram guard;
   if (command.event != nullptr) wire::publish_event(*command.event, command.outcome, command.times);
   else if (command.outcome != wire::Outcome::ok) wire::publish_error(timeline, command.outcome);
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/worker/dispatch_enqueue.h"
+#include "daemon/worker/other_side.h"
 
 namespace sluice::worker {
 namespace {
@@ -84,7 +85,7 @@ Result<Dispatcher::Start> Dispatcher::start(const wire::EnqueueHeader& header, C
   Start begun;
   wire::EventSlot* slot = nullptr;
   if (header.event_at != wire::nowhere) {
-    slot = arena_.slot<wire::EventSlot>(header.event_at);
+    slot = handed_over(arena_.slot<wire::EventSlot>(header.event_at));
     if (slot == nullptr) return fault("an event slot is outside the arena");
   }
   begun.queue = objects_.find<QueueEntry>(header.queue);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "daemon/worker/dispatch_enqueue.h"
+#include "daemon/worker/other_side.h"
 #include "wire/image_format.h"
 
 namespace sluice::worker {
@@ -57,7 +58,7 @@ std::optional<std::uint64_t> image_bytes(const wire::ImageCreate& c, const Memor
 
 Result<ReplyPlace> Dispatcher::reply_place(const wire::CallHeader& call) const {
   ReplyPlace place;
-  place.slot = arena_.slot<wire::ReplySlot>(call.reply_at);
+  place.slot = handed_over(arena_.slot<wire::ReplySlot>(call.reply_at));
   const auto room = arena_.range(call.data_at, call.data_bytes);
   if (place.slot == nullptr || !room) return fault("a call's answer would be outside the arena");
   place.room = *room;
@@ -203,7 +204,7 @@ Status Dispatcher::sampler_create(Bytes bytes) {
 Status Dispatcher::queue_create(Bytes bytes) {
   wire::QueueCreate command;
   take(bytes, command);
-  auto* timeline = arena_.slot<wire::TimelineSlot>(command.timeline_at);
+  auto* timeline = handed_over(arena_.slot<wire::TimelineSlot>(command.timeline_at));
   if (timeline == nullptr) return fault("a queue's timeline is outside the arena");
   if (command.out_of_order > 1) return fault("a queue is neither in order nor out of order");
   if (!fits_device(command, device_.traits())) return fault("a queue on compute units that the device does not have");
