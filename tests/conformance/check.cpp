@@ -12,7 +12,11 @@
 namespace conformance {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr unsigned test_seconds_max = 300;
+#else
 constexpr unsigned test_seconds_max = 30;
+#endif
 
 struct Test {
   const char* name;

@@ -14,6 +14,8 @@ import subprocess
 import tempfile
 import time
 
+from sanitizers import Reports
+
 READY_S_MAX = 40
 STOP_S_MAX = 20
 
@@ -126,6 +128,11 @@ class Native(Side):
         self.environment["POCL_CACHE_DIR"] = os.path.join(self.cache, "pocl")
         os.makedirs(self.environment["POCL_CACHE_DIR"], exist_ok=True)
 
+    def wrap(self, argv, **_):
+        """In a sanitizer build, what runs natively is the program's twin without sanitizers (sluice_native_twin)."""
+        twin = f"{argv[0]}_native"
+        return [twin, *argv[1:]] if os.path.exists(twin) else argv
+
 
 class Pool(Side):
     """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
@@ -139,8 +146,11 @@ class Pool(Side):
         self.log_path = os.path.join(self.folder, "sluiced.log")
         self.daemon = None
         self.leftovers = []
+        self.reports = Reports(build, os.path.join(self.folder, "reports"))
+        self.reported = []
+        self.environment.update(self.reports.environment())
         self.shm_before = set(os.listdir("/dev/shm"))
-        device_environment = {**variables_of(makes), **(device_environment or {})}
+        device_environment = {**variables_of(makes), **self.reports.worker_environment(), **(device_environment or {})}
         variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
@@ -157,6 +167,8 @@ class Pool(Side):
     def __exit__(self, *_):
         self.stop()
         self.leftovers += self.look_for_leftovers()
+        self.reports.listen(self.log())
+        self.reported = self.reports.found()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, wait=True):
@@ -188,6 +200,11 @@ class Pool(Side):
         self.daemon.wait()
 
     # ---- what it says ----
+
+    def run(self, argv, seconds=300, **options):
+        ended = super().run(argv, seconds, **options)
+        self.reports.listen(ended.stderr)
+        return ended
 
     def wrap(self, argv, tenant=None, memory=None, gpu=None):
         line = [os.path.join(self.build, "bin", "sluice"), "run", "--runtime-dir", self.runtime]

@@ -51,6 +51,10 @@ class Scenario:
 
     def check_left(self, pool):
         self.check(not pool.leftovers, "the stopped pool leaves nothing behind", "\n".join(pool.leftovers))
+        if pool.reports.sanitizers:
+            self.check(not pool.reported, f"nothing reported by -fsanitize={pool.reports.sanitizers}")
+            for report in pool.reported:
+                self.note(report.replace("\n", "\n     | "))
 
     def same(self, what, argv, clean=lambda text: text, status=0, seconds=300, **options):
         """Runs natively and in the pool: both must end with `status`, and print the same after `clean`."""
