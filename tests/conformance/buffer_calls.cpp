@@ -1,5 +1,6 @@
 // What each call on buffers refuses, argument by argument (OpenCL 3.0, section 5.2), and what it does with odd but
 // valid ones.
+#include <atomic>
 #include <cstring>
 #include <limits>
 
@@ -406,7 +407,7 @@ TEST("5.5.1 a destructor callback may be set only with a function, on a live obj
 }
 
 TEST("5.5.1 destructor callbacks of a parent wait for its sub-buffer") {
-  static int calls;
+  static std::atomic<int> calls;
   calls = 0;
   Memory parent = make_buffer(4096);
   EXPECT_OK(clSetMemObjectDestructorCallback(
