@@ -5,12 +5,13 @@ Every process of a pool, the programs in it included, writes its reports into on
 pool has stopped, whatever became of the process. Beside AddressSanitizer, GCC's UndefinedBehaviorSanitizer knows no
 such folder and writes to stderr: the daemon's log, or the program's own, which its worker shares.
 
-PoCL is not instrumented and needs no suppression: its locks are the C library's, which the runtimes see.
+PoCL is not instrumented, but its locks are the C library's, which the runtimes see.
 """
 
 import os
 import re
 
+SUPPRESSIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suppressions", "threads")
 LINES_MAX = 60  # of one report
 
 
@@ -44,7 +45,7 @@ class Reports:
             # The shim comes first, as a preloaded library does. It has none of the functions that the runtime replaces.
             "ASAN_OPTIONS": self._options("address", verify_asan_link_order=0),
             "UBSAN_OPTIONS": "print_stacktrace=1",
-            "TSAN_OPTIONS": self._options("thread", second_deadlock_stack=1),
+            "TSAN_OPTIONS": self._options("thread", second_deadlock_stack=1, suppressions=SUPPRESSIONS),
         }
 
     def worker_environment(self):
