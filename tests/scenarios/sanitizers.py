@@ -45,12 +45,17 @@ class Reports:
             # The shim comes first, as a preloaded library does. It has none of the functions that the runtime replaces.
             "ASAN_OPTIONS": self._options("address", verify_asan_link_order=0),
             "UBSAN_OPTIONS": "print_stacktrace=1",
-            "TSAN_OPTIONS": self._options("thread", second_deadlock_stack=1, suppressions=SUPPRESSIONS),
+            "TSAN_OPTIONS": self._thread_options(),
         }
 
+    def _thread_options(self, **more):
+        return self._options("thread", second_deadlock_stack=1, suppressions=SUPPRESSIONS, **more)
+
     def worker_environment(self):
-        """For workers alone: the folder that their jail leaves open to reports."""
-        return {"SLUICE_SANITIZER_REPORTS": self.folder} if self.sanitizers else {}
+        """For workers alone: the folder that their jail leaves open to reports. They end without joining their threads."""
+        if not self.sanitizers:
+            return {}
+        return {"SLUICE_SANITIZER_REPORTS": self.folder, "TSAN_OPTIONS": self._thread_options(report_thread_leaks=0)}
 
     def listen(self, text):
         """Notes what was reported in `text`, which a process wrote to stderr."""
