@@ -14,6 +14,7 @@ BinaryContainer example() {
       "\x7f"
       "ELF\0\0native",
       12);
+  container.attributes = {{"blur", "reqd_work_group_size(8,8,1)"}, {"sum", "vec_type_hint(float4)"}};
   return container;
 }
 
@@ -24,6 +25,7 @@ TEST_CASE("a container comes back as it was packed") {
   CHECK(back->kind == container.kind);
   CHECK(back->log == container.log);
   CHECK(back->native == container.native);
+  CHECK(back->attributes == container.attributes);
 }
 
 TEST_CASE("every flipped bit makes a container invalid") {

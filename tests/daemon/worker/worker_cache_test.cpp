@@ -11,7 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char source[] = "__kernel void cached(__global int* a) { a[get_global_id(0)] = 11; }";
+constexpr char source[] =
+    "__kernel __attribute__((work_group_size_hint(4, 1, 1))) void cached(__global int* a)\n"
+    "{ a[get_global_id(0)] = 11; }";
 
 std::size_t entries(const std::string& folder) {
   std::error_code error;
@@ -40,11 +42,15 @@ void run_once(Worker& worker, ObjectId program) {
 
 TEST_CASE("an idle session saves what it built, and the next one takes it from there") {
   const ScratchFolder cache;
+  wire::KernelTraits fresh;
   {
     Worker worker(with_cache(cache));
     worker.attach();
     const ObjectId program = worker.mint();
-    REQUIRE(worker.build(program, source).outcome == Outcome::ok);
+    const auto reply = worker.build(program, source);
+    REQUIRE(reply.outcome == Outcome::ok);
+    fresh = reply.kernels.at(0);
+    CHECK(fresh.attributes.find("work_group_size_hint(4") != std::string::npos);
     run_once(worker, program);
     for (int tries = 0; entries(cache.path() + "/programs") == 0 && tries < 1000; ++tries) usleep(10'000);
     CHECK(entries(cache.path() + "/programs") == 1);
@@ -57,6 +63,9 @@ TEST_CASE("an idle session saves what it built, and the next one takes it from t
   REQUIRE(reply.outcome == Outcome::ok);
   REQUIRE(reply.kernels.size() == 1);
   CHECK(reply.kernels[0].arguments.at(0).name == "a");
+  CHECK(reply.kernels[0].attributes == fresh.attributes);
+  CHECK(reply.kernels[0].local_bytes == fresh.local_bytes);
+  CHECK(reply.kernels[0].private_bytes == fresh.private_bytes);
   run_once(worker, program);
   // A hit is not saved again, and other options are another build.
   REQUIRE(worker.build(worker.mint(), source, "-DX=1").outcome == Outcome::ok);

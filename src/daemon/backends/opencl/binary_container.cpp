@@ -8,7 +8,7 @@ namespace sluice::backend::opencl {
 namespace {
 
 constexpr std::string_view magic = wire::program_binary_magic;
-constexpr std::uint32_t container_version = 1;
+constexpr std::uint32_t container_version = 2;
 
 struct Header {
   char magic[8] = {};
@@ -17,11 +17,38 @@ struct Header {
   std::uint8_t zero[3] = {};
   Digest make{};
   std::uint64_t log_bytes = 0;
+  std::uint64_t attribute_bytes = 0;
   std::uint64_t native_bytes = 0;
 };
-static_assert(sizeof(Header) == 64 && offsetof(Header, make) == 16 && offsetof(Header, log_bytes) == 48);
+static_assert(sizeof(Header) == 72 && offsetof(Header, make) == 16 && offsetof(Header, log_bytes) == 48);
 
 std::string_view as_text(const auto& value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
+
+std::string packed_attributes(const std::map<std::string, std::string>& attributes) {
+  std::string bytes;
+  for (const auto& [kernel, text] : attributes) {
+    if (text.empty() || kernel.find('\0') != std::string::npos || text.find('\0') != std::string::npos) continue;
+    bytes.append(kernel).append(1, '\0').append(text).append(1, '\0');
+  }
+  return bytes;
+}
+
+// False: not pairs of whole strings.
+bool unpack_attributes(std::string_view bytes, std::map<std::string, std::string>& attributes) {
+  const auto next = [&](std::string& text) {
+    const std::size_t end = bytes.find('\0');
+    if (end == std::string_view::npos) return false;
+    text = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+    return true;
+  };
+  while (!bytes.empty()) {
+    std::string kernel, text;
+    if (!next(kernel) || !next(text)) return false;
+    attributes[kernel] = std::move(text);
+  }
+  return true;
+}
 
 Digest checksum_of(std::string_view bytes) { return digest_of(std::as_bytes(std::span(bytes))); }
 
@@ -33,9 +60,11 @@ std::string pack(const BinaryContainer& container) {
   header.kind = container.kind;
   header.make = container.make;
   header.log_bytes = container.log.size();
+  const std::string attributes = packed_attributes(container.attributes);
+  header.attribute_bytes = attributes.size();
   header.native_bytes = container.native.size();
   std::string bytes(as_text(header));
-  bytes.append(container.log).append(container.native);
+  bytes.append(container.log).append(attributes).append(container.native);
   bytes.append(as_text(checksum_of(bytes)));
   return bytes;
 }
@@ -49,13 +78,18 @@ std::optional<BinaryContainer> unpack(std::string_view bytes, const Digest& make
   if (std::string_view(header.magic, sizeof header.magic) != magic || header.version != container_version ||
       header.make != make || header.kind == wire::BinaryKind::none || header.kind > wire::BinaryKind::executable)
     return std::nullopt;
-  if (header.log_bytes > payload_bytes || header.native_bytes != payload_bytes - header.log_bytes) return std::nullopt;
+  if (header.log_bytes > payload_bytes || header.attribute_bytes > payload_bytes - header.log_bytes ||
+      header.native_bytes != payload_bytes - header.log_bytes - header.attribute_bytes)
+    return std::nullopt;
   const Digest checksum = checksum_of(bytes.substr(0, bytes.size() - sizeof(Digest)));
   if (std::memcmp(checksum.data(), bytes.data() + bytes.size() - sizeof checksum, sizeof checksum) != 0)
     return std::nullopt;
   BinaryContainer container{header.kind, header.make, {}, {}};
-  container.log = bytes.substr(sizeof header, header.log_bytes);
-  container.native = bytes.substr(sizeof header + header.log_bytes, header.native_bytes);
+  bytes.remove_prefix(sizeof header);
+  container.log = bytes.substr(0, header.log_bytes);
+  if (!unpack_attributes(bytes.substr(header.log_bytes, header.attribute_bytes), container.attributes))
+    return std::nullopt;
+  container.native = bytes.substr(header.log_bytes + header.attribute_bytes, header.native_bytes);
   return container;
 }
 

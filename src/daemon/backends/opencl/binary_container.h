@@ -10,11 +10,14 @@
 //       12      4   wire::BinaryKind
 //       16     32   make: SHA-256 over platform, device and driver version
 //       48      8   length of the build log
-//       56      8   length of the native binary
-//       64          build log, then native binary
+//       56      8   length of the kernels' attributes
+//       64      8   length of the native binary
+//       72          build log, attributes (of each kernel that has any: its name, NUL, its attributes, NUL), native
+//       binary
 //      end     32   SHA-256 of everything before
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +32,7 @@ struct BinaryContainer {
   Digest make{};
   std::string log;
   std::string native;
+  std::map<std::string, std::string> attributes = {};  // of kernels, by name: PoCL 3.1's binaries do not keep them
 };
 
 std::string pack(const BinaryContainer& container);

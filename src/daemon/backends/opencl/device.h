@@ -124,6 +124,8 @@ class OpenClDevice final : public Device {
   wire::BuildReply compile(const wire::BuildRequest& request, ProgramObject& program);
   wire::BuildReply link(const wire::BuildRequest& request, std::span<Program* const> inputs, ProgramObject& program);
   wire::BuildReply describe(ProgramObject& program, cl_int error, Outcome if_failed) const;
+  // A program from an executable's container, and what it is.
+  wire::BuildReply load(BinaryContainer container, const std::string& options, ProgramObject& program) const;
   bool load_binary(const std::string& native, const std::string& options, ProgramObject& program) const;
   Digest build_key(const wire::BuildRequest& request) const;
 

@@ -46,6 +46,12 @@ BuildReply failed(Outcome outcome, std::string log = {}) {
   return reply;
 }
 
+std::map<std::string, std::string> attributes_of(const std::vector<wire::KernelTraits>& kernels) {
+  std::map<std::string, std::string> attributes;
+  for (const wire::KernelTraits& kernel : kernels) attributes[kernel.name] = kernel.attributes;
+  return attributes;
+}
+
 // Counts as activity while it lives, and the end as the latest.
 class Busy {
  public:
@@ -116,14 +122,24 @@ bool OpenClDevice::load_binary(const std::string& native, const std::string& opt
          CL_SUCCESS;
 }
 
+BuildReply OpenClDevice::load(BinaryContainer container, const std::string& options, ProgramObject& program) const {
+  if (!load_binary(container.native, options, program)) return failed(Outcome::invalid_binary);
+  BuildReply reply = describe(program, CL_SUCCESS, Outcome::invalid_binary);
+  for (wire::KernelTraits& kernel : program.kernels)
+    if (kernel.attributes.empty()) kernel.attributes = container.attributes[kernel.name];
+  reply.kernels = program.kernels;
+  return reply;
+}
+
 BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject& program) {
   const bool cacheable = cache_.is_open() && !includes_files(request.source);
   const Digest key = cacheable ? build_key(request) : Digest{};
   if (cacheable) {
-    if (auto cached = cache_.find(key, make_); cached && load_binary(cached->native, request.options, program)) {
-      BuildReply reply = describe(program, CL_SUCCESS, Outcome::build_failed);
-      reply.log = std::move(cached->log);
-      return reply;
+    if (auto cached = cache_.find(key, make_)) {
+      std::string log = cached->log;
+      BuildReply reply = load(std::move(*cached), request.options, program);
+      reply.log = std::move(log);
+      if (reply.outcome == Outcome::ok) return reply;
     }
   }
   cl_int error = CL_SUCCESS;
@@ -135,8 +151,10 @@ BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject
   if (error == CL_BUILD_PROGRAM_FAILURE && !request.headers.empty()) return build_with_headers(request, program);
   BuildReply reply = describe(program, error, Outcome::build_failed);
   if (cacheable && reply.outcome == Outcome::ok && clRetainProgram(program.handle.get()) == CL_SUCCESS)
-    saver_->add(
-        {ProgramHandle(program.handle.get()), key, {program.kind, make_, reply.log, {}}, program.kernels.size()});
+    saver_->add({ProgramHandle(program.handle.get()),
+                 key,
+                 {program.kind, make_, reply.log, {}, attributes_of(program.kernels)},
+                 program.kernels.size()});
   return reply;
 }
 
@@ -154,12 +172,9 @@ BuildReply OpenClDevice::build_with_headers(const BuildRequest& request, Program
 }
 
 BuildReply OpenClDevice::build_binary(const BuildRequest& request, ProgramObject& program) {
-  const auto container = unpack(request.source, make_);
+  auto container = unpack(request.source, make_);
   if (!container) return failed(Outcome::invalid_binary);
-  if (container->kind == wire::BinaryKind::executable) {
-    if (!load_binary(container->native, request.options, program)) return failed(Outcome::invalid_binary);
-    return describe(program, CL_SUCCESS, Outcome::invalid_binary);
-  }
+  if (container->kind == wire::BinaryKind::executable) return load(std::move(*container), request.options, program);
   // A compiled object or a library: food for a later link, nothing to build.
   cl_int error = CL_SUCCESS, status = CL_SUCCESS;
   const auto* bytes = reinterpret_cast<const unsigned char*>(container->native.data());
@@ -212,7 +227,7 @@ Outcome OpenClDevice::binary(Program& program, std::string& bytes) {
   auto& object = static_cast<ProgramObject&>(program);
   std::string native = native_binary(object.handle.get());
   if (native.empty()) return Outcome::invalid_program_executable;
-  bytes = pack({object.kind, make_, {}, std::move(native)});
+  bytes = pack({object.kind, make_, {}, std::move(native), attributes_of(object.kernels)});
   return Outcome::ok;
 }
 
