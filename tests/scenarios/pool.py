@@ -134,6 +134,11 @@ class Native(Side):
         return [twin, *argv[1:]] if os.path.exists(twin) else argv
 
 
+def native_as_gpu(build, makes=POCL):
+    """A native side whose devices are GPUs, as the pool's are: for programs that take or prefer nothing else."""
+    return Native(build, "native-as-gpu", {"OPENCL_LAYERS": os.path.join(build, "programs", "as_gpu.so")}, makes)
+
+
 class Pool(Side):
     """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
 
