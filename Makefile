@@ -30,7 +30,7 @@ test: ## build and run every test, also under the sanitizers
 bench: bench-forward bench-programs bench-starts ## run all benchmarks: the pool beside the native driver
 
 bench-%: ## run one family of benchmarks: forward, programs, starts
-	@tools/install-dependencies --bench
+	@tools/install-dependencies --test
 	$(call say,compiling (build/release))
 	@cmake --preset release -DSLUICE_BENCH=ON >/dev/null
 	@cmake --build --preset release

@@ -1,10 +1,13 @@
 """The whole programs that bench/run measures: their commands and the inputs that they work on, always the same."""
 
 import os
-import random
 import subprocess
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "scenarios"))
+
+from leela_zero import write_net  # noqa: E402  (found by the path above)
 
 
 def write_hashes(folder):
@@ -12,28 +15,6 @@ def write_hashes(folder):
     path = os.path.join(folder, "md5.txt")
     with open(path, "w", encoding="ascii") as file:
         file.write("d41d8cd98f00b204e9800998ecf8427e\n")
-    return path
-
-
-def write_net(folder):
-    """A small network of the shape that leela-zero plays with (format 1): 2 blocks of 16 filters, always the same."""
-    random.seed(1)
-
-    def line(count, low=-0.1, high=0.1):
-        return " ".join(f"{random.uniform(low, high):.4f}" for _ in range(count))
-
-    def convolution(inputs, outputs, width):
-        return [line(inputs * outputs * width * width), line(outputs), line(outputs), line(outputs, 0.5, 1.5)]
-
-    filters, board = 16, 361
-    lines = ["1"] + convolution(18, filters, 3)
-    for _ in range(4):
-        lines += convolution(filters, filters, 3)
-    lines += convolution(filters, 2, 1) + [line(2 * board * 362), line(362)]
-    lines += convolution(filters, 1, 1) + [line(board * 256), line(256), line(256), line(1)]
-    path = os.path.join(folder, "net.txt")
-    with open(path, "w", encoding="ascii") as file:
-        file.write("\n".join(lines) + "\n")
     return path
 
 
