@@ -71,6 +71,19 @@ class Scenario:
         self.check(wanted == got, f"{what}: prints the same", "\n".join(difference))
         return pooled
 
+    def no_worse(self, what, native, pooled, good, not_offered=()):
+        """Two tables {test: verdict}: whatever is `good` natively must be so in the pool, or be skipped there because
+        the device says that it does not have what is tested."""
+        passed = [test for test, verdict in native.items() if verdict in good]
+        skipped = [test for test in passed if pooled.get(test) in not_offered]
+        worse = [f"{test}: {pooled.get(test, 'did not run')}" for test in passed
+                 if pooled.get(test) not in good and test not in skipped]
+        self.check(passed, f"{what}: {len(passed)} of {len(native)} tests pass natively", native)
+        good_in_pool = sum(verdict in good for verdict in pooled.values())
+        self.check(not worse, f"{what}: {good_in_pool} pass in the pool, these among them", "\n".join(worse))
+        if skipped:
+            self.note(f"{what}: skipped in the pool, by the device's own word: {', '.join(skipped)}")
+
 
 def run(main, needs_pool=True, make="pocl", **pool_options):
     parser = argparse.ArgumentParser()
