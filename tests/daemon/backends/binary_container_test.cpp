@@ -1,6 +1,7 @@
 #include "daemon/backends/opencl/binary_container.h"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 
 namespace sluice::backend::opencl {
 namespace {
@@ -26,6 +27,27 @@ TEST_CASE("a container comes back as it was packed") {
   CHECK(back->log == container.log);
   CHECK(back->native == container.native);
   CHECK(back->attributes == container.attributes);
+}
+
+// The same bytes with another version and a checksum that fits.
+std::string as_version(std::uint32_t version, const BinaryContainer& container) {
+  std::string bytes = pack(container);
+  std::memcpy(bytes.data() + 8, &version, sizeof version);
+  bytes.resize(bytes.size() - sizeof(Digest));
+  const Digest checksum = digest_of(std::as_bytes(std::span(bytes)));
+  return bytes.append(reinterpret_cast<const char*>(checksum.data()), sizeof checksum);
+}
+
+TEST_CASE("a container that a program has kept since the first version is still read, one of a later version is not") {
+  BinaryContainer container = example();
+  CHECK_FALSE(unpack(as_version(1, container), container.make));  // had no attributes
+  container.attributes.clear();
+  const auto back = unpack(as_version(1, container), container.make);
+  REQUIRE(back);
+  CHECK(back->native == container.native);
+  CHECK(back->attributes.empty());
+  CHECK_FALSE(unpack(as_version(0, container), container.make));
+  CHECK_FALSE(unpack(as_version(3, container), container.make));
 }
 
 TEST_CASE("every flipped bit makes a container invalid") {

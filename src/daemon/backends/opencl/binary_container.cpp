@@ -17,10 +17,9 @@ struct Header {
   std::uint8_t zero[3] = {};
   Digest make{};
   std::uint64_t log_bytes = 0;
-  std::uint64_t attribute_bytes = 0;
   std::uint64_t native_bytes = 0;
 };
-static_assert(sizeof(Header) == 72 && offsetof(Header, make) == 16 && offsetof(Header, log_bytes) == 48);
+static_assert(sizeof(Header) == 64 && offsetof(Header, make) == 16 && offsetof(Header, log_bytes) == 48);
 
 std::string_view as_text(const auto& value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
 
@@ -60,11 +59,9 @@ std::string pack(const BinaryContainer& container) {
   header.kind = container.kind;
   header.make = container.make;
   header.log_bytes = container.log.size();
-  const std::string attributes = packed_attributes(container.attributes);
-  header.attribute_bytes = attributes.size();
   header.native_bytes = container.native.size();
   std::string bytes(as_text(header));
-  bytes.append(container.log).append(attributes).append(container.native);
+  bytes.append(container.log).append(container.native).append(packed_attributes(container.attributes));
   bytes.append(as_text(checksum_of(bytes)));
   return bytes;
 }
@@ -75,21 +72,22 @@ std::optional<BinaryContainer> unpack(std::string_view bytes, const Digest& make
   if (bytes.size() < frame_bytes) return std::nullopt;
   std::memcpy(&header, bytes.data(), sizeof header);
   const std::size_t payload_bytes = bytes.size() - frame_bytes;
-  if (std::string_view(header.magic, sizeof header.magic) != magic || header.version != container_version ||
-      header.make != make || header.kind == wire::BinaryKind::none || header.kind > wire::BinaryKind::executable)
+  if (std::string_view(header.magic, sizeof header.magic) != magic || header.version == 0 ||
+      header.version > container_version || header.make != make || header.kind == wire::BinaryKind::none ||
+      header.kind > wire::BinaryKind::executable)
     return std::nullopt;
-  if (header.log_bytes > payload_bytes || header.attribute_bytes > payload_bytes - header.log_bytes ||
-      header.native_bytes != payload_bytes - header.log_bytes - header.attribute_bytes)
-    return std::nullopt;
+  if (header.log_bytes > payload_bytes || header.native_bytes > payload_bytes - header.log_bytes) return std::nullopt;
+  const std::size_t attribute_bytes = payload_bytes - header.log_bytes - header.native_bytes;
+  if (header.version == 1 && attribute_bytes != 0) return std::nullopt;
   const Digest checksum = checksum_of(bytes.substr(0, bytes.size() - sizeof(Digest)));
   if (std::memcmp(checksum.data(), bytes.data() + bytes.size() - sizeof checksum, sizeof checksum) != 0)
     return std::nullopt;
   BinaryContainer container{header.kind, header.make, {}, {}};
   bytes.remove_prefix(sizeof header);
   container.log = bytes.substr(0, header.log_bytes);
-  if (!unpack_attributes(bytes.substr(header.log_bytes, header.attribute_bytes), container.attributes))
+  container.native = bytes.substr(header.log_bytes, header.native_bytes);
+  if (!unpack_attributes(bytes.substr(header.log_bytes + header.native_bytes, attribute_bytes), container.attributes))
     return std::nullopt;
-  container.native = bytes.substr(header.log_bytes + header.attribute_bytes, header.native_bytes);
   return container;
 }
 

@@ -2,7 +2,8 @@
 //
 // It is what a program gets as CL_PROGRAM_BINARIES and what the build cache keeps in files. Drivers are known to crash
 // on binaries that are cut short or made by another version, so nothing reaches the driver before the container's
-// checksum and make have been compared.
+// checksum and make have been compared. Programs keep what they get (hashcat does, for one, and gives up if it is
+// refused later), so earlier versions are still read: version 1 has no attributes.
 //
 //   offset  bytes
 //        0      8   "SLUICEBN"
@@ -10,10 +11,8 @@
 //       12      4   wire::BinaryKind
 //       16     32   make: SHA-256 over platform, device and driver version
 //       48      8   length of the build log
-//       56      8   length of the kernels' attributes
-//       64      8   length of the native binary
-//       72          build log, attributes (of each kernel that has any: its name, NUL, its attributes, NUL), native
-//       binary
+//       56      8   length of the native binary
+//       64          build log, native binary, attributes (of each kernel that has any: its name, NUL, the text, NUL)
 //      end     32   SHA-256 of everything before
 #pragma once
 
@@ -36,7 +35,7 @@ struct BinaryContainer {
 };
 
 std::string pack(const BinaryContainer& container);
-// Nothing: not a whole container of this version, or not of this make.
+// Nothing: not a whole container of a known version, or not of this make.
 std::optional<BinaryContainer> unpack(std::string_view bytes, const Digest& make);
 
 }  // namespace sluice::backend::opencl
