@@ -1,10 +1,9 @@
 // A layer of the OpenCL loader (cl_layer.h) for the native side of a comparison: its devices are GPUs, as the pool's
 // virtual GPU is. Programs that choose their work by the kind of device (clpeak does several times as much on a GPU)
 // then do the same work on both sides. Loaded by OPENCL_LAYERS; passes on every other call untouched.
-#include <CL/cl_layer.h>
-
 #include <cstring>
-#include <string_view>
+
+#include "layer.h"
 
 namespace {
 
@@ -41,28 +40,15 @@ cl_context CL_API_CALL context_from_type(const cl_context_properties* properties
 }  // namespace
 
 cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t room, void* value, size_t* bytes) {
-  constexpr cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-  constexpr std::string_view name("every device a GPU\0", 19);
-  const bool known = what == CL_LAYER_API_VERSION || what == CL_LAYER_NAME;
-  const void* answer = what == CL_LAYER_NAME ? static_cast<const void*>(name.data()) : &version;
-  const size_t size = what == CL_LAYER_NAME ? name.size() : sizeof version;
-  if (!known || (value != nullptr && room < size)) return CL_INVALID_VALUE;
-  if (value != nullptr) std::memcpy(value, answer, size);
-  if (bytes != nullptr) *bytes = size;
-  return CL_SUCCESS;
+  return layer::info("every device a GPU", what, room, value, bytes);
 }
 
 cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch* target, cl_uint* entries_made,
-                               const cl_icd_dispatch** layer) {
-  constexpr cl_uint entries_wanted = sizeof above / sizeof above.clGetPlatformIDs;
-  if (target == nullptr || entries_made == nullptr || layer == nullptr || entries < entries_wanted)
-    return CL_INVALID_VALUE;
+                               const cl_icd_dispatch** made) {
+  if (const cl_int error = layer::init(entries, target, entries_made, made, above)) return error;
   below = target;
-  above = *target;
   above.clGetDeviceIDs = device_ids;
   above.clGetDeviceInfo = device_info;
   above.clCreateContextFromType = context_from_type;
-  *entries_made = entries_wanted;
-  *layer = &above;
   return CL_SUCCESS;
 }

@@ -1,16 +1,15 @@
 // A layer of the OpenCL loader (cl_layer.h) that ends the program at its first kernel: it writes the time of that
 // launch (CLOCK_MONOTONIC, nanoseconds) into the file that FIRST_LAUNCH_FILE names. Loaded by OPENCL_LAYERS, natively
 // and in a pool alike, so that bench/run can tell how long a user waits until a program begins to compute.
-#include <CL/cl_layer.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <string>
-#include <string_view>
+
+#include "layer.h"
 
 namespace {
 
@@ -39,26 +38,13 @@ cl_int CL_API_CALL task(cl_command_queue, cl_kernel, cl_uint, const cl_event*, c
 }  // namespace
 
 cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t room, void* value, size_t* bytes) {
-  constexpr cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-  constexpr std::string_view name("first launch\0", 13);
-  const bool known = what == CL_LAYER_API_VERSION || what == CL_LAYER_NAME;
-  const void* answer = what == CL_LAYER_NAME ? static_cast<const void*>(name.data()) : &version;
-  const size_t size = what == CL_LAYER_NAME ? name.size() : sizeof version;
-  if (!known || (value != nullptr && room < size)) return CL_INVALID_VALUE;
-  if (value != nullptr) std::memcpy(value, answer, size);
-  if (bytes != nullptr) *bytes = size;
-  return CL_SUCCESS;
+  return layer::info("first launch", what, room, value, bytes);
 }
 
 cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch* target, cl_uint* entries_made,
-                               const cl_icd_dispatch** layer) {
-  constexpr cl_uint entries_wanted = sizeof above / sizeof above.clGetPlatformIDs;
-  if (target == nullptr || entries_made == nullptr || layer == nullptr || entries < entries_wanted)
-    return CL_INVALID_VALUE;
-  above = *target;
+                               const cl_icd_dispatch** made) {
+  if (const cl_int error = layer::init(entries, target, entries_made, made, above)) return error;
   above.clEnqueueNDRangeKernel = launch;
   above.clEnqueueTask = task;
-  *entries_made = entries_wanted;
-  *layer = &above;
   return CL_SUCCESS;
 }
