@@ -28,9 +28,9 @@ struct _cl_device_id final : public sluice::opencl::ObjectOf<_cl_device_id, slui
   const Scheme& scheme() const { return scheme_; }
 
  private:
-  const sluice::opencl::Ref<_cl_device_id> parent_;
-  const sluice::opencl::UnitRange units_;
-  const Scheme scheme_;
+  const sluice::opencl::Ref<_cl_device_id> parent_{};
+  const sluice::opencl::UnitRange units_{};
+  const Scheme scheme_{};
 };
 
 namespace sluice::opencl {
