@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "daemon/backends/opencl/pocl_cache.h"
+#include "daemon/backends/opencl/pocl_handles.h"
 #include "daemon/backends/opencl/traits.h"
 
 namespace sluice::backend::opencl {
@@ -36,6 +37,7 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
   if (opened->quirks_.count_processors)
     opened->traits_.compute_units =
         std::min(opened->traits_.compute_units, std::max(1u, std::thread::hardware_concurrency()));
+  if (opened->quirks_.miscounts_handles) keep_kernel_handles();
   // A watcher follows one command after the other.
   if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;
   opened->traits_.partitionable = opened->can_partition();

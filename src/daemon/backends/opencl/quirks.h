@@ -17,6 +17,8 @@ struct Quirks {
   bool local_bytes_doubled = false;
   // The number of compute units is a constant, whatever the machine has.
   bool count_processors = false;
+  // Loses count of who uses a compiled kernel, and aborts: see pocl_handles.h.
+  bool miscounts_handles = false;
 };
 
 Quirks quirks_of(const wire::DeviceTraits& traits);
