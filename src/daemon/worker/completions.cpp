@@ -67,12 +67,13 @@ void Completions::failed(InFlight& command, wire::Outcome outcome) {
 
 // Before the program can see the end of a command, so that what it sees is already counted.
 void Completions::count(const InFlight& command) const {
+  const bool done = command.outcome == wire::Outcome::ok;
   add(meter_.device_ns, command.times.ended_ns - command.times.started_ns);
   add(meter_.commands, 1);
-  if (command.work == Work::launch) add(meter_.launches, 1);
-  if (command.work == Work::to_device) add(meter_.bytes_in, command.bytes);
-  if (command.work == Work::from_device) add(meter_.bytes_out, command.bytes);
-  if (command.outcome != wire::Outcome::ok) add(meter_.failures, 1);
+  if (!done) add(meter_.failures, 1);
+  if (done && command.work == Work::launch) add(meter_.launches, 1);
+  if (done && command.work == Work::to_device) add(meter_.bytes_in, command.bytes);
+  if (done && command.work == Work::from_device) add(meter_.bytes_out, command.bytes);
   meter_.last_active_ns.store(command.times.ended_ns, std::memory_order_relaxed);
 }
 
@@ -82,6 +83,7 @@ void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wi
   command.outcome = outcome;
   command.times = times;
   count(command);
+  hand_over_staging();
   if (queue.out_of_order_) show_outcome(command, *queue.timeline_);
   command.finished.store(true, std::memory_order_release);  // pairs with publish
   if (queue.tickets_.fetch_add(1, std::memory_order_acq_rel) != 0) return;

@@ -89,6 +89,8 @@ class Dispatcher {
   bool decode_object(Bytes id_bytes, backend::ArgumentRef& argument, Outcome& outcome);
 
   // transfers (dispatch_transfers.cpp)
+  // Where a transfer's data is or goes; nothing: not in the arena.
+  std::optional<std::span<std::byte>> staged(std::uint64_t at, std::uint64_t bytes) const;
   Status buffer_write(Bytes bytes);
   Status buffer_read(Bytes bytes);
   Status buffer_copy(Bytes bytes);

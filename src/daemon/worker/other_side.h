@@ -21,6 +21,16 @@ Slot* handed_over(Slot* slot) {
   return slot;
 }
 
+// Staging memory is handed over likewise, by the end of the command that used it last, which may be any.
+#ifdef __SANITIZE_THREAD__
+inline char staging_hand_over;
+inline void hand_over_staging() { __tsan_release(&staging_hand_over); }
+inline void take_over_staging() { __tsan_acquire(&staging_hand_over); }
+#else
+inline void hand_over_staging() {}
+inline void take_over_staging() {}
+#endif
+
 // While it lives, this thread writes an answer or an event's times, which nobody reads but the program. The program
 // then uses the place for something else, say a buffer, whose writers in this process come later.
 class WritesForProgram {

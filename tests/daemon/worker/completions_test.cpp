@@ -91,6 +91,21 @@ TEST_CASE("a command that was never submitted fails in its place, behind those b
   CHECK(bench.meter.failures == 1);
 }
 
+TEST_CASE("what a failed command would have moved or launched is not counted") {
+  Bench bench;
+  wire::TimelineSlot timeline{};
+  QueueProgress& queue = bench.completions.open(timeline, false);
+  for (const Work work : {Work::to_device, Work::from_device, Work::launch}) {
+    bench.completions.failed(bench.completions.begin(queue, nullptr, work, 100), wire::Outcome::wait_list_failed);
+    end(bench.completions, &bench.completions.begin(queue, nullptr, work, 7));
+  }
+  CHECK(bench.meter.bytes_in == 7);
+  CHECK(bench.meter.bytes_out == 7);
+  CHECK(bench.meter.launches == 1);
+  CHECK(bench.meter.commands == 6);
+  CHECK(bench.meter.failures == 3);
+}
+
 TEST_CASE("the first failure without an event is kept for the queue") {
   Bench bench;
   wire::TimelineSlot timeline{};
