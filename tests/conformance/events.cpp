@@ -478,6 +478,25 @@ TEST("5.11 a negative status reaches the callbacks and the status of what waited
   CHECK(status_of(gate) == -42);
 }
 
+TEST("5.11 commands whose wait fails just as what else they wait for ends, one after the other") {
+  const auto data = pattern(64);
+  const Queue queue = make_queue(), other = make_queue();
+  Memory memory = make_buffer(64);
+  for (unsigned round = 0; round < 3000; ++round) {
+    Event gate = user_event(), filled, written;
+    EXPECT_OK(clEnqueueFillBuffer(other, memory, &round, sizeof round, 0, 64, 0, nullptr, filled.out()));
+    const cl_event both[] = {gate, filled};
+    EXPECT_OK(clEnqueueWriteBuffer(queue, memory, CL_FALSE, 0, 64, data.data(), 2, both, written.out()));
+    EXPECT_OK(clFlush(other));
+    EXPECT_OK(clFlush(queue));
+    EXPECT_OK(clSetUserEventStatus(gate, -5));
+    EXPECT_CODE(clWaitForEvents(1, written.address()), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+    EXPECT(status_of(written) < 0);
+  }
+  EXPECT_OK(clFinish(other));
+  EXPECT_OK(clFinish(queue));
+}
+
 TEST("5.11 events of every command may be waited for by every other") {
   const auto data = pattern(1024);
   std::vector<std::uint8_t> got(1024);

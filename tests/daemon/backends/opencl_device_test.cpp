@@ -4,6 +4,8 @@
 
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/describe.h"
+#include "daemon/backends/opencl/objects.h"
+#include "daemon/backends/opencl/recent_builds.h"
 #include "device_bench.h"
 #include "wire/image_format.h"
 
@@ -163,6 +165,49 @@ TEST_CASE("a binary is refused unless it is whole and of this driver") {
   CHECK(bench.device->build(load, {}, loaded).outcome == Outcome::invalid_binary);
   load.source = "not a binary at all";
   CHECK(bench.device->build(load, {}, loaded).outcome == Outcome::invalid_binary);
+}
+
+std::unique_ptr<Program> built(Bench& bench, const std::string& source, const std::string& options = "") {
+  std::unique_ptr<Program> program;
+  wire::BuildRequest request;
+  request.source = source;
+  request.options = options;
+  REQUIRE(bench.device->build(request, {}, program).outcome == Outcome::ok);
+  return program;
+}
+
+cl_program native(const std::unique_ptr<Program>& program) {
+  return static_cast<ProgramObject&>(*program).handle.get();
+}
+
+TEST_CASE("builds of the same text with the same options are one program of the driver's, and their kernels are not") {
+  Bench bench;
+  const std::string source = "__kernel void k(__global int* a) { a[get_global_id(0)] = 1; }";
+  auto first = built(bench, source);
+  const auto again = built(bench, source), other = built(bench, source, "-DX=1"), longer = built(bench, source + " ");
+  CHECK(native(again) == native(first));
+  CHECK(native(other) != native(first));
+  CHECK(native(longer) != native(first));
+  const auto kernel = bench.device->create_kernel(*first, 0);
+  first = nullptr;  // what is shared outlives those who share it
+  const auto twin = bench.device->create_kernel(*again, 0);
+  REQUIRE(kernel.outcome == Outcome::ok);
+  REQUIRE(twin.outcome == Outcome::ok);
+  CHECK(static_cast<KernelObject&>(*kernel.object).handle.get() !=
+        static_cast<KernelObject&>(*twin.object).handle.get());
+}
+
+TEST_CASE("a build is forgotten after as many others as are remembered") {
+  Bench bench;
+  const auto text = [](std::size_t i) { return "__kernel void k" + std::to_string(i) + "(__global int* a) {}"; };
+  const auto first = built(bench, text(0));
+  for (std::size_t i = 1; i < RecentBuilds::builds_max; ++i) built(bench, text(i));
+  const auto used = built(bench, text(0));
+  built(bench, text(RecentBuilds::builds_max));
+  CHECK(native(used) == native(first));
+  CHECK(native(built(bench, text(0))) == native(first));  // it was used since
+  for (std::size_t i = 1; i <= RecentBuilds::builds_max; ++i) built(bench, text(i + 100));
+  CHECK(native(built(bench, text(0))) != native(first));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "daemon/backends/opencl/pocl_cache.h"
-#include "daemon/backends/opencl/pocl_handles.h"
+#include "daemon/backends/opencl/pocl_stand_ins.h"
 #include "daemon/backends/opencl/traits.h"
 
 namespace sluice::backend::opencl {

@@ -16,6 +16,7 @@
 #include "daemon/backends/opencl/clock.h"
 #include "daemon/backends/opencl/objects.h"
 #include "daemon/backends/opencl/quirks.h"
+#include "daemon/backends/opencl/recent_builds.h"
 
 namespace sluice::backend::opencl {
 
@@ -99,8 +100,9 @@ class OpenClDevice final : public Device {
   cl_device_id carve(std::uint32_t first_unit, std::uint32_t units) const;
 
   // event.cpp
+  enum class Touches : std::uint8_t { memory, nothing };
   template <typename Enqueue>
-  Submitted submit(const Submission& how, Enqueue enqueue);
+  Submitted submit(const Submission& how, Enqueue enqueue, Touches touches = Touches::memory);
   Submitted track(const Submission& how, cl_event event, Nanoseconds submitted_ns);
   static void CL_CALLBACK on_complete(cl_event event, cl_int status, void* pending);
   void watch(QueueObject& queue, std::span<Event* const> wait_list, Pending& pending);
@@ -114,10 +116,12 @@ class OpenClDevice final : public Device {
   // memory.cpp
   Made<Memory> own_memory(cl_mem memory, cl_int error, bool fresh);
   bool scrub(cl_mem memory);
-  void wait_for_scrubs(QueueObject& queue);
 
   // program.cpp
   wire::BuildReply build_source(const wire::BuildRequest& request, ProgramObject& program);
+  // From the tenant's cache, or anew and then into it.
+  wire::BuildReply build_cached(const wire::BuildRequest& request, const Digest& key, ProgramObject& program);
+  wire::BuildReply build_anew(const wire::BuildRequest& request, ProgramObject& program);
   // For text whose headers came along: a compile and a link.
   wire::BuildReply build_with_headers(const wire::BuildRequest& request, ProgramObject& program);
   wire::BuildReply build_binary(const wire::BuildRequest& request, ProgramObject& program);
@@ -151,6 +155,7 @@ class OpenClDevice final : public Device {
   std::uint64_t scrubs_ = 0;
 
   BuildCache cache_;
+  RecentBuilds recent_builds_;
   Activity activity_;
   std::unique_ptr<BuildSaver> saver_;  // last: its thread uses what is above
 };

@@ -1,3 +1,4 @@
+#include "daemon/backends/opencl/pocl_stand_ins.h"
 #include "daemon/backends/opencl/submit.h"
 
 namespace sluice::backend::opencl {
@@ -84,6 +85,7 @@ void OpenClDevice::report(Pending& pending, cl_int status) {
 void OpenClDevice::report(Pending& pending, Outcome outcome, const wire::CommandTimes& times) {
   sink_->completed(pending.token, outcome, times);
   activity_.last_ended_ns.store(times.ended_ns, std::memory_order_relaxed);
+  if (outcome != Outcome::ok && quirks_.failed_events_named) return;
   clReleaseEvent(pending.event);
 }
 
@@ -124,8 +126,9 @@ Made<Event> OpenClDevice::create_user_event() {
 }
 
 void OpenClDevice::set_user_event(Event& event, bool failed) {
+  const cl_event native_event = static_cast<EventObject&>(event).handle.get();
   // A second setting is refused by the driver, which is what the standard wants.
-  clSetUserEventStatus(static_cast<EventObject&>(event).handle.get(), failed ? -1 : CL_COMPLETE);
+  if (const auto alone = hold_broadcasts()) clSetUserEventStatus(native_event, failed ? -1 : CL_COMPLETE);
   if (!failed) return;
   failures_.store(true, std::memory_order_relaxed);
   report_failures();

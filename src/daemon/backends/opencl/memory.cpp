@@ -109,12 +109,6 @@ bool OpenClDevice::scrub(cl_mem memory) {
   return true;
 }
 
-void OpenClDevice::wait_for_scrubs(QueueObject& queue) {
-  const cl_event last = last_scrub_.get();
-  if (clEnqueueBarrierWithWaitList(queue.handle.get(), 1, &last, nullptr) != CL_SUCCESS) clWaitForEvents(1, &last);
-  queue.scrubs_seen = scrubs_;
-}
-
 Made<Sampler> OpenClDevice::create_sampler(const SamplerMode& mode) {
   cl_int error = CL_SUCCESS;
   auto sampler = std::make_unique<SamplerObject>();

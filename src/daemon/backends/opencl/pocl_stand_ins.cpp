@@ -1,4 +1,4 @@
-#include "daemon/backends/opencl/pocl_handles.h"
+#include "daemon/backends/opencl/pocl_stand_ins.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -9,9 +9,9 @@
 namespace sluice::backend::opencl {
 namespace {
 
-using Release = void (*)(void*);
-
-std::atomic<bool> keep{false};
+std::atomic<bool> keep_handles{false};
+// Recursive: a command that fails takes along those that wait for it.
+std::recursive_mutex broadcasting;
 
 // For dl_iterate_phdr: stops at PoCL's library and notes its path.
 int is_pocl(dl_phdr_info* module, std::size_t, void* path) {
@@ -20,23 +20,33 @@ int is_pocl(dl_phdr_info* module, std::size_t, void* path) {
   return 1;
 }
 
-// Null if PoCL is not loaded: then nobody calls.
-Release pocls_own() {
+// PoCL's own function. Null if PoCL is not loaded: then nobody calls.
+template <typename Function>
+Function* pocls_own(const char* name) {
   const char* path = nullptr;
   dl_iterate_phdr(is_pocl, static_cast<void*>(&path));
   void* const library = path != nullptr ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
-  return library != nullptr ? reinterpret_cast<Release>(dlsym(library, "pocl_release_dlhandle_cache")) : nullptr;
+  return library != nullptr ? reinterpret_cast<Function*>(dlsym(library, name)) : nullptr;
 }
 
 }  // namespace
 
-void keep_kernel_handles() { keep.store(true, std::memory_order_relaxed); }
+void keep_kernel_handles() { keep_handles.store(true, std::memory_order_relaxed); }
+
+std::unique_lock<std::recursive_mutex> hold_broadcasts() { return std::unique_lock(broadcasting); }
 
 }  // namespace sluice::backend::opencl
 
 void pocl_release_dlhandle_cache(void* used) {
   using namespace sluice::backend::opencl;
-  if (keep.load(std::memory_order_relaxed)) return;
-  static const Release release = pocls_own();
+  if (keep_handles.load(std::memory_order_relaxed)) return;
+  static auto* const release = pocls_own<void(void*)>("pocl_release_dlhandle_cache");
   if (release != nullptr) release(used);
+}
+
+void pocl_broadcast(cl_event ended) {
+  using namespace sluice::backend::opencl;
+  static auto* const broadcast = pocls_own<void(cl_event)>("pocl_broadcast");
+  const auto alone = hold_broadcasts();
+  if (broadcast != nullptr) broadcast(ended);
 }

@@ -1,22 +1,37 @@
-// PoCL's handles of compiled kernels, kept from being counted wrongly.
+// Functions that stand in for PoCL's own, against two of its faults that end the process. Seen in PoCL 3.1.
 //
-// PoCL 3.1 compiles a kernel in several variants for one local size: for small and for wide launches, with and without
-// a global offset. It counts the launches that use each, but where one ends it looks for the count by kernel and local
-// size alone. Where launches of two variants run at once it takes from the wrong one, and aborts the process when that
-// one is used up (lib/CL/devices/common.c, pocl_release_dlhandle_cache).
+// PoCL's device drivers are plugins that find the library's functions through the dynamic linker, which looks in the
+// executable first. So the worker exports some of the same names, which do more or less, and call PoCL's.
 //
-// Its device drivers are plugins that find that function through the dynamic linker, which looks in the executable
-// first. So the worker exports one of the same name.
+// Handles of compiled kernels (lib/CL/devices/common.c, pocl_release_dlhandle_cache): PoCL compiles a kernel in several
+// variants for one local size, for small and for wide launches, with and without a global offset. It counts the
+// launches that use each, but where one ends it looks for the count by kernel and local size alone. Where launches of
+// two variants run at once it takes from the wrong one, and aborts when that one is used up.
+//
+// Failing commands (lib/CL/devices/common.c, pocl_broadcast): a command that waits for a failed event is taken for one
+// that still waits until it has been ended, on the way to which nothing is locked. If the last of the other commands
+// that it waits for ends just then, it is started as well, and ends twice.
 #pragma once
+
+#include <CL/cl.h>
+
+#include <mutex>
 
 namespace sluice::backend::opencl {
 
-// From now on nothing is counted down, so no compiled kernel is unloaded before the process ends. That is what happens
-// without it as well: PoCL 3.1 counts each launch up twice. Thread-safe.
+// From now on no handle is counted down, so no compiled kernel is unloaded before the process ends. That is what
+// happens without it as well: PoCL 3.1 counts each launch up twice. Thread-safe.
 void keep_kernel_handles();
+
+// While it is held, no command of PoCL's that ends on another thread tells those that wait for it. For the calls that
+// make commands fail. Never asked for in a callback of the driver's, which may hold what the other thread needs.
+std::unique_lock<std::recursive_mutex> hold_broadcasts();
 
 }  // namespace sluice::backend::opencl
 
-// Called by PoCL, with a command (3.1) or a handle (later versions). Passes it on to PoCL's own function unless kernel
-// handles are kept.
-extern "C" [[gnu::visibility("default")]] void pocl_release_dlhandle_cache(void* used);
+extern "C" {
+// `used`: a command (3.1) or a handle (later versions).
+[[gnu::visibility("default")]] void pocl_release_dlhandle_cache(void* used);
+// Tells the commands that wait for `ended`.
+[[gnu::visibility("default")]] void pocl_broadcast(cl_event ended);
+}

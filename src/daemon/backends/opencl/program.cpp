@@ -132,16 +132,37 @@ BuildReply OpenClDevice::load(BinaryContainer container, const std::string& opti
 }
 
 BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject& program) {
-  const bool cacheable = cache_.is_open() && !includes_files(request.source);
-  const Digest key = cacheable ? build_key(request) : Digest{};
-  if (cacheable) {
-    if (auto cached = cache_.find(key, make_)) {
-      std::string log = cached->log;
-      BuildReply reply = load(std::move(*cached), request.options, program);
-      reply.log = std::move(log);
-      if (reply.outcome == Outcome::ok) return reply;
-    }
+  if (includes_files(request.source)) return build_anew(request, program);
+  const Digest key = build_key(request);
+  const bool shareable = traits_.global_variable_bytes_max == 0;
+  if (auto recent = shareable ? recent_builds_.find(key) : std::nullopt) {
+    program.handle = std::move(recent->program);
+    program.kind = recent->reply.binary_kind;
+    program.kernels = recent->reply.kernels;
+    return recent->reply;
   }
+  BuildReply reply = cache_.is_open() ? build_cached(request, key, program) : build_anew(request, program);
+  if (shareable && reply.outcome == Outcome::ok) recent_builds_.keep(key, program.handle.get(), reply);
+  return reply;
+}
+
+BuildReply OpenClDevice::build_cached(const BuildRequest& request, const Digest& key, ProgramObject& program) {
+  if (auto cached = cache_.find(key, make_)) {
+    std::string log = cached->log;
+    BuildReply reply = load(std::move(*cached), request.options, program);
+    reply.log = std::move(log);
+    if (reply.outcome == Outcome::ok) return reply;
+  }
+  BuildReply reply = build_anew(request, program);
+  if (reply.outcome == Outcome::ok && clRetainProgram(program.handle.get()) == CL_SUCCESS)
+    saver_->add({ProgramHandle(program.handle.get()),
+                 key,
+                 {program.kind, make_, reply.log, {}, attributes_of(program.kernels)},
+                 program.kernels.size()});
+  return reply;
+}
+
+BuildReply OpenClDevice::build_anew(const BuildRequest& request, ProgramObject& program) {
   cl_int error = CL_SUCCESS;
   program.handle = source_program(context_.get(), request.source, error);
   if (error != CL_SUCCESS) return failed(outcome_of(error));
@@ -149,13 +170,7 @@ BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject
       clBuildProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(), nullptr, nullptr);
   // Headers that the jail hides from the compiler came with the request, and only a compile takes such.
   if (error == CL_BUILD_PROGRAM_FAILURE && !request.headers.empty()) return build_with_headers(request, program);
-  BuildReply reply = describe(program, error, Outcome::build_failed);
-  if (cacheable && reply.outcome == Outcome::ok && clRetainProgram(program.handle.get()) == CL_SUCCESS)
-    saver_->add({ProgramHandle(program.handle.get()),
-                 key,
-                 {program.kind, make_, reply.log, {}, attributes_of(program.kernels)},
-                 program.kernels.size()});
-  return reply;
+  return describe(program, error, Outcome::build_failed);
 }
 
 BuildReply OpenClDevice::build_with_headers(const BuildRequest& request, ProgramObject& program) {

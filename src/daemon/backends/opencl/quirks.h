@@ -17,7 +17,9 @@ struct Quirks {
   bool local_bytes_doubled = false;
   // The number of compute units is a constant, whatever the machine has.
   bool count_processors = false;
-  // Loses count of who uses a compiled kernel, and aborts: see pocl_handles.h.
+  // A failed command's event stays in the lists of what it waited for, which does not keep it: so it is never let go.
+  bool failed_events_named = false;
+  // Loses count of who uses a compiled kernel, and aborts: see pocl_stand_ins.h.
   bool miscounts_handles = false;
 };
 

@@ -11,10 +11,12 @@ namespace sluice::backend::opencl {
 // The driver's events behind a wait list, as the driver wants them.
 class WaitList {
  public:
-  explicit WaitList(std::span<Event* const> events) : count_(events.size()) {
+  // `scrub`: one more event, or null.
+  WaitList(std::span<Event* const> events, cl_event scrub) : count_(events.size() + (scrub != nullptr ? 1 : 0)) {
     if (count_ > few_.size()) many_.resize(count_);
     cl_event* place = count_ > few_.size() ? many_.data() : few_.data();
     for (Event* event : events) *place++ = static_cast<EventObject*>(event)->handle.get();
+    if (scrub != nullptr) *place = scrub;
   }
   cl_uint count() const { return static_cast<cl_uint>(count_); }
   // Null for an empty list: drivers refuse anything else.
@@ -28,15 +30,16 @@ class WaitList {
 
 // `enqueue` is called as enqueue(queue, wait count, wait list, event out) and returns the driver's error.
 template <typename Enqueue>
-Submitted OpenClDevice::submit(const Submission& how, Enqueue enqueue) {
+Submitted OpenClDevice::submit(const Submission& how, Enqueue enqueue, Touches touches) {
   auto& queue = static_cast<QueueObject&>(*how.queue);
   if (!quirks_.watch_queues && any_failed(how.wait_list)) return {Outcome::wait_list_failed, nullptr};
-  if (queue.scrubs_seen != scrubs_) wait_for_scrubs(queue);
-  const WaitList wait_list(how.wait_list);
+  const bool after_scrub = touches == Touches::memory && queue.scrubs_seen != scrubs_;
+  const WaitList wait_list(how.wait_list, after_scrub ? last_scrub_.get() : nullptr);
   const Nanoseconds submitted_ns = quirks_.watch_queues || clock_.needs_host_times() ? now_ns() : 0;
   cl_event event = nullptr;
   const cl_int error = enqueue(queue.handle.get(), wait_list.count(), wait_list.data(), &event);
   if (error != CL_SUCCESS) return {outcome_of(error), nullptr};
+  if (after_scrub && !queue.out_of_order) queue.scrubs_seen = scrubs_;  // what comes later waits for this command
   return track(how, event, submitted_ns);
 }
 
