@@ -83,7 +83,7 @@ void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wi
   command.outcome = outcome;
   command.times = times;
   count(command);
-  hand_over_staging();
+  hand_over_memory();
   if (queue.out_of_order_) show_outcome(command, *queue.timeline_);
   command.finished.store(true, std::memory_order_release);  // pairs with publish
   if (queue.tickets_.fetch_add(1, std::memory_order_acq_rel) != 0) return;

@@ -79,6 +79,11 @@ Status Dispatcher::handle(Bytes command) {
   return (this->*row->handler)(command);
 }
 
+std::optional<std::span<std::byte>> Dispatcher::memory_at(std::uint64_t at, std::uint64_t bytes) const {
+  take_over_memory();
+  return arena_.range(at, bytes);
+}
+
 // ---- what every enqueued command goes through ----
 
 Result<Dispatcher::Start> Dispatcher::start(const wire::EnqueueHeader& header, Cost cost) {

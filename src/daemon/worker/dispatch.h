@@ -61,6 +61,9 @@ class Dispatcher {
     std::uint64_t bytes = 0;
   };
 
+  // Memory of the arena that a command names; nothing: outside of it.
+  std::optional<std::span<std::byte>> memory_at(std::uint64_t at, std::uint64_t bytes) const;
+
   // objects (dispatch_objects.cpp)
   Status buffer_create(Bytes bytes);
   Status sub_buffer_create(Bytes bytes);
@@ -89,8 +92,6 @@ class Dispatcher {
   bool decode_object(Bytes id_bytes, backend::ArgumentRef& argument, Outcome& outcome);
 
   // transfers (dispatch_transfers.cpp)
-  // Where a transfer's data is or goes; nothing: not in the arena.
-  std::optional<std::span<std::byte>> staged(std::uint64_t at, std::uint64_t bytes) const;
   Status buffer_write(Bytes bytes);
   Status buffer_read(Bytes bytes);
   Status buffer_copy(Bytes bytes);

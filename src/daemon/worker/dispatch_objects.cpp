@@ -74,7 +74,7 @@ Status Dispatcher::buffer_create(Bytes bytes) {
   if (!place.ok()) return place.status();
   std::span<std::byte> host;
   if (command.arena_at != wire::nowhere) {
-    const auto range = arena_.range(command.arena_at, command.bytes);
+    const auto range = memory_at(command.arena_at, command.bytes);
     if (!range) return fault("a buffer is outside the arena");
     host = *range;
   }
@@ -148,7 +148,7 @@ Outcome Dispatcher::image_home(const wire::ImageCreate& command, const MemoryEnt
   const auto bytes = image_bytes(command, entry);
   if (!bytes) return Outcome::invalid_image_size;
   if (command.arena_at == wire::nowhere) return device_.traits().images_in_arena ? Outcome::invalid_value : Outcome::ok;
-  const auto range = arena_.range(command.arena_at, *bytes);
+  const auto range = memory_at(command.arena_at, *bytes);
   if (!range || !device_.traits().images_in_arena) return Outcome::invalid_value;
   host = *range;
   return Outcome::ok;

@@ -23,7 +23,7 @@ Status Dispatcher::program_build(Bytes bytes) {
     // The same call again, because the answer did not fit.
     return Builder::deliver_again(*known->slot, place.value()) ? Status() : fault(used_twice);
   }
-  const auto blob = arena_.range(command.request_at, command.request_bytes);
+  const auto blob = memory_at(command.request_at, command.request_bytes);
   if (!blob || blob->size() > request_bytes_max) return fault("a build request is outside the arena, or too large");
   const std::vector<std::byte> copy(blob->begin(), blob->end());
   wire::Decoder decoder(copy);

@@ -1,5 +1,4 @@
 #include "daemon/worker/dispatch_enqueue.h"
-#include "daemon/worker/other_side.h"
 
 namespace sluice::worker {
 namespace {
@@ -41,11 +40,6 @@ std::optional<std::uint64_t> end_of(const backend::BufferRows& rows) {
 }  // namespace
 
 // ---- what a command may touch ----
-
-std::optional<std::span<std::byte>> Dispatcher::staged(std::uint64_t at, std::uint64_t bytes) const {
-  take_over_staging();
-  return arena_.range(at, bytes);
-}
 
 Dispatcher::Place Dispatcher::buffer_range(ObjectId id, std::uint64_t offset, std::uint64_t bytes) {
   const MemoryEntry* entry = objects_.find<MemoryEntry>(id);
@@ -90,7 +84,7 @@ Status Dispatcher::buffer_write(Bytes bytes) {
     std::copy_n(trail.data.begin(), command.bytes, owned.get());
     src = {owned.get(), command.bytes};
   } else {
-    const auto range = staged(command.arena_at, command.bytes);
+    const auto range = memory_at(command.arena_at, command.bytes);
     if (!range) return fault(outside);
     src = *range;
   }
@@ -105,7 +99,7 @@ Status Dispatcher::buffer_read(Bytes bytes) {
   wire::BufferRead command;
   Trail trail{waits_, {}};
   if (!decode(bytes, command, trail)) return fault(cut_short);
-  const auto dst = staged(command.arena_at, command.bytes);
+  const auto dst = memory_at(command.arena_at, command.bytes);
   if (!dst) return fault(outside);
   const Place src = buffer_range(command.buffer, command.src_offset, command.bytes);
   return enqueue(command.enqueue, src.outcome, {Work::from_device, command.bytes}, [&](const backend::Submission& how) {
@@ -149,7 +143,7 @@ Status Dispatcher::buffer_write_rect(Bytes bytes) {
   const backend::BufferRows rows{command.origin, command.region, command.row_pitch, command.slice_pitch};
   const Place dst = buffer_rows(command.buffer, rows);
   const auto packed = volume(command.region.x, command.region.y, command.region.z);
-  const auto src = staged(command.arena_at, packed.value_or(0));
+  const auto src = memory_at(command.arena_at, packed.value_or(0));
   if (!src) return fault(outside);
   return enqueue(
       command.enqueue, packed ? dst.outcome : Outcome::invalid_value, {Work::to_device, packed.value_or(0)},
@@ -163,7 +157,7 @@ Status Dispatcher::buffer_read_rect(Bytes bytes) {
   const backend::BufferRows rows{command.origin, command.region, command.row_pitch, command.slice_pitch};
   const Place src = buffer_rows(command.buffer, rows);
   const auto packed = volume(command.region.x, command.region.y, command.region.z);
-  const auto dst = staged(command.arena_at, packed.value_or(0));
+  const auto dst = memory_at(command.arena_at, packed.value_or(0));
   if (!dst) return fault(outside);
   return enqueue(
       command.enqueue, packed ? src.outcome : Outcome::invalid_value, {Work::from_device, packed.value_or(0)},
@@ -192,7 +186,7 @@ Status Dispatcher::image_write(Bytes bytes) {
   if (!decode(bytes, command, trail)) return fault(cut_short);
   std::uint64_t packed = 0;
   const Place dst = image_box(command.image, command.origin, command.region, &packed);
-  const auto src = staged(command.arena_at, packed);
+  const auto src = memory_at(command.arena_at, packed);
   if (!src) return fault(outside);
   return enqueue(command.enqueue, dst.outcome, {Work::to_device, packed}, [&](const backend::Submission& how) {
     return device_.write_image(how, *dst.memory, command.origin, command.region, *src);
@@ -205,7 +199,7 @@ Status Dispatcher::image_read(Bytes bytes) {
   if (!decode(bytes, command, trail)) return fault(cut_short);
   std::uint64_t packed = 0;
   const Place src = image_box(command.image, command.origin, command.region, &packed);
-  const auto dst = staged(command.arena_at, packed);
+  const auto dst = memory_at(command.arena_at, packed);
   if (!dst) return fault(outside);
   return enqueue(command.enqueue, src.outcome, {Work::from_device, packed}, [&](const backend::Submission& how) {
     return device_.read_image(how, *src.memory, command.origin, command.region, *dst);

@@ -21,14 +21,14 @@ Slot* handed_over(Slot* slot) {
   return slot;
 }
 
-// Staging memory is handed over likewise, by the end of the command that used it last, which may be any.
+// Memory in the arena is handed over likewise, by the end of the command that used it last, which may be any.
 #ifdef __SANITIZE_THREAD__
-inline char staging_hand_over;
-inline void hand_over_staging() { __tsan_release(&staging_hand_over); }
-inline void take_over_staging() { __tsan_acquire(&staging_hand_over); }
+inline char arena_hand_over;
+inline void hand_over_memory() { __tsan_release(&arena_hand_over); }
+inline void take_over_memory() { __tsan_acquire(&arena_hand_over); }
 #else
-inline void hand_over_staging() {}
-inline void take_over_staging() {}
+inline void hand_over_memory() {}
+inline void take_over_memory() {}
 #endif
 
 // While it lives, this thread writes an answer or an event's times, which nobody reads but the program. The program
