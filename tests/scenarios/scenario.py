@@ -9,6 +9,7 @@ if anything was not as it must be.
 import argparse
 import difflib
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -106,5 +107,9 @@ def run(main, needs_pool=True, make="pocl", **pool_options):
     except Exception:  # a scenario that breaks has failed, and says how
         traceback.print_exc()
         scenario.failed += 1
+    if scenario.failed:
+        print(f"what the programs wrote: {scenario.work}")
+    else:
+        shutil.rmtree(scenario.work, ignore_errors=True)
     print(f"{'failed' if scenario.failed else 'passed'}", flush=True)
     sys.exit(1 if scenario.failed else 0)
