@@ -293,6 +293,16 @@ TEST("5.2.1 svm: a part of a buffer over shared memory is that memory too") {
   memory.unmap();
 }
 
+TEST("5.2.1 svm: a buffer larger than the shared memory below it is refused") {
+  needs(CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
+  const Shared<cl_int> memory(256);
+  cl_int code = CL_SUCCESS;
+  Memory over = clCreateBuffer(rig().context, CL_MEM_USE_HOST_PTR, 2 * memory.bytes(), memory.get(), &code);
+  EXPECT(code == CL_INVALID_BUFFER_SIZE && over == nullptr);
+  over = clCreateBuffer(rig().context, CL_MEM_USE_HOST_PTR, memory.bytes(), memory.get(), &code);
+  EXPECT_OK(code);
+}
+
 TEST("5.6.1 svm: a free that waits in vain frees nothing") {
   needs(CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
   not_on_bare_pocl("waits for ever");

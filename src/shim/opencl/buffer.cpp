@@ -38,10 +38,18 @@ cl_mem over_svm(const SvmRange& range, MemorySpec spec, cl_int* errcode_ret) {
   return new _cl_mem(context, command.id, std::move(spec));
 }
 
+// Section 5.2.1: a buffer over shared virtual memory is no larger than what was allocated there.
+bool larger_than_svm(const _cl_context& context, const MemorySpec& spec, const void* host_ptr) {
+  if ((spec.flags & CL_MEM_USE_HOST_PTR) == 0) return false;
+  const auto range = find_svm(context, host_ptr, 0);
+  return range && range->offset == 0 && spec.bytes > range->buffer->bytes();
+}
+
 cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_int* errcode_ret) {
   if (spec.bytes == 0 || spec.bytes > context.session().traits().allocation_bytes_max)
     return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
   if (const cl_int error = check_host_ptr(spec.flags, host_ptr); error != CL_SUCCESS) return failed(errcode_ret, error);
+  if (larger_than_svm(context, spec, host_ptr)) return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
   if ((spec.flags & CL_MEM_USE_HOST_PTR) != 0) {
     spec.host_ptr = host_ptr;
     if (const auto range = find_svm(context, host_ptr, spec.bytes); range && !misaligned(context, range->offset))
