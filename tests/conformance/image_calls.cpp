@@ -533,6 +533,32 @@ TEST("5.3.8 every query of an image answers for every kind") {
   CHECK_CODE(clGetImageInfo(nullptr, CL_IMAGE_WIDTH, 0, nullptr, nullptr), CL_INVALID_MEM_OBJECT);
 }
 
+TEST("5.3.8 an image in the program's memory has the pitches that the program gave, and so have its maps") {
+  constexpr std::size_t row = 20 * 4;  // of 13 pixels
+  for (const auto& shape : shapes()) {
+    const bool is_1d_array = shape.desc.image_type == CL_MEM_OBJECT_IMAGE1D_ARRAY;
+    const bool sliced = is_1d_array || shape.region[2] > 1;
+    const std::size_t slice = !sliced ? 0 : is_1d_array ? 2 * row : row * (shape.region[1] + 2);
+    std::vector<std::uint8_t> host(row * 2 * pixels_of(shape.region));
+    cl_image_desc desc = shape.desc;
+    desc.image_row_pitch = row;
+    desc.image_slice_pitch = slice;
+    Memory image = make_image(rgba8, desc, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, host.data());
+    CHECK_FOR(shape.name, info<std::size_t>(clGetImageInfo, image, CL_IMAGE_ROW_PITCH) == row);
+    CHECK_FOR(shape.name, info<std::size_t>(clGetImageInfo, image, CL_IMAGE_SLICE_PITCH) == slice);
+    const Three origin{0, 0, 0};
+    std::size_t mapped_row = 0, mapped_slice = 0;
+    cl_int code = CL_SUCCESS;
+    void* mapped = clEnqueueMapImage(rig().queue, image, CL_TRUE, CL_MAP_READ, origin.data(), shape.region.data(),
+                                     &mapped_row, &mapped_slice, 0, nullptr, nullptr, &code);
+    EXPECT_OK(code);
+    CHECK_FOR(shape.name, mapped == host.data() && mapped_row == row);
+    CHECK_FOR(shape.name, !sliced || mapped_slice == slice);
+    EXPECT_OK(clEnqueueUnmapMemObject(rig().queue, image, mapped, 0, nullptr, nullptr));
+    EXPECT_OK(clFinish(rig().queue));
+  }
+}
+
 TEST("C 6.15.15 kernels read every kind of image") {
   const char* names[] = {"line", "uints_2d", "volume", "lines", "layers"};
   const cl_uint dimensions[] = {1, 2, 3, 2, 3};

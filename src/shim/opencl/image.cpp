@@ -96,6 +96,11 @@ std::size_t api_slice_pitch(cl_mem_object_type type, const Pitches& pitch) {
   }
 }
 
+std::size_t api_row_pitch(const _cl_mem& image, const Pitches& pitch) {
+  const bool of_host = image.type() == CL_MEM_OBJECT_IMAGE1D_ARRAY && image.host_ptr() != nullptr;
+  return of_host ? image.image().host_row_pitch : pitch.row;
+}
+
 cl_int check_image_region(const _cl_mem& image, const size_t* origin, const size_t* region) {
   if (origin == nullptr || region == nullptr) return CL_INVALID_VALUE;
   const wire::Box& size = image.image().size;
@@ -140,6 +145,7 @@ cl_int clGetImageInfo(cl_mem image, cl_image_info name, size_t room, void* value
   const InfoReply reply(room, value, size_ret);
   const ImageShape& shape = image->image();
   const cl_image_desc& desc = shape.desc;
+  const Pitches& pitch = image->host_ptr() != nullptr ? shape.host_pitch : shape.pitch;
   const auto kind = *image_kind(image->type());
   const bool has_height =
       kind == wire::ImageKind::d2 || kind == wire::ImageKind::d2_array || kind == wire::ImageKind::d3;
@@ -147,8 +153,8 @@ cl_int clGetImageInfo(cl_mem image, cl_image_info name, size_t room, void* value
   switch (name) {
     case CL_IMAGE_FORMAT: return reply.value<cl_image_format>(shape.format);
     case CL_IMAGE_ELEMENT_SIZE: return reply.value<size_t>(shape.pixel_bytes);
-    case CL_IMAGE_ROW_PITCH: return reply.value<size_t>(shape.pitch.row);
-    case CL_IMAGE_SLICE_PITCH: return reply.value<size_t>(api_slice_pitch(image->type(), shape.pitch));
+    case CL_IMAGE_ROW_PITCH: return reply.value<size_t>(api_row_pitch(*image, pitch));
+    case CL_IMAGE_SLICE_PITCH: return reply.value<size_t>(api_slice_pitch(image->type(), pitch));
     case CL_IMAGE_WIDTH: return reply.value<size_t>(desc.image_width);
     case CL_IMAGE_HEIGHT: return reply.value<size_t>(has_height ? desc.image_height : 0);
     case CL_IMAGE_DEPTH: return reply.value<size_t>(kind == wire::ImageKind::d3 ? desc.image_depth : 0);

@@ -23,6 +23,10 @@ std::uint8_t image_uses(cl_mem_flags flags);
 Pitches box_pitches(cl_mem_object_type type, std::size_t row_pitch, std::size_t slice_pitch);
 std::size_t api_slice_pitch(cl_mem_object_type type, const Pitches& pitch);
 
+// The same for pitches of this image's own memory, which may be the program's: a 1D array's row pitch says nothing
+// about where its layers lie, and so is in no Box distance.
+std::size_t api_row_pitch(const _cl_mem& image, const Pitches& pitch);
+
 // Checks origin and region of a transfer: CL_INVALID_VALUE if they are not inside the image, or use dimensions that
 // it has not.
 cl_int check_image_region(const _cl_mem& image, const size_t* origin, const size_t* region);

@@ -142,6 +142,7 @@ cl_int plan_image(_cl_context& context, cl_mem_flags flags, const cl_image_forma
   const auto given = host_pitches(*desc, shape->size, pixel);
   if (!given) return CL_INVALID_IMAGE_DESCRIPTOR;
   shape->host_pitch = *given;
+  shape->host_row_pitch = desc->image_row_pitch != 0 ? desc->image_row_pitch : row_bytes;
   shape->format = *format;
   shape->desc = *desc;
   shape->pixel_bytes = pixel;

@@ -139,7 +139,7 @@ void* clEnqueueMapImage(cl_command_queue queue, cl_mem image, cl_bool blocking, 
   const cl_int error = guarded([&] { return map(how, *image, mapping, blocking != CL_FALSE); });
   set_error(errcode_ret, error);
   if (error != CL_SUCCESS) return nullptr;
-  *row_pitch = mapping.pitch.row;
+  *row_pitch = api_row_pitch(*image, mapping.pitch);
   if (slice_pitch != nullptr) *slice_pitch = api_slice_pitch(image->type(), mapping.pitch);
   return mapping.pointer;
 }

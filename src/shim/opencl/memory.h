@@ -27,8 +27,9 @@ struct ImageShape {
   cl_image_desc desc{};  // as the program gave it, unused sizes as passed
   std::size_t pixel_bytes = 0;
   Pitches pitch;
-  Pitches host_pitch;       // of the program's own memory, where it gave some at creation
-  wire::Box size{1, 1, 1};  // pixels; layers count in y for 1D arrays, in z for 2D arrays
+  Pitches host_pitch;              // of the program's own memory, where it gave some at creation
+  std::size_t host_row_pitch = 0;  // its row pitch as the API counts it, also for 1D arrays
+  wire::Box size{1, 1, 1};         // pixels; layers count in y for 1D arrays, in z for 2D arrays
 };
 
 // One clEnqueueMap* that was not undone yet.
