@@ -1,5 +1,6 @@
 // Platforms and devices (OpenCL 3.0, sections 4.1 to 4.3).
 #include <cstring>
+#include <regex>
 
 #include "rig.h"
 
@@ -227,6 +228,11 @@ TEST("4.2 a query that the device does not know, and one with too little room, a
   }
   CHECK_CODE(clGetDeviceInfo(rig().device, 0x9999, 0, nullptr, &bytes), CL_INVALID_VALUE);
   CHECK_CODE(clGetDeviceInfo(nullptr, CL_DEVICE_NAME, 0, nullptr, &bytes), CL_INVALID_DEVICE);
+}
+
+TEST("4.2 the version of the conformance suite has its form: a v, a date, a number") {
+  const std::string version = text_info(clGetDeviceInfo, rig().device, CL_DEVICE_LATEST_CONFORMANCE_VERSION_PASSED);
+  EXPECT(std::regex_match(version, std::regex("v\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])-\\d{2}")));
 }
 
 TEST("4.2 timers of host and device go forward together") {
