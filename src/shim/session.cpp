@@ -135,6 +135,12 @@ wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data
 
 // ---- the arena ----
 
+std::optional<std::uint64_t> Session::place_of(const void* memory, std::size_t bytes) const {
+  const auto at = reinterpret_cast<std::uintptr_t>(memory), first = reinterpret_cast<std::uintptr_t>(arena_.data());
+  if (at < first || at - first > arena_.size() || bytes > arena_.size() - (at - first)) return std::nullopt;
+  return at - first;
+}
+
 std::optional<std::uint64_t> Session::allocate(std::uint64_t bytes) {
   if (lost() || bytes == 0) return std::nullopt;
   std::lock_guard lock(books_);

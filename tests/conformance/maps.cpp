@@ -71,6 +71,18 @@ TEST("map: a non-blocking map is ready when its event is") {
   EXPECT_OK(clFinish(rig().queue));
 }
 
+TEST("map: what is read into a map reaches the kernels behind its unmapping") {
+  constexpr std::size_t count = 1 << 20;
+  const Memory from = buffer_of(std::vector<int>(count, 1)), to = make_buffer(count * 4);
+  const Kernel first = adder(from, 5), second = adder(to, 10);
+  auto* mapped = map(to, CL_MAP_WRITE, 0, count * 4);
+  EXPECT_OK(launch(rig().queue, first, count));
+  EXPECT_OK(clEnqueueReadBuffer(rig().queue, from, CL_FALSE, 0, count * 4, mapped, 0, nullptr, nullptr));
+  unmap(to, mapped);
+  EXPECT_OK(launch(rig().queue, second, count));
+  EXPECT(contents<int>(to, count) == std::vector<int>(count, 16));
+}
+
 TEST("map: several maps of one buffer are counted") {
   const auto data = pattern(8192);
   Memory buffer = buffer_of(data);

@@ -293,6 +293,64 @@ TEST("5.2.1 svm: a part of a buffer over shared memory is that memory too") {
   memory.unmap();
 }
 
+TEST("5.2.2 svm: transfers between buffers and shared memory keep their order with the kernels that use it") {
+  needs(CL_DEVICE_SVM_FINE_GRAIN_BUFFER);
+  constexpr std::size_t count = 1 << 20;
+  const Shared<cl_int> memory(count, CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER);
+  const Memory buffer = make_buffer(memory.bytes());
+  const Kernel twice = make_kernel(program(), "twice");
+  EXPECT_OK(clSetKernelArgSVMPointer(twice, 0, memory.get()));
+  std::iota(memory.get(), memory.get() + count, 0);
+  const cl_command_queue queue = rig().queue;
+  // Doubled, written to the buffer; doubled, read back; doubled; a small part written once more.
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueWriteBuffer(queue, buffer, CL_FALSE, 0, memory.bytes(), memory.get(), 0, nullptr, nullptr));
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueReadBuffer(queue, buffer, CL_FALSE, 0, memory.bytes(), memory.get(), 0, nullptr, nullptr));
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueWriteBuffer(queue, buffer, CL_FALSE, 4, 4, memory.get() + 1, 0, nullptr, nullptr));
+  EXPECT_OK(clFinish(queue));
+  for (std::size_t i = 0; i < count; ++i) EXPECT(memory[i] == static_cast<cl_int>(4 * i));
+  const auto got = contents<cl_int>(buffer, count);
+  EXPECT(got[1] == 4 && got[2] == 4 && got[count - 1] == static_cast<cl_int>(2 * (count - 1)));
+}
+
+TEST("5.2.2 svm: rectangles and images too") {
+  needs(CL_DEVICE_SVM_FINE_GRAIN_BUFFER);
+  constexpr std::size_t side = 512, count = side * side;
+  const Shared<cl_int> memory(count, CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER);
+  const Memory buffer = make_buffer(memory.bytes());
+  const Kernel twice = make_kernel(program(), "twice");
+  EXPECT_OK(clSetKernelArgSVMPointer(twice, 0, memory.get()));
+  std::iota(memory.get(), memory.get() + count, 0);
+  const cl_command_queue queue = rig().queue;
+  const std::size_t origin[] = {0, 0, 0}, bytes[] = {side * 4, side, 1};
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueWriteBufferRect(queue, buffer, CL_FALSE, origin, origin, bytes, 0, 0, 0, 0, memory.get(), 0,
+                                     nullptr, nullptr));
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueReadBufferRect(queue, buffer, CL_FALSE, origin, origin, bytes, 0, 0, 0, 0, memory.get(), 0,
+                                    nullptr, nullptr));
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clFinish(queue));
+  EXPECT(memory[1] == 4 && memory[count - 1] == static_cast<cl_int>(4 * (count - 1)));
+  if (info<cl_bool>(clGetDeviceInfo, rig().device, CL_DEVICE_IMAGE_SUPPORT) == CL_FALSE) return;
+  const cl_image_format format{CL_R, CL_SIGNED_INT32};
+  cl_image_desc desc{};
+  desc.image_type = CL_MEM_OBJECT_IMAGE2D, desc.image_width = side, desc.image_height = side;
+  cl_int code = CL_SUCCESS;
+  const Memory image = clCreateImage(rig().context, CL_MEM_READ_WRITE, &format, &desc, nullptr, &code);
+  EXPECT_OK(code);
+  const std::size_t pixels[] = {side, side, 1};
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueWriteImage(queue, image, CL_FALSE, origin, pixels, 0, 0, memory.get(), 0, nullptr, nullptr));
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clEnqueueReadImage(queue, image, CL_FALSE, origin, pixels, 0, 0, memory.get(), 0, nullptr, nullptr));
+  EXPECT_OK(launch(queue, twice, count));
+  EXPECT_OK(clFinish(queue));
+  EXPECT(memory[1] == 16 && memory[count - 1] == static_cast<cl_int>(16 * (count - 1)));
+}
+
 TEST("5.2.1 svm: a buffer larger than the shared memory below it is refused") {
   needs(CL_DEVICE_SVM_COARSE_GRAIN_BUFFER);
   const Shared<cl_int> memory(256);

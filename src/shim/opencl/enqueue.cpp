@@ -154,10 +154,7 @@ cl_int keep_place(const Enqueue& how, bool blocking) {
   }
   if (ready_now(how)) return complete_now(how, local_start(how));
   wire::Marker marker;
-  if (!blocking) return post(how, marker);
-  Posted posted;
-  const cl_int error = post_observed(how, marker, posted);
-  return error == CL_SUCCESS ? wait_posted(how, posted) : error;
+  return carry_out(how, marker, blocking);
 }
 
 }  // namespace sluice::opencl

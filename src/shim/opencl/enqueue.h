@@ -66,6 +66,10 @@ cl_int keep_place(const Enqueue& how, bool blocking);
 // caller's. CL_SUCCESS or the command's error.
 cl_int wait_posted(const Enqueue& how, const Posted& posted);
 
+// Posts the command and, for blocking calls, waits until it has ended.
+template <EnqueuedCommand Command>
+cl_int carry_out(const Enqueue& how, Command& command, bool blocking);
+
 // ---- the untyped part ----
 
 struct RawCommand {
@@ -95,6 +99,14 @@ cl_int post(const Enqueue& how, Command& command, Posted& posted) {
 template <EnqueuedCommand Command>
 cl_int post_observed(const Enqueue& how, Command& command, Posted& posted) {
   return post_raw(how, raw(command, {}), true, posted);
+}
+
+template <EnqueuedCommand Command>
+cl_int carry_out(const Enqueue& how, Command& command, bool blocking) {
+  if (!blocking) return post(how, command);
+  Posted posted;
+  const cl_int error = post_observed(how, command, posted);
+  return error == CL_SUCCESS ? wait_posted(how, posted) : error;
 }
 
 }  // namespace sluice::opencl

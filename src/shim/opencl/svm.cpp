@@ -72,10 +72,7 @@ cl_int copy_inside(const Enqueue& how, const SvmRange& to, const SvmRange& from,
   command.src = from.buffer->id(), command.dst = to.buffer->id();
   command.src_offset = from.offset, command.dst_offset = to.offset;
   command.bytes = bytes;
-  if (!blocking) return post(how, command);
-  Posted posted;
-  const cl_int error = post_observed(how, command, posted);
-  return error == CL_SUCCESS ? wait_posted(how, posted) : error;
+  return carry_out(how, command, blocking);
 }
 
 // Neither end is shared: the device has no part in it, so the program itself does it when its turn has come.

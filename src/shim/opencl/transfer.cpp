@@ -75,6 +75,13 @@ cl_int post_read(const Enqueue& how, Command& command, RowCopy copy, bool awaite
   return error;
 }
 
+// Where the device finds the program's side, if it lies in the arena. A map's own memory goes through staging all the
+// same: an unmap must know whether the map has come true.
+std::optional<std::uint64_t> place_of(const Enqueue& how, const void* host, std::size_t bytes) {
+  if (how.type == CL_COMMAND_MAP_BUFFER || how.type == CL_COMMAND_MAP_IMAGE) return std::nullopt;
+  return how.queue.session().place_of(host, bytes);
+}
+
 // ---- boxes ----
 
 std::size_t pixel_bytes(const _cl_mem& memory) { return memory.is_image() ? memory.image().pixel_bytes : 1; }
@@ -120,6 +127,15 @@ std::size_t host_reach(const _cl_mem& memory, const BoxTransfer& transfer) {
   return copy.reach();
 }
 
+// Where the program's side lies in the arena, if it is laid out as a command wants it there.
+std::optional<std::uint64_t> packed_place(const Enqueue& how, const _cl_mem& memory, const BoxTransfer& transfer) {
+  const RowCopy copy = rows_between(memory, transfer);
+  const Pitches pitch = packed(copy);
+  const bool rows_meet = copy.rows * copy.slices == 1 || transfer.host_pitch.row == pitch.row;
+  const bool slices_meet = copy.slices == 1 || transfer.host_pitch.slice == pitch.slice;
+  return rows_meet && slices_meet ? place_of(how, transfer.host, copy.bytes()) : std::nullopt;
+}
+
 template <typename Command>
 Command box_command(const _cl_mem& memory, const BoxTransfer& transfer, std::uint64_t arena_at) {
   Command command;
@@ -154,6 +170,22 @@ cl_int read_now(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::si
   std::memcpy(to, buffer.contents() + offset, bytes);
   count_out(how.queue, bytes);
   return complete_now(how, started_ns);
+}
+
+cl_int write_in_place(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, std::uint64_t place,
+                      bool blocking) {
+  wire::BufferWrite command;
+  command.buffer = buffer.id(), command.dst_offset = offset, command.bytes = bytes;
+  command.arena_at = place;
+  return carry_out(how, command, blocking);
+}
+
+cl_int read_in_place(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, std::uint64_t place,
+                     bool blocking) {
+  wire::BufferRead command;
+  command.buffer = buffer.id(), command.src_offset = offset, command.bytes = bytes;
+  command.arena_at = place;
+  return carry_out(how, command, blocking);
 }
 
 cl_int write_staged(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, const void* from,
@@ -213,6 +245,8 @@ cl_int write_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std
   bool mine = false;
   if (const cl_int error = take_turn(how, buffer, blocking, mine); error != CL_SUCCESS) return error;
   if (mine) return write_now(how, buffer, offset, bytes, from);
+  if (const auto place = place_of(how, from, bytes))
+    return write_in_place(how, buffer, offset, bytes, *place, blocking);
   const cl_int error = write_staged(how, buffer, offset, bytes, from, blocking);
   if (error != CL_OUT_OF_HOST_MEMORY || !may_wait(how, buffer)) return error;
   if (const cl_int failure = wait_ready(how); failure != CL_SUCCESS) return failure;
@@ -224,6 +258,7 @@ cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std:
   bool mine = false;
   if (const cl_int error = take_turn(how, buffer, blocking, mine); error != CL_SUCCESS) return error;
   if (mine) return read_now(how, buffer, offset, bytes, to);
+  if (const auto place = place_of(how, to, bytes)) return read_in_place(how, buffer, offset, bytes, *place, blocking);
   const cl_int error = read_staged(how, buffer, offset, bytes, to, blocking);
   if (error != CL_OUT_OF_HOST_MEMORY || !may_wait(how, buffer)) return error;
   if (const cl_int failure = wait_ready(how); failure != CL_SUCCESS) return failure;
@@ -233,6 +268,13 @@ cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std:
 // ---- boxes of buffers and images ----
 
 namespace {
+
+template <typename Command>
+cl_int box_in_place(const Enqueue& how, const _cl_mem& memory, const BoxTransfer& transfer, std::uint64_t place,
+                    bool blocking) {
+  auto command = box_command<Command>(memory, transfer, place);
+  return carry_out(how, command, blocking);
+}
 
 template <typename Command>
 cl_int write_box_staged(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking) {
@@ -276,6 +318,9 @@ cl_int write_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfe
   bool mine = false;
   if (const cl_int error = take_turn(how, memory, blocking, mine); error != CL_SUCCESS) return error;
   if (!mine) {
+    if (const auto place = packed_place(how, memory, transfer))
+      return memory.is_image() ? box_in_place<wire::ImageWrite>(how, memory, transfer, *place, blocking)
+                               : box_in_place<wire::BufferWriteRect>(how, memory, transfer, *place, blocking);
     const cl_int error = memory.is_image() ? write_box_staged<wire::ImageWrite>(how, memory, transfer, blocking)
                                            : write_box_staged<wire::BufferWriteRect>(how, memory, transfer, blocking);
     if (error != CL_OUT_OF_HOST_MEMORY || !may_wait(how, memory)) return error;
@@ -290,6 +335,9 @@ cl_int read_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer
   bool mine = false;
   if (const cl_int error = take_turn(how, memory, blocking, mine); error != CL_SUCCESS) return error;
   if (!mine) {
+    if (const auto place = packed_place(how, memory, transfer))
+      return memory.is_image() ? box_in_place<wire::ImageRead>(how, memory, transfer, *place, blocking)
+                               : box_in_place<wire::BufferReadRect>(how, memory, transfer, *place, blocking);
     const cl_int error = memory.is_image() ? read_box_staged<wire::ImageRead>(how, memory, transfer, blocking)
                                            : read_box_staged<wire::BufferReadRect>(how, memory, transfer, blocking);
     if (error != CL_OUT_OF_HOST_MEMORY || !may_wait(how, memory)) return error;

@@ -2,7 +2,8 @@
 //
 // Where the shim can reach the contents and their turn has come, it copies them itself, once. Else the data goes
 // through staging memory in the arena, in pieces that follow each other through the queue; small writes ride in the
-// command.
+// command. Program memory that lies in the arena itself, as shared virtual memory and mapped memory do, needs no
+// staging, and must have none: commands before and after the transfer use it too.
 #pragma once
 
 #include "shim/opencl/enqueue.h"
