@@ -229,6 +229,23 @@ TEST("event: a blocking call that waits for a failed event fails") {
               CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
 }
 
+TEST("event: a transfer of any size that waits for a failed event has an event, which has failed") {
+  not_on_bare_pocl("hangs");
+  const std::size_t most = 9 << 20;
+  std::vector<char> bytes(most);
+  Memory buffer = make_buffer(most);
+  const Queue queue = make_queue();
+  Event gate = user_event();
+  EXPECT_OK(clSetUserEventStatus(gate, -7));
+  for (const std::size_t size : {std::size_t{16}, std::size_t{1} << 20, most}) {
+    Event written, read;
+    EXPECT_OK(clEnqueueWriteBuffer(queue, buffer, CL_FALSE, 0, size, bytes.data(), 1, gate.address(), written.out()));
+    EXPECT_OK(clEnqueueReadBuffer(queue, buffer, CL_FALSE, 0, size, bytes.data(), 1, gate.address(), read.out()));
+    EXPECT(written != nullptr && status_of(written) < 0);
+    EXPECT(read != nullptr && status_of(read) < 0);
+  }
+}
+
 TEST("event: failure runs down a chain of commands") {
   Kernel kernel = make_kernel(kit(), "empty");
   const Queue a = make_queue(), b = make_queue();

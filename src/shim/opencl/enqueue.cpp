@@ -21,15 +21,6 @@ bool ids_to_wait_for(const Enqueue& how, std::vector<wire::ObjectId>& ids) {
   return true;
 }
 
-// What it waits for has failed: the command ends with an error and is never run (section 5.11).
-cl_int fail_now(const Enqueue& how) {
-  if (how.event_out == nullptr) return CL_SUCCESS;
-  const Nanoseconds now = now_ns();
-  *how.event_out =
-      _cl_event::make_ended(how.queue, how.type, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, {now, now, now, now});
-  return CL_SUCCESS;
-}
-
 // The slot and the event of one command.
 struct Witness {
   wire::EventSlot* slot = nullptr;
@@ -71,6 +62,14 @@ cl_int check_enqueue(cl_command_queue queue, cl_uint wait_count, const cl_event*
     if (checked(event) == nullptr) return CL_INVALID_EVENT_WAIT_LIST;
   for (const cl_event event : wait_span(wait_count, wait_list))
     if (&event->context() != &queue->context()) return CL_INVALID_CONTEXT;
+  return CL_SUCCESS;
+}
+
+cl_int fail_now(const Enqueue& how) {
+  if (how.event_out == nullptr) return CL_SUCCESS;
+  const Nanoseconds now = now_ns();
+  *how.event_out =
+      _cl_event::make_ended(how.queue, how.type, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST, {now, now, now, now});
   return CL_SUCCESS;
 }
 

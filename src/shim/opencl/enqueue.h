@@ -66,6 +66,8 @@ cl_int keep_place(const Enqueue& how, bool blocking);
 // caller's. CL_SUCCESS or the command's error.
 cl_int wait_posted(const Enqueue& how, const Posted& posted);
 
+// What the command waits for has failed: it ends with an error and is never run (section 5.11). CL_SUCCESS.
+cl_int fail_now(const Enqueue& how);
 // Posts the command and, for blocking calls, waits until it has ended.
 template <EnqueuedCommand Command>
 cl_int carry_out(const Enqueue& how, Command& command, bool blocking);

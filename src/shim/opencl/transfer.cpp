@@ -22,6 +22,12 @@ Enqueue piece_of(const Enqueue& how, bool first, bool last) {
   return {how.queue, how.type, first ? how.waits : std::span<const cl_event>(), last ? how.event_out : nullptr};
 }
 
+// A piece was not posted, because what the whole waits for has failed: nor is the rest.
+cl_int give_up(const Enqueue& how, bool last, bool blocking) {
+  if (blocking) return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+  return last ? CL_SUCCESS : fail_now(how);  // the last piece has the program's event
+}
+
 // For staged transfers of an object that the shim can reach: when there is no room for the data, it waits its turn.
 bool may_wait(const Enqueue& how, const _cl_mem& memory) {
   return memory.contents() != nullptr && !how.queue.out_of_order();
@@ -209,7 +215,7 @@ cl_int write_staged(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std
     const bool last = done + piece == bytes;
     const cl_int error = post_staged(piece_of(how, done == 0, last), command, blocking && last, posted);
     if (error != CL_SUCCESS) return error;
-    if (posted.sequence == 0) break;
+    if (posted.sequence == 0) return give_up(how, last, blocking);
     done += piece;
   }
   return blocking ? wait_posted(how, posted) : CL_SUCCESS;
@@ -230,7 +236,7 @@ cl_int read_staged(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std:
     const cl_int error = post_read(piece_of(how, done == 0, last), command,
                                    RowCopy::plain(nullptr, target + done, piece), blocking && last, posted);
     if (error != CL_SUCCESS) return error;
-    if (posted.sequence == 0) break;
+    if (posted.sequence == 0) return give_up(how, last, blocking);
     done += piece;
   }
   return blocking ? wait_posted(how, posted) : CL_SUCCESS;
