@@ -1,6 +1,7 @@
 // Shared virtual memory: section 5.6 (allocation, commands), 5.9.2 (arguments).
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "rig.h"
@@ -315,25 +316,35 @@ TEST("5.2.2 svm: transfers between buffers and shared memory keep their order wi
   EXPECT(got[1] == 4 && got[2] == 4 && got[count - 1] == static_cast<cl_int>(2 * (count - 1)));
 }
 
-TEST("5.2.2 svm: rectangles and images too") {
+TEST("5.2.2 svm: rectangles and images too, packed or with room between their rows") {
   needs(CL_DEVICE_SVM_FINE_GRAIN_BUFFER);
   constexpr std::size_t side = 512, count = side * side;
   const Shared<cl_int> memory(count, CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER);
   const Memory buffer = make_buffer(memory.bytes());
   const Kernel twice = make_kernel(program(), "twice");
   EXPECT_OK(clSetKernelArgSVMPointer(twice, 0, memory.get()));
-  std::iota(memory.get(), memory.get() + count, 0);
   const cl_command_queue queue = rig().queue;
-  const std::size_t origin[] = {0, 0, 0}, bytes[] = {side * 4, side, 1};
-  EXPECT_OK(launch(queue, twice, count));
-  EXPECT_OK(clEnqueueWriteBufferRect(queue, buffer, CL_FALSE, origin, origin, bytes, 0, 0, 0, 0, memory.get(), 0,
-                                     nullptr, nullptr));
-  EXPECT_OK(launch(queue, twice, count));
-  EXPECT_OK(clEnqueueReadBufferRect(queue, buffer, CL_FALSE, origin, origin, bytes, 0, 0, 0, 0, memory.get(), 0,
-                                    nullptr, nullptr));
-  EXPECT_OK(launch(queue, twice, count));
-  EXPECT_OK(clFinish(queue));
-  EXPECT(memory[1] == 4 && memory[count - 1] == static_cast<cl_int>(4 * (count - 1)));
+  const std::size_t origin[] = {0, 0, 0};
+  // Doubled, written, doubled, read back, doubled: what lies in the box is doubled twice in all, the rest three times.
+  const auto check = [&](std::size_t width, const std::function<cl_int(bool)>& transfer) {
+    std::iota(memory.get(), memory.get() + count, 0);
+    EXPECT_OK(launch(queue, twice, count));
+    EXPECT_OK(transfer(true));
+    EXPECT_OK(launch(queue, twice, count));
+    EXPECT_OK(transfer(false));
+    EXPECT_OK(launch(queue, twice, count));
+    EXPECT_OK(clFinish(queue));
+    for (std::size_t i = 0; i < count; ++i) EXPECT(memory[i] == static_cast<cl_int>((i % side < width ? 4 : 8) * i));
+  };
+  for (const std::size_t width : {side, side - 3}) {
+    const std::size_t bytes[] = {width * 4, side, 1};
+    check(width, [&](bool write) {
+      return write ? clEnqueueWriteBufferRect(queue, buffer, CL_FALSE, origin, origin, bytes, 0, 0, side * 4, 0,
+                                              memory.get(), 0, nullptr, nullptr)
+                   : clEnqueueReadBufferRect(queue, buffer, CL_FALSE, origin, origin, bytes, 0, 0, side * 4, 0,
+                                             memory.get(), 0, nullptr, nullptr);
+    });
+  }
   if (info<cl_bool>(clGetDeviceInfo, rig().device, CL_DEVICE_IMAGE_SUPPORT) == CL_FALSE) return;
   const cl_image_format format{CL_R, CL_SIGNED_INT32};
   cl_image_desc desc{};
@@ -341,14 +352,15 @@ TEST("5.2.2 svm: rectangles and images too") {
   cl_int code = CL_SUCCESS;
   const Memory image = clCreateImage(rig().context, CL_MEM_READ_WRITE, &format, &desc, nullptr, &code);
   EXPECT_OK(code);
-  const std::size_t pixels[] = {side, side, 1};
-  EXPECT_OK(launch(queue, twice, count));
-  EXPECT_OK(clEnqueueWriteImage(queue, image, CL_FALSE, origin, pixels, 0, 0, memory.get(), 0, nullptr, nullptr));
-  EXPECT_OK(launch(queue, twice, count));
-  EXPECT_OK(clEnqueueReadImage(queue, image, CL_FALSE, origin, pixels, 0, 0, memory.get(), 0, nullptr, nullptr));
-  EXPECT_OK(launch(queue, twice, count));
-  EXPECT_OK(clFinish(queue));
-  EXPECT(memory[1] == 16 && memory[count - 1] == static_cast<cl_int>(16 * (count - 1)));
+  for (const std::size_t width : {side, side - 3}) {
+    const std::size_t pixels[] = {width, side, 1};
+    check(width, [&](bool write) {
+      return write ? clEnqueueWriteImage(queue, image, CL_FALSE, origin, pixels, side * 4, 0, memory.get(), 0, nullptr,
+                                         nullptr)
+                   : clEnqueueReadImage(queue, image, CL_FALSE, origin, pixels, side * 4, 0, memory.get(), 0, nullptr,
+                                        nullptr);
+    });
+  }
 }
 
 TEST("5.2.1 svm: a buffer larger than the shared memory below it is refused") {

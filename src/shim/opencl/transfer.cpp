@@ -133,15 +133,6 @@ std::size_t host_reach(const _cl_mem& memory, const BoxTransfer& transfer) {
   return copy.reach();
 }
 
-// Where the program's side lies in the arena, if it is laid out as a command wants it there.
-std::optional<std::uint64_t> packed_place(const Enqueue& how, const _cl_mem& memory, const BoxTransfer& transfer) {
-  const RowCopy copy = rows_between(memory, transfer);
-  const Pitches pitch = packed(copy);
-  const bool rows_meet = copy.rows * copy.slices == 1 || transfer.host_pitch.row == pitch.row;
-  const bool slices_meet = copy.slices == 1 || transfer.host_pitch.slice == pitch.slice;
-  return rows_meet && slices_meet ? place_of(how, transfer.host, copy.bytes()) : std::nullopt;
-}
-
 template <typename Command>
 Command box_command(const _cl_mem& memory, const BoxTransfer& transfer, std::uint64_t arena_at) {
   Command command;
@@ -275,11 +266,44 @@ cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std:
 
 namespace {
 
+// As much of the box as one command can move between the device and the program's side where it is: all of it, or a
+// slice, or a row, where there is room between them.
+wire::Box packed_part(const _cl_mem& memory, const BoxTransfer& transfer) {
+  const RowCopy copy = rows_between(memory, transfer);
+  const Pitches pitch = packed(copy);
+  wire::Box part = transfer.region;
+  if (copy.rows > 1 && transfer.host_pitch.row != pitch.row) part.y = 1;
+  if (copy.slices > 1 && (part.y != copy.rows || transfer.host_pitch.slice != pitch.slice)) part.z = 1;
+  return part;
+}
+
+// Where the program's side lies in the arena, if commands can work on it there. Several do so on in-order queues alone:
+// elsewhere the end of the last says nothing about the others.
+std::optional<std::uint64_t> box_place(const Enqueue& how, const _cl_mem& memory, const BoxTransfer& transfer) {
+  const wire::Box part = packed_part(memory, transfer);
+  const bool whole = part.y == transfer.region.y && part.z == transfer.region.z;
+  return whole || !how.queue.out_of_order() ? place_of(how, transfer.host, host_reach(memory, transfer)) : std::nullopt;
+}
+
 template <typename Command>
 cl_int box_in_place(const Enqueue& how, const _cl_mem& memory, const BoxTransfer& transfer, std::uint64_t place,
                     bool blocking) {
-  auto command = box_command<Command>(memory, transfer, place);
-  return carry_out(how, command, blocking);
+  BoxTransfer part = transfer;
+  part.region = packed_part(memory, transfer);
+  Posted posted;
+  for (std::uint64_t z = 0; z < transfer.region.z; z += part.region.z) {
+    for (std::uint64_t y = 0; y < transfer.region.y; y += part.region.y) {
+      part.origin = {transfer.origin.x, transfer.origin.y + y, transfer.origin.z + z};
+      const std::uint64_t at = place + z * transfer.host_pitch.slice + y * transfer.host_pitch.row;
+      const bool last = z + part.region.z == transfer.region.z && y + part.region.y == transfer.region.y;
+      const Enqueue piece = piece_of(how, y + z == 0, last);
+      auto command = box_command<Command>(memory, part, at);
+      const cl_int error = blocking && last ? post_observed(piece, command, posted) : post(piece, command, posted);
+      if (error != CL_SUCCESS) return error;
+      if (posted.sequence == 0) return give_up(how, last, blocking);
+    }
+  }
+  return blocking ? wait_posted(how, posted) : CL_SUCCESS;
 }
 
 template <typename Command>
@@ -324,7 +348,7 @@ cl_int write_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfe
   bool mine = false;
   if (const cl_int error = take_turn(how, memory, blocking, mine); error != CL_SUCCESS) return error;
   if (!mine) {
-    if (const auto place = packed_place(how, memory, transfer))
+    if (const auto place = box_place(how, memory, transfer))
       return memory.is_image() ? box_in_place<wire::ImageWrite>(how, memory, transfer, *place, blocking)
                                : box_in_place<wire::BufferWriteRect>(how, memory, transfer, *place, blocking);
     const cl_int error = memory.is_image() ? write_box_staged<wire::ImageWrite>(how, memory, transfer, blocking)
@@ -341,7 +365,7 @@ cl_int read_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer
   bool mine = false;
   if (const cl_int error = take_turn(how, memory, blocking, mine); error != CL_SUCCESS) return error;
   if (!mine) {
-    if (const auto place = packed_place(how, memory, transfer))
+    if (const auto place = box_place(how, memory, transfer))
       return memory.is_image() ? box_in_place<wire::ImageRead>(how, memory, transfer, *place, blocking)
                                : box_in_place<wire::BufferReadRect>(how, memory, transfer, *place, blocking);
     const cl_int error = memory.is_image() ? read_box_staged<wire::ImageRead>(how, memory, transfer, blocking)
