@@ -385,6 +385,33 @@ TEST("5.3.5 every kind of image goes to a buffer and back") {
   }
 }
 
+TEST("5.3.4 images of a buffer are copied to each other, to and from other images, and to and from buffers") {
+  need_images();
+  not_on_bare_pocl("refuses or crashes");
+  auto data = pattern(64);
+  Memory low = buffer_of(data), high = make_buffer(64), plain = make_buffer(64);
+  const auto over = [](cl_mem buffer) {
+    cl_image_desc desc = desc_of(CL_MEM_OBJECT_IMAGE1D_BUFFER, 16);
+    desc.buffer = buffer;
+    return make_image(rgba8, desc);
+  };
+  Memory from = over(low), to = over(high), line = make_image(rgba8, desc_of(CL_MEM_OBJECT_IMAGE1D, 16));
+  const cl_command_queue queue = rig().queue;
+  const Three four{4, 0, 0}, two{2, 0, 0}, size{8, 1, 1};
+  const std::vector<cl_uchar> part(data.begin() + 16, data.begin() + 48);
+  const auto moved = [&](cl_mem buffer, std::size_t offset) { return contents<cl_uchar>(buffer, 32, offset) == part; };
+  EXPECT_OK(clEnqueueCopyImage(queue, from, to, four.data(), two.data(), size.data(), 0, nullptr, nullptr));
+  CHECK(moved(high, 8));
+  EXPECT_OK(clEnqueueCopyImage(queue, from, line, four.data(), two.data(), size.data(), 0, nullptr, nullptr));
+  CHECK(read_image(line, two, size) == part);
+  EXPECT_OK(clEnqueueCopyImage(queue, line, to, two.data(), four.data(), size.data(), 0, nullptr, nullptr));
+  CHECK(moved(high, 16));
+  EXPECT_OK(clEnqueueCopyImageToBuffer(queue, from, plain, four.data(), size.data(), 20, 0, nullptr, nullptr));
+  CHECK(moved(plain, 20));
+  EXPECT_OK(clEnqueueCopyBufferToImage(queue, plain, to, 20, two.data(), size.data(), 0, nullptr, nullptr));
+  CHECK(moved(high, 8));
+}
+
 TEST("5.3.6 every kind of image is filled in part") {
   for (const auto& shape : shapes()) {
     Memory image = make_image(rgba8, shape.desc);

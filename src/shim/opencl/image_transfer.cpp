@@ -71,6 +71,20 @@ cl_int check_between(cl_command_queue queue, cl_mem image, cl_mem buffer, const 
   return in_range(offset, bytes, buffer->bytes()) ? CL_SUCCESS : CL_INVALID_VALUE;
 }
 
+// A 1D image over a buffer is a range of that buffer, and copied as such: drivers that have such images need not be
+// able to copy them.
+bool over_buffer(const _cl_mem& image) { return image.type() == CL_MEM_OBJECT_IMAGE1D_BUFFER; }
+std::uint64_t bytes_before(const _cl_mem& image, const size_t* origin) { return origin[0] * image.image().pixel_bytes; }
+
+wire::BufferCopy copy_of(const _cl_mem& src, std::uint64_t src_offset, const _cl_mem& dst, std::uint64_t dst_offset,
+                         std::uint64_t bytes) {
+  wire::BufferCopy command;
+  command.src = src.id(), command.dst = dst.id();
+  command.src_offset = src_offset, command.dst_offset = dst_offset;
+  command.bytes = bytes;
+  return command;
+}
+
 template <typename Command>
 cl_int copy_between(const Enqueue& how, const _cl_mem& image, const _cl_mem& buffer, const size_t* origin,
                     const size_t* region, size_t offset) {
@@ -80,6 +94,26 @@ cl_int copy_between(const Enqueue& how, const _cl_mem& image, const _cl_mem& buf
   command.origin = box_of(origin);
   command.region = box_of(region);
   command.buffer_offset = offset;
+  return guarded([&] { return post(how, command); });
+}
+
+cl_int copy_images(const Enqueue& how, const _cl_mem& src, const _cl_mem& dst, const size_t* src_origin,
+                   const size_t* dst_origin, const size_t* region) {
+  if (over_buffer(src) && over_buffer(dst)) {
+    auto command = copy_of(*src.parent(), bytes_before(src, src_origin), *dst.parent(), bytes_before(dst, dst_origin),
+                           bytes_before(src, region));
+    return guarded([&] { return post(how, command); });
+  }
+  if (over_buffer(src))
+    return copy_between<wire::BufferToImage>(how, dst, *src.parent(), dst_origin, region,
+                                             bytes_before(src, src_origin));
+  if (over_buffer(dst))
+    return copy_between<wire::ImageToBuffer>(how, src, *dst.parent(), src_origin, region,
+                                             bytes_before(dst, dst_origin));
+  wire::ImageCopy command;
+  command.src = src.id(), command.dst = dst.id();
+  command.src_origin = box_of(src_origin), command.dst_origin = box_of(dst_origin);
+  command.region = box_of(region);
   return guarded([&] { return post(how, command); });
 }
 
@@ -132,13 +166,8 @@ cl_int clEnqueueCopyImage(cl_command_queue queue, cl_mem src, cl_mem dst, const 
   if (const cl_int error = check_image_region(*src, src_origin, region)) return error;
   if (const cl_int error = check_image_region(*dst, dst_origin, region)) return error;
   if (src == dst && boxes_meet(src_origin, dst_origin, region)) return CL_MEM_COPY_OVERLAP;
-  wire::ImageCopy command;
-  command.src = src->id(), command.dst = dst->id();
-  command.src_origin = box_of(src_origin), command.dst_origin = box_of(dst_origin);
-  command.region = box_of(region);
-  return guarded([&] {
-    return post({*queue, CL_COMMAND_COPY_IMAGE, wait_span(wait_count, wait_list), event}, command);
-  });
+  const Enqueue how{*queue, CL_COMMAND_COPY_IMAGE, wait_span(wait_count, wait_list), event};
+  return copy_images(how, *src, *dst, src_origin, dst_origin, region);
 }
 
 cl_int clEnqueueCopyImageToBuffer(cl_command_queue queue, cl_mem src, cl_mem dst, const size_t* origin,
@@ -146,7 +175,9 @@ cl_int clEnqueueCopyImageToBuffer(cl_command_queue queue, cl_mem src, cl_mem dst
                                   cl_event* event) {
   if (const cl_int error = check_between(queue, src, dst, origin, region, offset, wait_count, wait_list)) return error;
   const Enqueue how{*queue, CL_COMMAND_COPY_IMAGE_TO_BUFFER, wait_span(wait_count, wait_list), event};
-  return copy_between<wire::ImageToBuffer>(how, *src, *dst, origin, region, offset);
+  if (!over_buffer(*src)) return copy_between<wire::ImageToBuffer>(how, *src, *dst, origin, region, offset);
+  auto command = copy_of(*src->parent(), bytes_before(*src, origin), *dst, offset, bytes_before(*src, region));
+  return guarded([&] { return post(how, command); });
 }
 
 cl_int clEnqueueCopyBufferToImage(cl_command_queue queue, cl_mem src, cl_mem dst, size_t offset, const size_t* origin,
@@ -154,5 +185,7 @@ cl_int clEnqueueCopyBufferToImage(cl_command_queue queue, cl_mem src, cl_mem dst
                                   cl_event* event) {
   if (const cl_int error = check_between(queue, dst, src, origin, region, offset, wait_count, wait_list)) return error;
   const Enqueue how{*queue, CL_COMMAND_COPY_BUFFER_TO_IMAGE, wait_span(wait_count, wait_list), event};
-  return copy_between<wire::BufferToImage>(how, *dst, *src, origin, region, offset);
+  if (!over_buffer(*dst)) return copy_between<wire::BufferToImage>(how, *dst, *src, origin, region, offset);
+  auto command = copy_of(*src, offset, *dst->parent(), bytes_before(*dst, origin), bytes_before(*dst, region));
+  return guarded([&] { return post(how, command); });
 }
