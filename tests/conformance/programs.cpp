@@ -356,6 +356,23 @@ TEST("program: includes are found in a folder named from where the program is") 
   EXPECT(run_f(program) == 13);
 }
 
+TEST("program: files named absolutely are included, and what they include beside them") {
+  char folder[] = "/tmp/sluice-include-XXXXXX";
+  EXPECT(mkdtemp(folder) != nullptr);
+  const std::string path = std::string(folder) + "/amount.h", beside = std::string(folder) + "/more.h";
+  std::ofstream(path) << "#include \"more.h\"\n#define AMOUNT (13 + MORE)\n";
+  std::ofstream(beside) << "#define MORE 1\n";
+  const std::string text = "#include \"" + path + "\"\nkernel void f(global int* v) { v[0] = AMOUNT; }";
+  Program program = from_source(text.c_str());
+  const cl_int code = build_code(program);
+  std::remove(path.c_str());
+  std::remove(beside.c_str());
+  rmdir(folder);
+  EXPECT_OK(code);
+  EXPECT(run_f(program) == 14);
+  EXPECT(text_info(clGetProgramInfo, program, CL_PROGRAM_SOURCE) == text);
+}
+
 TEST("program: a large source builds") {
   std::string source = "kernel void f(global int* v) { int x = 1;\n";
   for (int i = 0; i < 20000; ++i) source += "// a line of comment to make it long\n";

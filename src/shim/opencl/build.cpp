@@ -158,9 +158,9 @@ Order order_for(_cl_program& program, BuildVerb verb, const char* options) {
   order.request.verb = verb;
   order.options = options != nullptr ? options : "";
   order.request.options = with_absolute_folders(order.options, current_folder());
-  order.request.source = program.text();
   const bool from_source = program.origin() == ProgramOrigin::source;
   if (from_source) order.request.headers = find_headers(program.text(), include_folders(order.request.options));
+  order.request.source = from_source ? with_names_of(order.request.headers, program.text()) : program.text();
   order.argument_info_asked = !from_source || has_option(order.options, "-cl-kernel-arg-info");
   order.uniform_work_groups = from_source && !allows_uneven_groups(order.options);
   order.printing = from_source ? printing_of(program.text()) : Printing::perhaps;

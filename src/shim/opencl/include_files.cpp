@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <optional>
@@ -15,9 +16,12 @@ namespace sluice::opencl {
 namespace {
 
 struct Include {
-  std::string name;
-  bool quoted = false;  // "name", looked for beside the includer first
+  std::string_view name;  // in the text
+  bool quoted = false;    // "name", looked for beside the includer first
 };
+
+// The folder that stands for the root of the file system, where no header may be for the compiler.
+constexpr std::string_view root_folder = ".root";
 
 // Calls `use` with each include line of the text.
 template <typename Use>
@@ -31,7 +35,7 @@ void each_include(std::string_view text, Use use) {
     const bool quoted = text[next] == '"';
     const std::size_t end = text.find_first_of(quoted ? "\"\n" : ">\n", next + 1);
     if (end == std::string_view::npos || text[end] == '\n') continue;
-    use(Include{std::string(text.substr(next + 1, end - next - 1)), quoted});
+    use(Include{text.substr(next + 1, end - next - 1), quoted});
   }
 }
 
@@ -47,11 +51,11 @@ std::optional<std::string> read_file(const std::string& path, std::size_t bytes_
   return text;
 }
 
-// `name` seen from `folder`, both relative; empty if it leads out of the root, or from it.
-std::string joined(const std::string& folder, const std::string& name) {
+// `name` seen from `folder`, which is relative; empty if it leads out of all folders.
+std::string joined(const std::string& folder, std::string_view name) {
   const auto path = (std::filesystem::path(folder) / name).lexically_normal();
-  if (name.empty() || path.is_absolute() || path.begin()->string() == "..") return {};
-  return path.string();
+  if (name.empty() || path.begin()->string() == "..") return {};
+  return path.is_absolute() ? std::string(root_folder) + path.string() : path.string();
 }
 
 class Search {
@@ -72,7 +76,10 @@ class Search {
       const std::string folder = std::filesystem::path(found_[next_].include_name).parent_path().string();
       follow(found_[next_].source, &folder);
     }
-    return {std::make_move_iterator(found_.begin()), std::make_move_iterator(found_.end())};
+    std::vector<wire::BuildHeader> headers(std::make_move_iterator(found_.begin()),
+                                           std::make_move_iterator(found_.end()));
+    for (wire::BuildHeader& header : headers) header.source = with_names_of(headers, header.source);
+    return headers;
   }
 
  private:
@@ -80,16 +87,23 @@ class Search {
   bool take(const std::string& name) {
     if (name.empty()) return false;
     if (names_.contains(name)) return true;
-    for (const std::string& folder : folders_) {
-      if (found_.size() == header_files_max) return false;
-      auto text = read_file(folder + '/' + name, header_bytes_max - bytes_);
-      if (!text) continue;
-      bytes_ += text->size();
-      names_.insert(name);
-      found_.push_back({name, std::move(*text)});
-      return true;
-    }
-    return false;
+    if (found_.size() == header_files_max) return false;
+    auto text = text_of(name);
+    if (!text) return false;
+    bytes_ += text->size();
+    names_.insert(name);
+    found_.push_back({name, std::move(*text)});
+    return true;
+  }
+
+  std::optional<std::string> text_of(const std::string& name) const {
+    const std::size_t bytes_max = header_bytes_max - bytes_;
+    const std::string_view path = name;
+    if (path.starts_with(root_folder) && path.substr(root_folder.size()).starts_with('/'))
+      return read_file(name.substr(root_folder.size()), bytes_max);
+    for (const std::string& folder : folders_)
+      if (auto text = read_file(folder + '/' + name, bytes_max)) return text;
+    return std::nullopt;
   }
 
   const std::vector<std::string>& folders_;
@@ -102,8 +116,22 @@ class Search {
 }  // namespace
 
 std::vector<wire::BuildHeader> find_headers(std::string_view source, const std::vector<std::string>& folders) {
-  if (folders.empty()) return {};
   return Search(folders).run(source);
+}
+
+std::string with_names_of(const std::vector<wire::BuildHeader>& headers, std::string_view text) {
+  std::string renamed(text);
+  std::size_t added_bytes = 0;
+  each_include(text, [&](const Include& include) {
+    if (!include.name.starts_with('/')) return;
+    const std::string name = joined("", include.name);
+    if (std::none_of(headers.begin(), headers.end(), [&](const auto& header) { return header.include_name == name; }))
+      return;
+    const auto at = static_cast<std::size_t>(include.name.data() - text.data());
+    renamed.replace(at + added_bytes, include.name.size(), name);
+    added_bytes += name.size() - include.name.size();  // wraps around for less
+  });
+  return renamed;
 }
 
 }  // namespace sluice::opencl

@@ -18,7 +18,11 @@ inline constexpr std::size_t header_bytes_max = std::size_t{16} << 20;  // of al
 
 // Follows includes through the headers themselves. Each is named by its path from the folder it was found in, so that
 // headers which include their neighbours find them. What is not in the folders, or would be found only by leaving them
-// ("../x.h"), is left out, and so is everything beyond the limits.
+// ("../x.h"), is left out, and so is everything beyond the limits. A file that is named from the root ("/x/y.h") needs
+// no folder: it gets a name under a folder that stands for the root, and the headers' own texts use that name.
 std::vector<wire::BuildHeader> find_headers(std::string_view source, const std::vector<std::string>& folders);
+
+// The text with its includes of files named from the root as find_headers names them.
+std::string with_names_of(const std::vector<wire::BuildHeader>& headers, std::string_view text);
 
 }  // namespace sluice::opencl

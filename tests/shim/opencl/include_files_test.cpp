@@ -65,8 +65,24 @@ TEST_CASE("nothing outside the folders is read") {
   const std::vector<std::string> inner = {folder.path() + "/inner"};
   CHECK(found("#include \"../secret.h\"", inner).empty());
   CHECK(found("#include \"x/../../secret.h\"", inner).empty());
-  CHECK(found("#include <" + folder.path() + "/secret.h>", inner).empty());
   CHECK(found("#include \"a.h\"", {}).empty());
+}
+
+TEST_CASE("headers named from the root are found, with or without folders, and named anew") {
+  Folder folder;
+  const std::string second = folder.path() + "/second.h";
+  folder.write("sub/first.h", "#include \"near.h\"\n#include <" + second + ">");
+  folder.write("sub/near.h", "near");
+  folder.write("second.h", "second");
+  const std::string source = "x\n#include \"" + folder.path() + "/./sub/first.h\"\n#include \"/no/such.h\"\ny";
+  const auto headers = find_headers(source, {});
+  REQUIRE(headers.size() == 3);
+  CHECK(headers[0].include_name == ".root" + folder.path() + "/sub/first.h");
+  CHECK(headers[0].source == "#include \"near.h\"\n#include <.root" + second + ">");
+  CHECK(headers[1].include_name == ".root" + folder.path() + "/sub/near.h");
+  CHECK(headers[2].include_name == ".root" + second);
+  CHECK(with_names_of(headers, source) ==
+        "x\n#include \".root" + folder.path() + "/sub/first.h\"\n#include \"/no/such.h\"\ny");
 }
 
 TEST_CASE("what is no header file or no include line is passed over") {
