@@ -58,4 +58,10 @@ BuildReply decode_build_reply(Decoder& decoder) {
   return reply;
 }
 
+BinaryKind kind_of_binary(std::string_view bytes) {
+  if (!bytes.starts_with(program_binary_magic) || bytes.size() <= program_binary_kind_at) return BinaryKind::none;
+  const auto kind = static_cast<BinaryKind>(bytes[program_binary_kind_at]);
+  return kind <= BinaryKind::executable ? kind : BinaryKind::none;
+}
+
 }  // namespace sluice::wire

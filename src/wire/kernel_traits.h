@@ -4,6 +4,7 @@
 // end needs to create kernels, check arguments and answer kernel queries without asking again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,12 +50,16 @@ struct KernelTraits {
   std::vector<ArgumentTraits> arguments;
 };
 
-// Every program binary that a backend hands out starts with this, so that a front end can refuse others at once. What
-// follows is the backend's own.
-inline constexpr std::string_view program_binary_magic = "SLUICEBN";
-
 enum class BuildVerb : std::uint8_t { build_source, build_binary, compile, link };
 enum class BinaryKind : std::uint8_t { none, compiled_object, library, executable };
+
+// Every program binary that a backend hands out starts with this, so that a front end can refuse others at once, and
+// has its BinaryKind as the byte at that place. All else in it is the backend's own.
+inline constexpr std::string_view program_binary_magic = "SLUICEBN";
+inline constexpr std::size_t program_binary_kind_at = 12;
+
+// What a binary says it is; none if it is no such binary. Whether it is whole shows when it is built.
+BinaryKind kind_of_binary(std::string_view bytes);
 
 struct BuildHeader {
   std::string include_name, source;

@@ -559,6 +559,23 @@ TEST("5.8.7 the kind of a program's binary is told at every stage") {
   CHECK(run_f(executable) == 1);
 }
 
+TEST("5.8.7 the kind of a program's binary is told before it is built again") {
+  const auto loaded = [](cl_program from) {
+    const auto binary = binary_of(from);
+    const unsigned char* bytes = binary.data();
+    const std::size_t length = binary.size();
+    cl_int code = CL_SUCCESS;
+    Program made = clCreateProgramWithBinary(rig().context, 1, &rig().device, &length, &bytes, nullptr, &code);
+    EXPECT_OK(code);
+    CHECK(build_info<cl_build_status>(made, CL_PROGRAM_BUILD_STATUS) == CL_BUILD_NONE);
+    return build_info<cl_program_binary_type>(made, CL_PROGRAM_BINARY_TYPE);
+  };
+  Program object = compile("kernel void f(global int* v) { v[0] = 2; }");
+  CHECK(loaded(object) == CL_PROGRAM_BINARY_TYPE_COMPILED_OBJECT);
+  CHECK(loaded(link({object}, "-create-library")) == CL_PROGRAM_BINARY_TYPE_LIBRARY);
+  CHECK(loaded(link({object})) == CL_PROGRAM_BINARY_TYPE_EXECUTABLE);
+}
+
 TEST("5.8.4 a library is linked with an object that calls it, and goes through its binary") {
   Program callee = compile("int twice(int x) { return x * 2; }");
   Program caller = compile("int twice(int x); kernel void f(global int* v) { v[0] = twice(21); }");

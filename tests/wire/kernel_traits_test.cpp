@@ -76,6 +76,19 @@ TEST_CASE("build blobs cut off at any byte are refused") {
   }
 }
 
+TEST_CASE("a binary says what it is, and what is no binary is none") {
+  std::string binary(program_binary_magic);
+  CHECK(kind_of_binary(binary) == BinaryKind::none);
+  binary.resize(program_binary_kind_at + 1);
+  binary[program_binary_kind_at] = static_cast<char>(BinaryKind::library);
+  CHECK(kind_of_binary(binary) == BinaryKind::library);
+  binary[program_binary_kind_at] = 99;
+  CHECK(kind_of_binary(binary) == BinaryKind::none);
+  binary[program_binary_kind_at] = static_cast<char>(BinaryKind::library);
+  binary[0] ^= 1;
+  CHECK(kind_of_binary(binary) == BinaryKind::none);
+}
+
 TEST_CASE("counts in a build request cannot ask for more memory than its bytes justify") {
   Encoder encoder;
   encoder.put(BuildVerb::compile);

@@ -168,9 +168,14 @@ cl_int program_info(_cl_program& program, cl_program_info name, const InfoReply&
   }
 }
 
-cl_program_binary_type binary_type(const Build* build) {
-  if (build == nullptr || !build->ok()) return CL_PROGRAM_BINARY_TYPE_NONE;
-  switch (build->reply.binary_kind) {
+// Of the last attempt; before the first one, what the binary was that the program made it from.
+wire::BinaryKind binary_kind(const _cl_program& program, const Build* build, cl_build_status status) {
+  if (status == CL_BUILD_NONE && program.origin() == ProgramOrigin::binary) return wire::kind_of_binary(program.text());
+  return build != nullptr && build->ok() ? build->reply.binary_kind : wire::BinaryKind::none;
+}
+
+cl_program_binary_type binary_type(wire::BinaryKind kind) {
+  switch (kind) {
     case wire::BinaryKind::none: return CL_PROGRAM_BINARY_TYPE_NONE;
     case wire::BinaryKind::compiled_object: return CL_PROGRAM_BINARY_TYPE_COMPILED_OBJECT;
     case wire::BinaryKind::library: return CL_PROGRAM_BINARY_TYPE_LIBRARY;
@@ -244,7 +249,8 @@ cl_int clGetProgramBuildInfo(cl_program program, cl_device_id device, cl_program
     case CL_PROGRAM_BUILD_STATUS: return reply.value<cl_build_status>(status);
     case CL_PROGRAM_BUILD_OPTIONS: return reply.string(build != nullptr ? std::string_view(build->options) : "");
     case CL_PROGRAM_BUILD_LOG: return reply.string(build != nullptr ? std::string_view(build->reply.log) : "");
-    case CL_PROGRAM_BINARY_TYPE: return reply.value<cl_program_binary_type>(binary_type(build.get()));
+    case CL_PROGRAM_BINARY_TYPE:
+      return reply.value<cl_program_binary_type>(binary_type(binary_kind(*program, build.get(), status)));
     case CL_PROGRAM_BUILD_GLOBAL_VARIABLE_TOTAL_SIZE: return reply.value<size_t>(0);
     default: return CL_INVALID_VALUE;
   }

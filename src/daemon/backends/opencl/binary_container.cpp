@@ -19,6 +19,7 @@ struct Header {
   std::uint64_t log_bytes = 0;
   std::uint64_t native_bytes = 0;
 };
+static_assert(offsetof(Header, kind) == wire::program_binary_kind_at);
 static_assert(sizeof(Header) == 64 && offsetof(Header, make) == 16 && offsetof(Header, log_bytes) == 48);
 
 std::string_view as_text(const auto& value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
