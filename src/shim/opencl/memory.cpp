@@ -88,7 +88,7 @@ std::optional<cl_mem_flags> complete_flags(cl_mem_flags flags) {
   if (!at_most_one(flags, access_flags) || !at_most_one(flags, host_access_flags)) return std::nullopt;
   if ((flags & CL_MEM_USE_HOST_PTR) != 0 && (flags & (CL_MEM_ALLOC_HOST_PTR | CL_MEM_COPY_HOST_PTR)) != 0)
     return std::nullopt;
-  return (flags & access_flags) != 0 ? flags : flags | CL_MEM_READ_WRITE;
+  return flags != 0 ? flags : CL_MEM_READ_WRITE;
 }
 
 // Sections 5.2.1 (clCreateSubBuffer) and 5.3.1 (CL_MEM_OBJECT_IMAGE1D_BUFFER): a part may not do more than the whole.

@@ -113,7 +113,8 @@ namespace sluice::opencl {
 // MemoryAccess bits for the worker, from the program's flags.
 std::uint32_t device_access(cl_mem_flags flags);
 
-// The flags of a new object, with the default for what they leave open. Nothing: they contradict each other.
+// The flags of a new object as CL_MEM_FLAGS tells them: as given, or the default if none were. Nothing: they contradict
+// each other.
 std::optional<cl_mem_flags> complete_flags(cl_mem_flags flags);
 // The same for a sub-buffer or an image over a buffer: what they leave open comes from the parent.
 std::optional<cl_mem_flags> inherited_flags(cl_mem_flags flags, cl_mem_flags parent);
