@@ -89,6 +89,15 @@ TEST("5.1 creating a queue refuses each wrong argument") {
       CL_INVALID_QUEUE_PROPERTIES);
 }
 
+TEST("5.1 the properties of a queue stay what they are, and unknown ones are no properties") {
+  not_on_bare_pocl("has no such call");
+  const Queue queue = make_queue();
+  CHECK_CODE(clSetCommandQueueProperty(nullptr, CL_QUEUE_PROFILING_ENABLE, CL_TRUE, nullptr), CL_INVALID_COMMAND_QUEUE);
+  CHECK_CODE(clSetCommandQueueProperty(queue, CL_QUEUE_PROFILING_ENABLE, CL_TRUE, nullptr), CL_INVALID_OPERATION);
+  CHECK_CODE(clSetCommandQueueProperty(queue, ~cl_command_queue_properties{0}, CL_TRUE, nullptr), CL_INVALID_VALUE);
+  CHECK(info<cl_command_queue_properties>(clGetCommandQueueInfo, queue, CL_QUEUE_PROPERTIES) == 0);
+}
+
 TEST("5.1 every query of a queue answers by the rules of sizes") {
   const Queue queue = make_queue(CL_QUEUE_PROFILING_ENABLE);
   for (const cl_command_queue_info what :

@@ -181,6 +181,7 @@ TEST("5.9.2 a sampler argument must be a sampler, and may be released once set a
   Kernel kernel = make_kernel(sampler_program(), "row");
   cl_sampler nothing = nullptr;
   CHECK_CODE(clSetKernelArg(kernel, 1, sizeof nothing, &nothing), CL_INVALID_SAMPLER);
+  CHECK_CODE(clSetKernelArg(kernel, 1, sizeof nothing, nullptr), CL_INVALID_SAMPLER);
   CHECK_CODE(clSetKernelArg(kernel, 1, 4, &nothing), CL_INVALID_ARG_SIZE);
   const Sampler sampler = make_sampler(CL_FALSE, CL_ADDRESS_CLAMP, CL_FILTER_NEAREST);
   CHECK_CODE(clSetKernelArg(kernel, 1, sizeof(cl_sampler), sampler.address()), CL_SUCCESS);

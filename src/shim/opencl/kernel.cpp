@@ -114,8 +114,7 @@ cl_int _cl_kernel::set_pointer(cl_uint index, const void* value) {
 
 cl_int _cl_kernel::set_sampler(cl_uint index, size_t bytes, const void* value) {
   if (bytes != sizeof(cl_sampler)) return CL_INVALID_ARG_SIZE;
-  if (value == nullptr) return CL_INVALID_ARG_VALUE;
-  const cl_sampler sampler = *static_cast<const cl_sampler*>(value);
+  const cl_sampler sampler = value != nullptr ? *static_cast<const cl_sampler*>(value) : nullptr;
   if (!checked(sampler)) return CL_INVALID_SAMPLER;
   return stored(arguments_.set_object(index, sampler->id()));
 }

@@ -64,9 +64,11 @@ cl_int _cl_command_queue::finish() {
 
 namespace {
 
-constexpr cl_command_queue_properties known_properties = CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE |
-                                                         CL_QUEUE_PROFILING_ENABLE | CL_QUEUE_ON_DEVICE |
-                                                         CL_QUEUE_ON_DEVICE_DEFAULT;
+// Of queues that are not on the device.
+constexpr cl_command_queue_properties host_properties =
+    CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE;
+constexpr cl_command_queue_properties known_properties =
+    host_properties | CL_QUEUE_ON_DEVICE | CL_QUEUE_ON_DEVICE_DEFAULT;
 
 cl_int check_properties(const _cl_context& context, cl_command_queue_properties properties) {
   if ((properties & ~known_properties) != 0) return CL_INVALID_VALUE;
@@ -123,8 +125,7 @@ CL_API_ENTRY cl_command_queue CL_API_CALL clCreateCommandQueue(cl_context contex
                                                                cl_command_queue_properties properties,
                                                                cl_int* errcode_ret) {
   if (checked(context) == nullptr) return failed(errcode_ret, CL_INVALID_CONTEXT);
-  constexpr cl_command_queue_properties allowed = CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE | CL_QUEUE_PROFILING_ENABLE;
-  if ((properties & ~allowed) != 0) return failed(errcode_ret, CL_INVALID_VALUE);
+  if ((properties & ~host_properties) != 0) return failed(errcode_ret, CL_INVALID_VALUE);
   return create(context, device, {properties, {}}, errcode_ret);
 }
 
@@ -157,7 +158,9 @@ CL_API_ENTRY cl_int CL_API_CALL clGetCommandQueueInfo(cl_command_queue queue, cl
 }
 
 // Deprecated in 1.1: properties of a queue can't be changed.
-CL_API_ENTRY cl_int CL_API_CALL clSetCommandQueueProperty(cl_command_queue queue, cl_command_queue_properties, cl_bool,
+CL_API_ENTRY cl_int CL_API_CALL clSetCommandQueueProperty(cl_command_queue queue,
+                                                          cl_command_queue_properties properties, cl_bool,
                                                           cl_command_queue_properties*) {
-  return checked(queue) == nullptr ? CL_INVALID_COMMAND_QUEUE : CL_INVALID_OPERATION;
+  if (checked(queue) == nullptr) return CL_INVALID_COMMAND_QUEUE;
+  return (properties & ~host_properties) != 0 ? CL_INVALID_VALUE : CL_INVALID_OPERATION;
 }
