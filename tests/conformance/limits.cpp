@@ -198,6 +198,15 @@ TEST("5.2.1 a quarter of the largest allocation can be made, written and read at
   EXPECT(contents<std::uint8_t>(buffer, 4096, bytes - 4096) == data);
 }
 
+TEST("5.2.1 small buffers can be made beside one of the largest size") {
+  Memory largest = make_buffer(limit<cl_ulong>(CL_DEVICE_MAX_MEM_ALLOC_SIZE));
+  auto data = pattern(65536);
+  cl_int code = CL_SUCCESS;
+  Memory small = clCreateBuffer(rig().context, CL_MEM_COPY_HOST_PTR, data.size(), data.data(), &code);
+  EXPECT_OK(code);
+  EXPECT(contents<std::uint8_t>(small, data.size()) == data);
+}
+
 TEST("4.2 what a device has not is refused with the right error") {
   cl_int code = CL_SUCCESS;
   Kernel kernel = make_kernel(kit(), "empty");

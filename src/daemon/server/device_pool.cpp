@@ -94,7 +94,8 @@ void DevicePool::take_back(std::uint32_t index, MilliGpu gpu, std::uint64_t memo
 wire::DeviceTraits slice_traits(const wire::DeviceTraits& device, MilliGpu gpu, std::uint64_t memory_bytes) {
   wire::DeviceTraits slice = device;
   slice.global_memory_bytes = memory_bytes;
-  slice.allocation_bytes_max = std::min(device.allocation_bytes_max, memory_bytes);
+  // Programs take the largest buffer there may be and want small ones beside it.
+  slice.allocation_bytes_max = std::min(device.allocation_bytes_max, memory_bytes - memory_bytes / 64);
   if (gpu.value > 0) {
     const std::uint64_t scaled = (std::uint64_t{device.compute_units} * gpu.value + 500) / 1000;
     slice.compute_units = static_cast<std::uint32_t>(std::max<std::uint64_t>(scaled, 1));

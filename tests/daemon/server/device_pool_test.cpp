@@ -7,7 +7,7 @@ using namespace sluice::server;
 
 namespace {
 
-constexpr std::uint64_t gib = 1ull << 30;
+constexpr std::uint64_t mib = 1ull << 20, gib = 1ull << 30;
 
 wire::DeviceTraits card(const std::string& name, std::uint64_t memory, bool on_host = false) {
   wire::DeviceTraits traits;
@@ -93,9 +93,10 @@ TEST_CASE("a tenant sees the memory and the compute units of its slice") {
   device.compute_units = 108;
   const auto quarter = slice_traits(device, MilliGpu{250}, 4 * gib);
   CHECK(quarter.global_memory_bytes == 4 * gib);
-  CHECK(quarter.allocation_bytes_max == 4 * gib);
+  CHECK(quarter.allocation_bytes_max == 4 * gib - 64 * mib);
   CHECK(quarter.compute_units == 27);
   CHECK(slice_traits(device, MilliGpu{0}, 20 * gib).compute_units == 108);
   CHECK(slice_traits(device, MilliGpu{0}, 20 * gib).allocation_bytes_max == 10 * gib);
   CHECK(slice_traits(device, MilliGpu{1}, gib).compute_units == 1);
+  CHECK(slice_traits(device, MilliGpu{1}, 1).allocation_bytes_max == 1);
 }
