@@ -188,6 +188,13 @@ TEST_CASE("builds of the same text with the same options are one program of the 
   CHECK(native(again) == native(first));
   CHECK(native(other) != native(first));
   CHECK(native(longer) != native(first));
+  wire::BuildRequest load;
+  load.verb = wire::BuildVerb::build_binary;
+  REQUIRE(bench.device->binary(*first, load.source) == Outcome::ok);
+  std::unique_ptr<Program> loaded, loaded_again;
+  REQUIRE(bench.device->build(load, {}, loaded).outcome == Outcome::ok);
+  REQUIRE(bench.device->build(load, {}, loaded_again).outcome == Outcome::ok);
+  CHECK(native(loaded) == native(loaded_again));
   const auto kernel = bench.device->create_kernel(*first, 0);
   first = nullptr;  // what is shared outlives those who share it
   const auto twin = bench.device->create_kernel(*again, 0);

@@ -119,6 +119,9 @@ class OpenClDevice final : public Device {
 
   // program.cpp
   wire::BuildReply build_source(const wire::BuildRequest& request, ProgramObject& program);
+  // One of the session's last builds if it has this key, else what `build` makes.
+  template <typename Build>
+  wire::BuildReply build_once(const Digest& key, ProgramObject& program, Build build);
   // From the tenant's cache, or anew and then into it.
   wire::BuildReply build_cached(const wire::BuildRequest& request, const Digest& key, ProgramObject& program);
   wire::BuildReply build_anew(const wire::BuildRequest& request, ProgramObject& program);

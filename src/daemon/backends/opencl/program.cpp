@@ -134,15 +134,22 @@ BuildReply OpenClDevice::load(BinaryContainer container, const std::string& opti
 BuildReply OpenClDevice::build_source(const BuildRequest& request, ProgramObject& program) {
   if (includes_files(request.source)) return build_anew(request, program);
   const Digest key = build_key(request);
-  const bool shareable = traits_.global_variable_bytes_max == 0;
-  if (auto recent = shareable ? recent_builds_.find(key) : std::nullopt) {
+  return build_once(key, program, [&] {
+    return cache_.is_open() ? build_cached(request, key, program) : build_anew(request, program);
+  });
+}
+
+template <typename Build>
+BuildReply OpenClDevice::build_once(const Digest& key, ProgramObject& program, Build build) {
+  if (traits_.global_variable_bytes_max != 0) return build();
+  if (auto recent = recent_builds_.find(key)) {
     program.handle = std::move(recent->program);
     program.kind = recent->reply.binary_kind;
     program.kernels = recent->reply.kernels;
     return recent->reply;
   }
-  BuildReply reply = cache_.is_open() ? build_cached(request, key, program) : build_anew(request, program);
-  if (shareable && reply.outcome == Outcome::ok) recent_builds_.keep(key, program.handle.get(), reply);
+  BuildReply reply = build();
+  if (reply.outcome == Outcome::ok) recent_builds_.keep(key, program.handle.get(), reply);
   return reply;
 }
 
@@ -189,7 +196,9 @@ BuildReply OpenClDevice::build_with_headers(const BuildRequest& request, Program
 BuildReply OpenClDevice::build_binary(const BuildRequest& request, ProgramObject& program) {
   auto container = unpack(request.source, make_);
   if (!container) return failed(Outcome::invalid_binary);
-  if (container->kind == wire::BinaryKind::executable) return load(std::move(*container), request.options, program);
+  if (container->kind == wire::BinaryKind::executable)
+    return build_once(build_key(request), program,
+                      [&] { return load(std::move(*container), request.options, program); });
   // A compiled object or a library: food for a later link, nothing to build.
   cl_int error = CL_SUCCESS, status = CL_SUCCESS;
   const auto* bytes = reinterpret_cast<const unsigned char*>(container->native.data());

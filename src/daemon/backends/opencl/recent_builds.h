@@ -1,7 +1,7 @@
-// RecentBuilds: the programs that a session built from source last, for its builds that are the same once more.
+// RecentBuilds: the programs that a session built last, for its builds that are the same once more.
 //
-// Many programs build one text again for every context, object or thread that they make. OpenCL has no state in a built
-// program but its program-scope variables (OpenCL C, 6.5.1), so on a device that has none
+// Many programs build one text, or load one binary, again for every context, object or thread that they make. OpenCL
+// has no state in a built program but its program-scope variables (OpenCL C, 6.5.1), so on a device that has none
 // (CL_DEVICE_MAX_GLOBAL_VARIABLE_SIZE is 0) equal builds may be one program of the driver's. Thread-safe.
 #pragma once
 
