@@ -170,13 +170,13 @@ BuildReply OpenClDevice::build_cached(const BuildRequest& request, const Digest&
 }
 
 BuildReply OpenClDevice::build_anew(const BuildRequest& request, ProgramObject& program) {
+  // Headers that the jail hides from the compiler came with the request, and only a compile takes such.
+  if (!request.headers.empty()) return build_with_headers(request, program);
   cl_int error = CL_SUCCESS;
   program.handle = source_program(context_.get(), request.source, error);
   if (error != CL_SUCCESS) return failed(outcome_of(error));
   error =
       clBuildProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(), nullptr, nullptr);
-  // Headers that the jail hides from the compiler came with the request, and only a compile takes such.
-  if (error == CL_BUILD_PROGRAM_FAILURE && !request.headers.empty()) return build_with_headers(request, program);
   return describe(program, error, Outcome::build_failed);
 }
 
@@ -184,6 +184,7 @@ BuildReply OpenClDevice::build_with_headers(const BuildRequest& request, Program
   ProgramObject compiled;
   BuildReply reply = compile(request, compiled);
   if (reply.outcome == Outcome::compile_failed) reply.outcome = Outcome::build_failed;
+  if (reply.outcome == Outcome::invalid_compiler_options) reply.outcome = Outcome::invalid_build_options;
   if (reply.outcome != Outcome::ok) return reply;
   Program* const inputs[] = {&compiled};
   std::string log = std::move(reply.log);
