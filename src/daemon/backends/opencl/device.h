@@ -79,7 +79,7 @@ class OpenClDevice final : public Device {
 
  private:
   // A command in flight, as its completion callback finds it.
-  enum class PendingState : std::uint8_t { idle, in_flight, looked_at, reported };
+  enum class PendingState : std::uint8_t { idle, in_flight, looked_at, look_again, reported };
   struct Pending {
     Pending* next_free = nullptr;
     OpenClDevice* device = nullptr;

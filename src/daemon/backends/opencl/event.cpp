@@ -95,12 +95,19 @@ void OpenClDevice::report_failures() { pendings_.for_each(report_if_failed); }
 
 void OpenClDevice::report_if_failed(Pending& pending) {
   auto state = PendingState::in_flight;
-  if (!pending.state.compare_exchange_strong(state, PendingState::looked_at)) return;
+  while (!pending.state.compare_exchange_strong(state, PendingState::looked_at)) {
+    if (state != PendingState::looked_at) return;
+    // Another thread looks at it, perhaps from before the failure: it must do so once more.
+    if (pending.state.compare_exchange_strong(state, PendingState::look_again)) return;
+    state = PendingState::in_flight;
+  }
   cl_int status = CL_QUEUED;
-  clGetEventInfo(pending.event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, nullptr);
-  if (status >= 0) {
-    pending.state.store(PendingState::in_flight);
-    return;
+  for (;;) {
+    clGetEventInfo(pending.event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, nullptr);
+    if (status < 0) break;
+    state = PendingState::looked_at;
+    if (pending.state.compare_exchange_strong(state, PendingState::in_flight)) return;
+    pending.state.store(PendingState::looked_at);  // it was look_again
   }
   OpenClDevice& device = *pending.device;
   device.report(pending, status);
