@@ -116,6 +116,9 @@ class OpenClDevice final : public Device {
   // memory.cpp
   Made<Memory> own_memory(cl_mem memory, cl_int error, bool fresh);
   bool scrub(cl_mem memory);
+  // What each command that touches memory waits for; null: all new memory has been filled. A command of the same queue
+  // that waits for it already would not do: it may fail before the fill has ended.
+  cl_event unfinished_scrub();
 
   // program.cpp
   wire::BuildReply build_source(const wire::BuildRequest& request, ProgramObject& program);
@@ -155,7 +158,6 @@ class OpenClDevice final : public Device {
   // Zero-fills of new memory, on devices whose memory outlives a process. In order, on a queue of their own.
   QueueHandle scrub_queue_;
   EventHandle last_scrub_;
-  std::uint64_t scrubs_ = 0;
 
   BuildCache cache_;
   RecentBuilds recent_builds_;

@@ -135,7 +135,10 @@ Made<Event> OpenClDevice::create_user_event() {
 void OpenClDevice::set_user_event(Event& event, bool failed) {
   const cl_event native_event = static_cast<EventObject&>(event).handle.get();
   // A second setting is refused by the driver, which is what the standard wants.
-  if (const auto alone = hold_broadcasts()) clSetUserEventStatus(native_event, failed ? -1 : CL_COMPLETE);
+  {
+    const auto alone = hold_broadcasts();
+    clSetUserEventStatus(native_event, failed ? -1 : CL_COMPLETE);
+  }
   if (!failed) return;
   failures_.store(true, std::memory_order_relaxed);
   report_failures();

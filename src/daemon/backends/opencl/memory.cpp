@@ -105,8 +105,14 @@ bool OpenClDevice::scrub(cl_mem memory) {
   if (error != CL_SUCCESS) return false;
   clFlush(scrub_queue_.get());
   last_scrub_ = EventHandle(event);  // the queue is in order: the last fill stands for all
-  ++scrubs_;
   return true;
+}
+
+cl_event OpenClDevice::unfinished_scrub() {
+  if (!last_scrub_) return nullptr;
+  const auto ask = asking(clGetEventInfo, last_scrub_.get());
+  if (value_of<cl_int>(ask, CL_EVENT_COMMAND_EXECUTION_STATUS) == CL_COMPLETE) last_scrub_ = EventHandle();
+  return last_scrub_.get();
 }
 
 Made<Sampler> OpenClDevice::create_sampler(const SamplerMode& mode) {

@@ -47,8 +47,6 @@ struct KernelObject final : Kernel {
 
 struct QueueObject final : Queue {
   QueueHandle handle;
-  bool out_of_order = false;
-  std::uint64_t scrubs_seen = 0;     // fills of new memory that its commands already wait for: OpenClDevice::scrub
   std::unique_ptr<Watcher> watcher;  // if the device's queues are watched
 };
 

@@ -5,10 +5,9 @@ namespace sluice::backend::opencl {
 Made<Queue> OpenClDevice::create_queue(const QueueShape& shape) {
   const cl_device_id device = shape.units != 0 ? part(shape.first_unit, shape.units) : device_;
   if (device == nullptr) return {nullptr, Outcome::out_of_resources};
-  auto queue = std::make_unique<QueueObject>();
-  queue->out_of_order = shape.out_of_order && traits_.out_of_order_queues;
-  auto made = make_queue(device, queue->out_of_order);
+  auto made = make_queue(device, shape.out_of_order && traits_.out_of_order_queues);
   if (!made.ok()) return {nullptr, Outcome::out_of_resources};
+  auto queue = std::make_unique<QueueObject>();
   queue->handle = made.take();
   if (quirks_.watch_queues) queue->watcher = std::make_unique<Watcher>(on_watched_end, latest_end_ns_);
   return {std::move(queue), Outcome::ok};

@@ -33,13 +33,11 @@ template <typename Enqueue>
 Submitted OpenClDevice::submit(const Submission& how, Enqueue enqueue, Touches touches) {
   auto& queue = static_cast<QueueObject&>(*how.queue);
   if (!quirks_.watch_queues && any_failed(how.wait_list)) return {Outcome::wait_list_failed, nullptr};
-  const bool after_scrub = touches == Touches::memory && queue.scrubs_seen != scrubs_;
-  const WaitList wait_list(how.wait_list, after_scrub ? last_scrub_.get() : nullptr);
+  const WaitList wait_list(how.wait_list, touches == Touches::memory ? unfinished_scrub() : nullptr);
   const Nanoseconds submitted_ns = quirks_.watch_queues || clock_.needs_host_times() ? now_ns() : 0;
   cl_event event = nullptr;
   const cl_int error = enqueue(queue.handle.get(), wait_list.count(), wait_list.data(), &event);
   if (error != CL_SUCCESS) return {outcome_of(error), nullptr};
-  if (after_scrub && !queue.out_of_order) queue.scrubs_seen = scrubs_;  // what comes later waits for this command
   return track(how, event, submitted_ns);
 }
 
