@@ -1,0 +1,298 @@
+#include "daemon/arbiter/arbiter.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace sluice::arbiter {
+namespace {
+
+// Tags are in sixteenths of (nanoseconds / milli-GPU): a tenant of one milli-GPU may run for 36 years.
+constexpr std::uint64_t tag_units = 16;
+constexpr Nanoseconds piece_capped_ns_min = ns_per_ms;
+
+bool is_capped(const ComputeTerms& terms) { return terms.cap < whole_gpu; }
+
+}  // namespace
+
+struct Arbiter::Tenant {
+  Tenant(const ComputeTerms& its_terms, const Settings& settings, Nanoseconds now)
+      : terms(its_terms),
+        cap(its_terms.cap, settings.cap_period_ns, now),
+        guarantee(std::max(its_terms.guarantee, settings.floor), settings.guarantee_depth_ns, now) {}
+  ComputeTerms terms;
+  Bucket cap, guarantee;
+  std::uint64_t tag = 0;
+};
+
+struct Arbiter::Session {
+  SessionId id = 0;
+  Tenant* tenant = nullptr;
+  bool waiting = false;
+  Nanoseconds since_ns = 0;         // waiting, or holding
+  Nanoseconds capped_until_ns = 0;  // of this wait, what its cap is to blame for
+  std::uint64_t leases = 0, asked_back = 0;
+  Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0, charged_ns = 0;
+};
+
+Arbiter::Arbiter(const Settings& settings) : settings_(settings) {}
+Arbiter::~Arbiter() = default;
+
+// ---- who is there ----
+
+void Arbiter::set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now) {
+  std::unique_ptr<Tenant>& tenant = tenants_[id];
+  if (tenant == nullptr) {
+    tenant = std::make_unique<Tenant>(terms, settings_, now);
+    return;
+  }
+  for (const auto& [number, session] : sessions_) {
+    if (session->tenant != tenant.get()) continue;
+    latency_sessions_ -= tenant->terms.priority_class == PriorityClass::latency ? 1 : 0;
+    latency_sessions_ += terms.priority_class == PriorityClass::latency ? 1 : 0;
+  }
+  tenant->terms = terms;
+  tenant->cap.set_rate(terms.cap, now);
+  tenant->guarantee.set_rate(std::max(terms.guarantee, settings_.floor), now);
+}
+
+void Arbiter::remove_tenant(TenantId id) { tenants_.erase(id); }
+
+void Arbiter::open(SessionId id, TenantId tenant, Nanoseconds now) {
+  auto session = std::make_unique<Session>();
+  session->id = id;
+  session->tenant = tenants_.at(tenant).get();
+  session->since_ns = now;
+  if (session->tenant->terms.priority_class == PriorityClass::latency) ++latency_sessions_;
+  sessions_[id] = std::move(session);
+}
+
+void Arbiter::close(SessionId id, Nanoseconds now) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  Session* session = found->second.get();
+  if (holder_ == session) end_lease(now);
+  if (session->waiting) stop_waiting(*session, now);
+  if (session->tenant->terms.priority_class == PriorityClass::latency) --latency_sessions_;
+  sessions_.erase(found);
+}
+
+// ---- what the sessions do ----
+
+void Arbiter::wants(SessionId id, Nanoseconds now) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second->waiting || holder_ == found->second.get()) return;
+  Session& session = *found->second;
+  session.waiting = true;
+  session.since_ns = now;
+  session.tenant->cap.fill(now);
+  session.capped_until_ns = cap_ready_ns(*session.tenant);
+  waiting_.push_back(&session);
+}
+
+void Arbiter::observe(const Use& since_grant, Nanoseconds now) {
+  use_.device_ns = std::max(use_.device_ns, since_grant.device_ns);
+  use_.idle_ns = std::max(use_.idle_ns, since_grant.idle_ns);
+  const Nanoseconds held_ns = now - granted_ns_;
+  const Nanoseconds device_ns = std::min(use_.device_ns, held_ns);
+  Nanoseconds turn_ns = device_ns;
+  if (shared_ns_ != 0) {
+    const Nanoseconds shared_ns = now - shared_ns_;
+    const Nanoseconds idle_ns = std::min(use_.idle_ns - idle_before_ns_, shared_ns);
+    turn_ns = std::max(device_ns, shared_ns / 2) + idle_ns;
+  }
+  // Neither shrinks, but the bounds may make one stand still.
+  const Nanoseconds more_device_ns = device_ns - std::min(device_ns, charged_device_ns_);
+  const Nanoseconds more_turn_ns = turn_ns - std::min(turn_ns, charged_turn_ns_);
+  charged_device_ns_ += more_device_ns;
+  charged_turn_ns_ += more_turn_ns;
+  holder_->charged_ns += more_device_ns;
+  charge(*holder_->tenant, more_device_ns, more_turn_ns, now);
+}
+
+void Arbiter::charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now) {
+  // In this order, so that what flows in while it runs is not lost to a full bucket.
+  tenant.cap.take(device_ns);
+  tenant.cap.fill(now);
+  tenant.guarantee.take(turn_ns);
+  tenant.guarantee.fill(now);
+  tenant.tag += turn_ns * tag_units / std::max(tenant.terms.guarantee, settings_.floor).value;
+}
+
+void Arbiter::returned(bool wants_more, Nanoseconds now) {
+  if (holder_ == nullptr) return;
+  const SessionId id = holder_->id;
+  end_lease(now);
+  if (wants_more) wants(id, now);
+}
+
+void Arbiter::end_lease(Nanoseconds now) {
+  holder_->leased_ns += now - granted_ns_;
+  holder_->since_ns = now;
+  holder_ = nullptr;
+  asked_back_ = false;
+}
+
+void Arbiter::stop_waiting(Session& session, Nanoseconds now) {
+  session.waiting = false;
+  session.waited_ns += now - session.since_ns;
+  session.capped_ns += std::clamp(session.capped_until_ns, session.since_ns, now) - session.since_ns;
+  session.since_ns = now;
+  std::erase(waiting_, &session);
+}
+
+// ---- who is next ----
+
+Nanoseconds Arbiter::cap_ready_ns(const Tenant& tenant) const {
+  if (!is_capped(tenant.terms)) return 0;
+  return tenant.cap.time_of(settings_.cap_period_ns * tenant.terms.cap.value / 1000 / 2);
+}
+
+// The lower the sooner.
+int Arbiter::rank(const Tenant& tenant) const {
+  const PriorityClass its_class = tenant.terms.priority_class;
+  if (tenant.guarantee.level_ns() > 0) return its_class == PriorityClass::latency ? 0 : 1;
+  return 2 + static_cast<int>(its_class);
+}
+
+// Among sessions of one tenant, and of tenants that stand alike, who has waited longer: waiting_ is in that order.
+bool Arbiter::goes_before(const Session& a, const Session& b) const {
+  const int rank_a = rank(*a.tenant), rank_b = rank(*b.tenant);
+  return rank_a != rank_b ? rank_a < rank_b : a.tenant->tag < b.tenant->tag;
+}
+
+Arbiter::Choice Arbiter::choose(Nanoseconds now) {
+  Choice choice;
+  std::uint64_t lowest_tag = holder_ != nullptr ? holder_->tenant->tag : std::numeric_limits<std::uint64_t>::max();
+  if (holder_ != nullptr) holder_->tenant->guarantee.fill(now);
+  const auto ready = [&](const Session& session) {
+    return !session.tenant->terms.suspended && cap_ready_ns(*session.tenant) <= now;
+  };
+  for (Session* session : waiting_) {
+    session->tenant->cap.fill(now);
+    session->tenant->guarantee.fill(now);
+    if (ready(*session)) lowest_tag = std::min(lowest_tag, session->tenant->tag);
+    else if (!session->tenant->terms.suspended)
+      choice.again_ns = std::min(choice.again_ns, cap_ready_ns(*session->tenant));
+  }
+  if (lowest_tag != std::numeric_limits<std::uint64_t>::max()) virtual_time_ = std::max(virtual_time_, lowest_tag);
+  for (Session* session : waiting_) {
+    if (!ready(*session)) continue;
+    ++choice.ready;
+    session->tenant->tag = std::max(session->tenant->tag, virtual_time_);
+    if (choice.best == nullptr || goes_before(*session, *choice.best)) choice.best = session;
+  }
+  return choice;
+}
+
+bool Arbiter::must_give_back(const Choice& waiting, Nanoseconds now) const {
+  if (holder_->tenant->terms.suspended) return true;
+  if (waiting.best == nullptr) return false;
+  if (!shared_ || now >= lease_.until_ns) return true;
+  const Tenant& next = *waiting.best->tenant;
+  return next.terms.priority_class == PriorityClass::latency && rank(next) < rank(*holder_->tenant);
+}
+
+Decision Arbiter::decide(Nanoseconds now) {
+  const Choice choice = choose(now);
+  Decision decision;
+  decision.again_ns = choice.again_ns;
+  if (holder_ == nullptr) return choice.best != nullptr ? grant(choice, now) : decision;
+  if (choice.best != nullptr && shared_ns_ == 0) {
+    shared_ns_ = now;
+    idle_before_ns_ = use_.idle_ns;
+  }
+  if (asked_back_) return decision;
+  if (must_give_back(choice, now)) {
+    asked_back_ = true;
+    ++holder_->asked_back;
+    decision.kind = Decision::Kind::ask_back;
+    decision.session = holder_->id;
+  } else if (choice.best != nullptr) {
+    decision.again_ns = std::min(decision.again_ns, lease_.until_ns);
+  }
+  return decision;
+}
+
+Decision Arbiter::grant(const Choice& choice, Nanoseconds now) {
+  Session& session = *choice.best;
+  stop_waiting(session, now);
+  ++session.leases;
+  holder_ = &session;
+  shared_ = choice.ready > 1;
+  lease_ = lease_for(*session.tenant, shared_, now);
+  granted_ns_ = now;
+  shared_ns_ = shared_ ? now : 0;
+  idle_before_ns_ = charged_device_ns_ = charged_turn_ns_ = 0;
+  use_ = {};
+  Decision decision{Decision::Kind::grant, session.id, lease_, choice.again_ns};
+  if (shared_) decision.again_ns = std::min(decision.again_ns, lease_.until_ns);
+  return decision;
+}
+
+Lease Arbiter::lease_for(const Tenant& tenant, bool shared, Nanoseconds now) const {
+  Lease lease;
+  lease.window_ns = settings_.window_alone_ns;
+  if (shared) {
+    lease.budget_ns = settings_.turn_ns;
+    lease.until_ns = now + 2 * settings_.turn_ns;
+    lease.window_ns = settings_.window_shared_ns;
+    lease.piece_ns = settings_.piece_shared_ns;
+    lease.linger_ns = settings_.linger_ns;
+  }
+  if (is_capped(tenant.terms)) {
+    const auto left_ns = static_cast<Nanoseconds>(std::max<std::int64_t>(tenant.cap.level_ns(), 0));
+    lease.budget_ns = std::min(lease.budget_ns, left_ns);
+    const Nanoseconds piece_ns = std::max(lease.budget_ns, piece_capped_ns_min);
+    lease.piece_ns = lease.piece_ns == 0 ? piece_ns : std::min(lease.piece_ns, piece_ns);
+  }
+  if (latency_sessions_ != 0 && tenant.terms.priority_class != PriorityClass::latency) {
+    lease.window_ns = settings_.window_latency_ns;
+    lease.piece_ns = settings_.piece_latency_ns;
+  }
+  return lease;
+}
+
+// ---- for people ----
+
+std::optional<SessionId> Arbiter::holder() const {
+  return holder_ != nullptr ? std::optional(holder_->id) : std::nullopt;
+}
+
+bool Arbiter::waits(SessionId id) const {
+  const auto found = sessions_.find(id);
+  return found != sessions_.end() && found->second->waiting;
+}
+
+Why Arbiter::why(SessionId id, Nanoseconds now) const {
+  Why why;
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return why;
+  const Session& session = *found->second;
+  Bucket cap = session.tenant->cap;
+  cap.fill(now);
+  const Nanoseconds ready_ns = cap_ready_ns(*session.tenant);
+  why.since_ns = session.since_ns;
+  why.cap_debt_ns = is_capped(session.tenant->terms) ? cap.debt_ns() : 0;
+  why.leases = session.leases;
+  why.asked_back = session.asked_back;
+  why.leased_ns = session.leased_ns;
+  why.waited_ns = session.waited_ns;
+  why.capped_ns = session.capped_ns;
+  why.charged_ns = session.charged_ns;
+  if (holder_ == &session) {
+    why.state = Why::State::runs;
+    why.since_ns = granted_ns_;
+    why.leased_ns += now - granted_ns_;
+  } else if (session.waiting) {
+    why.waited_ns += now - session.since_ns;
+    why.capped_ns += std::clamp(session.capped_until_ns, session.since_ns, now) - session.since_ns;
+    why.state = session.tenant->terms.suspended ? Why::State::suspended
+                : ready_ns > now                ? Why::State::held_by_cap
+                                                : Why::State::waits_for_turn;
+    why.until_ns = why.state == Why::State::held_by_cap ? ready_ns : 0;
+    why.holder = holder_ != nullptr ? holder_->id : 0;
+  }
+  return why;
+}
+
+}  // namespace sluice::arbiter

@@ -1,0 +1,155 @@
+// Arbiter: decides who runs next on one device. A pure state machine: no I/O, no threads, and the clock is handed in,
+// so that a run replays from its events.
+//
+// One session at a time holds the device's lease. Whoever holds it while nobody else wants it keeps it, idle or not,
+// and asks nobody. Once somebody else wants it, turns are taken:
+//
+//   Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) over measured device time: each tenant has a start
+//   tag that moves by (time used / weight), the weight is its guarantee, and the lowest tag goes next. A tenant that
+//   comes back starts no earlier than those that are there: idleness earns nothing.
+//
+//   In front of the tags stands a rank. A tenant that has had less than its guarantee goes before one that has had it;
+//   what nobody was promised goes to class latency, then standard, then best-effort. A waiter of class latency takes
+//   the device from a holder of a higher rank at once; everyone else waits for the end of a turn.
+//
+//   A cap is a bucket that carries debt: a long command may overdraw it, and is paid for by waiting.
+//
+// What is charged is the device time that the worker measured, but never more than the time that the lease was held,
+// nor, while others waited, less than half of it; and all of the time that the lease was held idle while others waited.
+// So neither many queues nor empty commands nor a worker's lies gain anything.
+//
+// Not thread-safe. All times are CLOCK_MONOTONIC's, and never go back.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "daemon/arbiter/bucket.h"
+#include "daemon/arbiter/terms.h"
+
+namespace sluice::arbiter {
+
+using TenantId = std::uint32_t;
+using SessionId = std::uint64_t;
+
+inline constexpr Nanoseconds unlimited_ns = UINT64_MAX;
+
+struct Settings {
+  Nanoseconds turn_ns = 4 * ns_per_ms;         // of device time, while others wait
+  Nanoseconds cap_period_ns = 20 * ns_per_ms;  // a cap's bucket holds what flows in within it
+  Nanoseconds guarantee_depth_ns = 30 * ns_per_ms;
+  Nanoseconds window_alone_ns = 10 * ns_per_ms, window_shared_ns = 4 * ns_per_ms, window_latency_ns = ns_per_ms;
+  Nanoseconds piece_shared_ns = 4 * ns_per_ms, piece_latency_ns = ns_per_ms / 2;
+  Nanoseconds linger_ns = 100 * ns_per_us;
+  MilliGpu floor{5};  // the weight and the guarantee of a tenant that was promised nothing
+};
+
+// What a holder may do.
+struct Lease {
+  Nanoseconds budget_ns = unlimited_ns;  // of device time, then it is to be given back
+  Nanoseconds until_ns = unlimited_ns;   // no command is submitted after this moment
+  Nanoseconds window_ns = 0;             // submitted and unfinished, by estimate; one command may always be
+  Nanoseconds piece_ns = 0;              // longer launches are cut if they can be; 0: none is
+  Nanoseconds linger_ns = unlimited_ns;  // idle for so long, it is given back
+};
+
+// What the holder has done since it was granted the lease.
+struct Use {
+  Nanoseconds device_ns = 0;  // the sum over its commands, by the device's timestamps
+  Nanoseconds idle_ns = 0;    // with nothing submitted
+};
+
+struct Decision {
+  enum class Kind : std::uint8_t { nothing, grant, ask_back } kind = Kind::nothing;
+  SessionId session = 0;
+  Lease lease;                          // grant
+  Nanoseconds again_ns = unlimited_ns;  // to be asked again then, if nothing happens before
+};
+
+// For people: why a session runs, or does not.
+struct Why {
+  enum class State : std::uint8_t { idle, runs, waits_for_turn, held_by_cap, suspended } state = State::idle;
+  Nanoseconds since_ns = 0;  // in this state, or in one of waiting
+  Nanoseconds until_ns = 0;  // held_by_cap: when it may go on
+  SessionId holder = 0;      // waits_for_turn: who runs
+  Nanoseconds cap_debt_ns = 0;
+  std::uint64_t leases = 0, asked_back = 0;
+  Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0;  // in all; capped is part of waited
+  Nanoseconds charged_ns = 0;
+};
+
+class Arbiter {
+ public:
+  explicit Arbiter(const Settings& settings = {});
+  ~Arbiter();
+  Arbiter(const Arbiter&) = delete;
+  Arbiter& operator=(const Arbiter&) = delete;
+
+  // A tenant that is not known yet is made.
+  void set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now);
+  // REQUIRES: it has no session.
+  void remove_tenant(TenantId id);
+
+  // REQUIRES: the tenant is known, the session is not.
+  void open(SessionId id, TenantId tenant, Nanoseconds now);
+  // If it held the lease, that is over; what it used is charged as observed last.
+  void close(SessionId id, Nanoseconds now);
+
+  // The session has commands to submit and does not hold the lease. No effect if it waits already.
+  void wants(SessionId id, Nanoseconds now);
+  // The holder's use so far. REQUIRES: somebody holds the lease. To be called before wants() and decide().
+  void observe(const Use& since_grant, Nanoseconds now);
+  // The holder gave the lease back, after observe().
+  void returned(bool wants_more, Nanoseconds now);
+
+  // To be called after anything of the above, again until it says `nothing`, and at again_ns. A grant and a request to
+  // give back have happened when they are returned.
+  Decision decide(Nanoseconds now);
+
+  std::optional<SessionId> holder() const;
+  Why why(SessionId id, Nanoseconds now) const;
+  bool waits(SessionId id) const;
+
+ private:
+  struct Tenant;
+  struct Session;
+  struct Choice {
+    Session* best = nullptr;
+    std::size_t ready = 0;                // who could have been chosen
+    Nanoseconds again_ns = unlimited_ns;  // the first who is held back by a cap may go on
+  };
+
+  Choice choose(Nanoseconds now);
+  bool goes_before(const Session& a, const Session& b) const;
+  int rank(const Tenant& tenant) const;
+  bool must_give_back(const Choice& waiting, Nanoseconds now) const;
+  Decision grant(const Choice& choice, Nanoseconds now);
+  Lease lease_for(const Tenant& tenant, bool shared, Nanoseconds now) const;
+  Nanoseconds cap_ready_ns(const Tenant& tenant) const;
+  void charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now);
+  void stop_waiting(Session& session, Nanoseconds now);
+  void end_lease(Nanoseconds now);
+
+  Settings settings_;
+  std::map<TenantId, std::unique_ptr<Tenant>> tenants_;
+  std::map<SessionId, std::unique_ptr<Session>> sessions_;
+  std::vector<Session*> waiting_;  // in the order in which they began
+  std::uint64_t virtual_time_ = 0;
+  std::size_t latency_sessions_ = 0;
+
+  // The lease, while somebody holds it.
+  Session* holder_ = nullptr;
+  Lease lease_;
+  bool shared_ = false, asked_back_ = false;
+  Nanoseconds granted_ns_ = 0;
+  Nanoseconds shared_ns_ = 0;       // since when others have waited; 0: nobody does
+  Nanoseconds idle_before_ns_ = 0;  // of the lease's idle time, what was before that
+  Nanoseconds charged_device_ns_ = 0, charged_turn_ns_ = 0;
+  Use use_;
+};
+
+}  // namespace sluice::arbiter

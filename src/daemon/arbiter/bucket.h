@@ -1,0 +1,52 @@
+// Bucket: a rate of device time, kept exactly. It fills with time and is emptied by use, which may leave it in debt.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/units.h"
+
+namespace sluice::arbiter {
+
+class Bucket {
+ public:
+  // Holds at most what flows in within `depth_ns`; starts full.
+  Bucket(MilliGpu rate, Nanoseconds depth_ns, Nanoseconds now)
+      : rate_(rate.value), depth_ns_(depth_ns), level_(full()), seen_ns_(now) {}
+
+  // What is in it keeps its share of the depth; a debt stays what it is.
+  void set_rate(MilliGpu rate, Nanoseconds now) {
+    fill(now);
+    rate_ = rate.value;
+    level_ = std::min(level_, full());
+  }
+  void fill(Nanoseconds now) {
+    if (now <= seen_ns_) return;
+    const Nanoseconds passed = std::min(now - seen_ns_, passed_ns_max);
+    level_ = std::min(full(), level_ + static_cast<std::int64_t>(passed) * rate_);
+    seen_ns_ = now;
+  }
+  void take(Nanoseconds used_ns) { level_ -= static_cast<std::int64_t>(std::min(used_ns, passed_ns_max)) * 1000; }
+
+  // As of the last fill.
+  std::int64_t level_ns() const { return level_ / 1000; }
+  Nanoseconds debt_ns() const { return level_ < 0 ? static_cast<Nanoseconds>(-level_ / 1000) : 0; }
+  // When it will hold `wanted_ns`, which is no more than its depth; no sooner than the last fill. REQUIRES: rate > 0.
+  Nanoseconds time_of(Nanoseconds wanted_ns) const {
+    const std::int64_t missing = static_cast<std::int64_t>(wanted_ns) * 1000 - level_;
+    return missing <= 0 ? seen_ns_ : seen_ns_ + static_cast<Nanoseconds>((missing + rate_ - 1) / rate_);
+  }
+
+ private:
+  // Thousandths of a nanosecond: a rate of one milli-GPU adds one of them in a nanosecond.
+  static constexpr Nanoseconds passed_ns_max = 1'000'000 * ns_per_s;  // so that nothing overflows
+  std::int64_t full() const { return static_cast<std::int64_t>(depth_ns_) * rate_; }
+
+  std::int64_t rate_;
+  Nanoseconds depth_ns_;
+  std::int64_t level_;
+  Nanoseconds seen_ns_;
+};
+
+}  // namespace sluice::arbiter

@@ -1,0 +1,253 @@
+// Who runs next, told as small stories: programs in, shares out.
+#include "daemon/arbiter/arbiter.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/daemon/arbiter/device_model.h"
+
+namespace sluice::arbiter {
+namespace {
+
+using test::Command;
+using test::DeviceModel;
+
+constexpr Nanoseconds ms = ns_per_ms, us = ns_per_us, s = ns_per_s;
+
+ComputeTerms terms(std::uint32_t guarantee, std::uint32_t cap = 1000,
+                   PriorityClass priority_class = PriorityClass::standard) {
+  return {MilliGpu{guarantee}, MilliGpu{cap}, priority_class, false};
+}
+
+test::Behaviour always(Nanoseconds length_ns, bool divisible = false, Nanoseconds think_ns = 0) {
+  return [=] { return Command{length_ns, divisible, think_ns}; };
+}
+
+test::Behaviour times(int count, Nanoseconds length_ns) {
+  return [count, length_ns]() mutable { return count-- > 0 ? std::optional(Command{length_ns}) : std::nullopt; };
+}
+
+// A third of the time each for short, middle and long commands.
+test::Behaviour mixed() {
+  return [n = 0]() mutable {
+    static constexpr Nanoseconds lengths[] = {50 * ms, 2 * ms, 2 * ms, 20 * us, 200 * us, 20 * us, 2 * ms, 10 * ms};
+    return Command{lengths[n++ % 8]};
+  };
+}
+
+double share(const DeviceModel& model, TenantId tenant, Nanoseconds from_ns, Nanoseconds to_ns) {
+  return static_cast<double>(model.used_ns(tenant, from_ns, to_ns)) / static_cast<double>(to_ns - from_ns);
+}
+
+}  // namespace
+
+TEST_CASE("a program alone on a device is asked nothing after its first command") {
+  DeviceModel model;
+  model.tenant(1, terms(100));
+  model.session(1, 1, always(100 * us));
+  model.run_until(10 * s);
+  CHECK(model.used_ns(1) >= 10 * s - 100 * us);
+  CHECK(model.grants() == 1);
+}
+
+TEST_CASE("an idle holder loses the lease to whoever asks, at once") {
+  DeviceModel model;
+  model.tenant(1, terms(100));
+  model.tenant(2, terms(100));
+  model.session(1, 1, times(1, ms));
+  model.session(2, 2, times(1, ms), 100 * ms);
+  model.run_until(s);
+  REQUIRE(model.runs().size() == 2);
+  CHECK(model.runs()[1].started_ns == 100 * ms);
+}
+
+TEST_CASE("busy tenants share by their guarantees, whatever the lengths of their commands") {
+  DeviceModel model({}, 40 * us);
+  const std::uint32_t weights[] = {50, 100, 200, 400};
+  for (TenantId id = 0; id < 4; ++id) {
+    model.tenant(id, terms(weights[id]));
+    model.session(id, id, id % 2 == 0 ? mixed() : always(20 * us));
+  }
+  model.run_until(11 * s);
+  Nanoseconds all = 0;
+  for (TenantId id = 0; id < 4; ++id) all += model.used_ns(id, s, 11 * s);
+  CHECK(all >= 97 * (10 * s) / 100);
+  for (TenantId id = 0; id < 4; ++id) {
+    const double fair = weights[id] / 750.0;
+    CHECK(share(model, id, s, 11 * s) / (static_cast<double>(all) / (10 * s)) == Approx(fair).margin(0.01));
+  }
+}
+
+TEST_CASE("a tenant gains nothing by more sessions") {
+  DeviceModel model;
+  model.tenant(1, terms(100));
+  model.tenant(2, terms(100));
+  model.session(1, 1, always(ms));
+  for (SessionId id = 2; id < 12; ++id) model.session(id, 2, always(ms));
+  model.run_until(5 * s);
+  CHECK(share(model, 1, 0, 5 * s) == Approx(0.5).margin(0.01));
+}
+
+TEST_CASE("a cap holds over any second, of an idle device too") {
+  for (const std::uint32_t cap : {50, 100, 250, 500, 750}) {
+    DeviceModel model({}, 40 * us);
+    model.tenant(1, terms(50, cap));
+    model.session(1, 1, cap == 50 ? always(50 * ms, true) : mixed());
+    model.run_until(20 * s);
+    CHECK(share(model, 1, s, 20 * s) == Approx(cap / 1000.0).margin(0.01));
+    // A second may hold one long command more than it should: 50 ms, paid for afterwards.
+    CHECK(model.most_used_ns(1, s) <= cap * ms + 20 * cap * us + 50 * ms);
+  }
+}
+
+TEST_CASE("what a capped tenant may not use goes to others") {
+  DeviceModel model({}, 40 * us);
+  model.tenant(1, terms(100, 100));
+  model.tenant(2, terms(100));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, always(ms));
+  model.run_until(5 * s);
+  CHECK(share(model, 1, 0, 5 * s) == Approx(0.1).margin(0.01));
+  CHECK(share(model, 2, 0, 5 * s) >= 0.87);
+}
+
+TEST_CASE("class latency takes the device at the next command boundary") {
+  DeviceModel model;
+  model.tenant(1, terms(100, 1000, PriorityClass::latency));
+  for (TenantId id = 2; id < 5; ++id) {
+    model.tenant(id, terms(100, 1000, PriorityClass::best_effort));
+    model.session(id, id, always(20 * ms, true));
+  }
+  model.session(1, 1, always(200 * us, false, 10 * ms), 50 * ms);
+  model.run_until(5 * s);
+  Nanoseconds longest = 0;
+  for (const test::Wait& wait : model.waits())
+    if (wait.tenant == 1) longest = std::max(longest, wait.ended_ns - wait.began_ns);
+  CHECK(longest <= 500 * us);
+}
+
+TEST_CASE("class latency has no more than its guarantee where others want theirs") {
+  DeviceModel model;
+  model.tenant(1, terms(200, 1000, PriorityClass::latency));
+  model.tenant(2, terms(700));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, always(ms));
+  model.run_until(10 * s);
+  CHECK(share(model, 2, 0, 10 * s) >= 0.69);
+  CHECK(share(model, 1, 0, 10 * s) >= 0.28);  // its own, and what nobody was promised
+}
+
+TEST_CASE("best-effort gets its guarantee and what standard leaves") {
+  DeviceModel model;
+  model.tenant(1, terms(100, 1000, PriorityClass::best_effort));
+  model.tenant(2, terms(100, 600));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, always(ms));
+  model.run_until(10 * s);
+  CHECK(share(model, 2, 0, 10 * s) == Approx(0.6).margin(0.01));
+  CHECK(share(model, 1, 0, 10 * s) == Approx(0.4).margin(0.01));
+}
+
+TEST_CASE("a tenant that was promised nothing does not starve") {
+  DeviceModel model;
+  model.tenant(1, terms(0, 1000, PriorityClass::best_effort));
+  model.tenant(2, terms(900));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, always(ms));
+  model.run_until(20 * s);
+  CHECK(model.used_ns(1) >= 20 * 4 * ms);
+}
+
+TEST_CASE("a suspended tenant gets nothing until it is resumed, and keeps nobody waiting") {
+  DeviceModel model;
+  model.tenant(1, terms(500));
+  model.tenant(2, terms(500));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, always(ms));
+  model.at(s, [&] {
+    ComputeTerms off = terms(500);
+    off.suspended = true;
+    model.tenant(1, off);
+  });
+  model.at(2 * s, [&] { model.tenant(1, terms(500)); });
+  model.run_until(3 * s);
+  CHECK(share(model, 1, s + 10 * ms, 2 * s) == 0);
+  CHECK(share(model, 2, s + 10 * ms, 2 * s) > 0.99);
+  CHECK(share(model, 1, 2 * s, 3 * s) == Approx(0.5).margin(0.02));
+}
+
+TEST_CASE("idleness earns nothing: who comes back starts level with the others") {
+  DeviceModel model;
+  model.tenant(1, terms(300));
+  model.tenant(2, terms(300));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, always(ms), 5 * s);
+  model.run_until(7 * s);
+  CHECK(share(model, 1, 5 * s, 7 * s) == Approx(0.5).margin(0.03));
+}
+
+TEST_CASE("a program that waits for each command keeps its turn for as long as it is not long idle") {
+  DeviceModel model({}, 40 * us);
+  model.tenant(1, terms(500));
+  model.tenant(2, terms(500));
+  model.session(1, 1, always(200 * us, false, 20 * us));
+  model.session(2, 2, always(ms));
+  model.run_until(5 * s);
+  CHECK(share(model, 1, 0, 5 * s) > 0.42);  // what it leaves idle within its turns is its own
+  CHECK(share(model, 2, 0, 5 * s) > 0.47);
+}
+
+TEST_CASE("a session that holds the device with empty commands is charged for half of its time at least") {
+  Arbiter arbiter;
+  arbiter.set_tenant(1, terms(500), 0);
+  arbiter.set_tenant(2, terms(500), 0);
+  arbiter.open(1, 1, 0);
+  arbiter.open(2, 2, 0);
+  Nanoseconds now = 0;
+  Nanoseconds held[3] = {};
+  arbiter.wants(1, now);
+  arbiter.wants(2, now);
+  for (int turn = 0; turn < 3000; ++turn) {
+    const Decision decision = arbiter.decide(now);
+    REQUIRE(decision.kind == Decision::Kind::grant);
+    now += 4 * ms;
+    held[decision.session] += 4 * ms;
+    arbiter.observe({decision.session == 1 ? 0 : 4 * ms, 0}, now);  // the first says that it did nothing
+    arbiter.returned(true, now);
+  }
+  CHECK(static_cast<double>(held[1]) / static_cast<double>(held[2]) == Approx(2).margin(0.1));
+}
+
+TEST_CASE("the time of commands that overlap is charged once") {
+  Arbiter arbiter;
+  arbiter.set_tenant(1, terms(500, 500), 0);
+  arbiter.open(1, 1, 0);
+  arbiter.wants(1, 0);
+  REQUIRE(arbiter.decide(0).kind == Decision::Kind::grant);
+  arbiter.observe({8 * ms, 0}, 4 * ms);  // two queues
+  CHECK(arbiter.why(1, 4 * ms).charged_ns == 4 * ms);
+}
+
+TEST_CASE("why a session does not run is told") {
+  Arbiter arbiter;
+  arbiter.set_tenant(1, terms(100), 0);
+  arbiter.set_tenant(2, terms(100, 100), 0);
+  arbiter.open(1, 1, 0);
+  arbiter.open(2, 2, 0);
+  CHECK(arbiter.why(1, 0).state == Why::State::idle);
+  arbiter.wants(2, 0);
+  REQUIRE(arbiter.decide(0).kind == Decision::Kind::grant);
+  arbiter.wants(1, 0);
+  CHECK(arbiter.why(1, ms).state == Why::State::waits_for_turn);
+  CHECK(arbiter.why(1, ms).holder == 2);
+  CHECK(arbiter.why(1, ms).waited_ns == ms);
+  arbiter.observe({50 * ms, 0}, 50 * ms);
+  arbiter.returned(true, 50 * ms);
+  REQUIRE(arbiter.decide(50 * ms).session == 1);
+  const Why why = arbiter.why(2, 60 * ms);
+  CHECK(why.state == Why::State::held_by_cap);
+  CHECK(why.until_ns > 400 * ms);
+  CHECK(why.capped_ns == 10 * ms);
+  CHECK(why.cap_debt_ns > 40 * ms);
+}
+
+}  // namespace sluice::arbiter
