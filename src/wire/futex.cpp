@@ -5,19 +5,49 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <climits>
+#include <ctime>
 
 namespace sluice::wire {
+namespace {
+
+timespec timespec_of(Nanoseconds time_ns) {
+  return {static_cast<time_t>(time_ns / ns_per_s), static_cast<long>(time_ns % ns_per_s)};
+}
+
+// Linux 5.16; newer than some headers.
+struct WaitedFor {
+  std::uint64_t value = 0;
+  std::uint64_t address = 0;
+  std::uint32_t flags = 2;  // 32 bits wide, and shared between processes
+  std::uint32_t zero = 0;
+};
+constexpr long sys_futex_waitv = 449;
+constexpr Nanoseconds poll_ns = ns_per_ms;  // where the kernel cannot wait for two
+
+}  // namespace
 
 void futex_wait(FutexWord& word, std::uint32_t expected, Nanoseconds deadline_ns) {
-  timespec deadline{};
   const bool timed = deadline_ns != no_deadline;
-  if (timed) {
-    deadline.tv_sec = static_cast<time_t>(deadline_ns / ns_per_s);
-    deadline.tv_nsec = static_cast<long>(deadline_ns % ns_per_s);
-  }
+  const timespec deadline = timespec_of(timed ? deadline_ns : 0);
   // FUTEX_WAIT_BITSET, because its timeout is absolute; not PRIVATE, because the other side is another process.
   syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, timed ? &deadline : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other, std::uint32_t other_expected,
+                       Nanoseconds deadline_ns) {
+  WaitedFor both[2];
+  both[0].value = expected;
+  both[0].address = reinterpret_cast<std::uintptr_t>(&word);
+  both[1].value = other_expected;
+  both[1].address = reinterpret_cast<std::uintptr_t>(&other);
+  const bool timed = deadline_ns != no_deadline;
+  const timespec deadline = timespec_of(timed ? deadline_ns : 0);
+  if (syscall(sys_futex_waitv, both, 2, 0, timed ? &deadline : nullptr, CLOCK_MONOTONIC) >= 0 || errno != ENOSYS)
+    return;
+  futex_wait(word, expected, std::min(deadline_ns, now_ns() + poll_ns));
 }
 
 void futex_wake_all(FutexWord& word) { syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }

@@ -21,6 +21,9 @@ inline constexpr Nanoseconds no_deadline = UINT64_MAX;
 // Sleeps while `word` holds `expected`, until woken or until `deadline_ns` (CLOCK_MONOTONIC). May return early for no
 // reason: the caller loops. The word may live in memory shared with another process.
 void futex_wait(FutexWord& word, std::uint32_t expected, Nanoseconds deadline_ns = no_deadline);
+// The same for two words at once.
+void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other, std::uint32_t other_expected,
+                       Nanoseconds deadline_ns = no_deadline);
 void futex_wake_all(FutexWord& word);
 
 // Counts down one spin: `while (!changed() && spin.again()) {}`.

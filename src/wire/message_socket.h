@@ -17,7 +17,7 @@
 namespace sluice::wire {
 
 inline constexpr std::size_t message_bytes_max = 128 * 1024;
-inline constexpr std::size_t message_fds_max = 8;
+inline constexpr std::size_t message_fds_max = 12;
 
 struct Message {
   std::vector<std::byte> bytes;

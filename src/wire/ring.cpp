@@ -21,11 +21,11 @@ void wake_if_asleep(FutexWord& flag) {
     futex_wake_all(flag);
 }
 
-template <typename Condition>
-void sleep_unless(FutexWord& flag, Condition done) {
+template <typename Condition, typename Sleep>
+void sleep_unless(FutexWord& flag, Condition done, Sleep sleep) {
   flag.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in wake_if_asleep
-  if (!done()) futex_wait(flag, 1);
+  if (!done()) sleep();
   flag.store(0, std::memory_order_relaxed);
 }
 
@@ -62,7 +62,7 @@ bool RingWriter::wait_for_space(std::size_t bytes) {
   PoliteSpin spin;
   while (!fits() && spin.again()) {
   }
-  while (!fits()) sleep_unless(control_->writer_sleeps, fits);
+  while (!fits()) sleep_unless(control_->writer_sleeps, fits, [&] { futex_wait(control_->writer_sleeps, 1); });
   return !stopped_.load(std::memory_order_relaxed);
 }
 
@@ -112,19 +112,25 @@ Result<std::span<const std::byte>> RingReader::next() {
   return std::span<const std::byte>(command_.data(), header.bytes);
 }
 
-void RingReader::wait() {
-  const auto done = [&] { return ready() || woken_.load(std::memory_order_acquire); };
+void RingReader::wait(const Rest& rest) {
+  FutexWord nothing{0};
+  FutexWord& also = rest.also != nullptr ? *rest.also : nothing;
+  const auto done = [&] {
+    return (ready() && !rest.full) || woken_.load(std::memory_order_acquire) ||
+           also.load(std::memory_order_acquire) != rest.also_seen;
+  };
   PoliteSpin spin;
   while (!done() && spin.again()) {
   }
-  if (!done()) sleep_unless(control_->reader_sleeps, done);
+  if (!done())
+    sleep_unless(control_->reader_sleeps, done,
+                 [&] { futex_wait_either(control_->reader_sleeps, 1, also, rest.also_seen, rest.deadline_ns); });
   woken_.exchange(false, std::memory_order_acq_rel);
 }
 
 void RingReader::wake() {
   woken_.store(true, std::memory_order_seq_cst);  // first: a wait that begins now must not sleep
-  control_->reader_sleeps.store(0, std::memory_order_seq_cst);
-  futex_wake_all(control_->reader_sleeps);
+  wake_if_asleep(control_->reader_sleeps);
 }
 
 }  // namespace sluice::wire

@@ -87,8 +87,15 @@ class RingReader {
   // The span is valid until the next call.
   Result<std::span<const std::byte>> next();
 
+  struct Rest {
+    FutexWord* also = nullptr;  // ends the wait, too, when it is not `also_seen`
+    std::uint32_t also_seen = 0;
+    Nanoseconds deadline_ns = no_deadline;  // of the sleep
+    bool full = false;                      // commands that wait are left alone
+  };
   // Spins politely, then sleeps until a command waits, `wake()` is called, or for no reason.
-  void wait();
+  void wait(const Rest& rest);
+  void wait() { wait(Rest{}); }
   // Ends the wait of the reader's thread, or the next one if it is not waiting. Thread-safe.
   void wake();
 

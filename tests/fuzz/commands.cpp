@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "daemon/worker/dispatch.h"
+#include "tests/daemon/worker/open_gate.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/fake_device.h"
 #include "tests/wire/ring_rig.h"
@@ -52,10 +53,11 @@ void await_build(std::span<const std::byte> command, const wire::ArenaView& aren
 void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
   TenantMemory tenant(memory.tenant_page(), 3);
   worker::MemoryBooks books(tenant, memory.meter);
-  worker::Completions completions(memory.control.page(), memory.meter);
+  test::OpenGate open(memory.meter);
+  worker::Completions completions(memory.control.page(), memory.meter, open.gate);
   device.set_sink(completions);
   worker::Builder builder(device);
-  worker::Dispatcher dispatcher(device, memory.arena_view(), books, completions, builder);
+  worker::Dispatcher dispatcher(device, memory.arena_view(), books, completions, builder, open.gate);
   auto reader = std::make_unique<wire::RingReader>(memory.control.bytes());
   memory.control.page().written.store(ring_bytes_sent);
   while (reader->ready()) {

@@ -2,12 +2,15 @@
 #include "base/units.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/query.h"
+#include "tools/sluice/sessions_why.h"
 #include "tools/sluice/table.h"
 
 namespace sluice::cli {
 namespace {
 
 using nlohmann::json;
+
+json request;
 
 constexpr const char* footer = R"(What it shows:
   GPU          the share of the device that is the tenant's, in thousandths; '-': none is promised
@@ -17,8 +20,16 @@ constexpr const char* footer = R"(What it shows:
   LAUNCHES     kernels that were run
   IN, OUT      bytes moved to and from the device
 
+With --why:
+  CLASS, CAP   the tenant's priority class, and the most of the device that it may use
+  USED         device time that was charged to the session
+  LEASES, HELD how often it was given the device, and for how long in all
+  WAITED       how long it had something to run and was not given the device
+  OF IT CAPPED the part of that for which its tenant's cap is to blame; the rest it waited for its turn
+
 Examples:
   sluice sessions               live sessions
+  sluice sessions --why         who waits for the device, and why
   sluice sessions --ended       the last hundred that ended, the latest first, and why
   watch -n1 sluice sessions
   sluice sessions --json | jq '[.sessions[].usage.device_ns] | add')";
@@ -102,16 +113,22 @@ std::string print_ended(const json& reply) {
   return table.empty() ? "no session has ended yet\n" : table.text();
 }
 
-std::string print(const json& reply) { return reply.at("ended").get<bool>() ? print_ended(reply) : print_live(reply); }
+std::string print(const json& reply) {
+  if (reply.at("ended").get<bool>()) return print_ended(reply);
+  return request.contains("why") ? print_why(reply) : print_live(reply);
+}
 
 }  // namespace
 
 void add_sessions(CLI::App& app, int& exit_code) {
-  static json request;
   CLI::App* command = add_query(
       app, {"sessions", "List sessions: who runs what, and how much it has used", footer, print}, request, exit_code);
-  command->add_flag_callback(
+  CLI::Option* ended = command->add_flag_callback(
       "--ended", [] { request["ended"] = true; }, "Show sessions that have ended");
+  command
+      ->add_flag_callback(
+          "--why", [] { request["why"] = true; }, "Show who holds the device, who waits, and what keeps them")
+      ->excludes(ended);
 }
 
 }  // namespace sluice::cli

@@ -78,11 +78,52 @@ json record_json(const SessionRecord& record) {
           {"started_unix_ns", record.started_unix_ns}};
 }
 
+const char* state_name(arbiter::Why::State state) {
+  using State = arbiter::Why::State;
+  switch (state) {
+    case State::idle: return "idle";
+    case State::runs: return "holds the device";
+    case State::waits_for_turn: return "waits for its turn";
+    case State::held_by_cap: return "held back by its cap";
+    case State::suspended: return "suspended";
+  }
+  return "unknown";
+}
+
+json why_json(const arbiter::Why& why) {
+  const Nanoseconds now = now_ns();
+  return {{"state", state_name(why.state)},
+          {"for_ns", now > why.since_ns ? now - why.since_ns : 0},
+          {"held_back_for_ns", why.until_ns > now ? why.until_ns - now : 0},
+          {"holder", why.holder},
+          {"cap_debt_ns", why.cap_debt_ns},
+          {"leases", why.leases},
+          {"asked_back", why.asked_back},
+          {"leased_ns", why.leased_ns},
+          {"waited_ns", why.waited_ns},
+          {"capped_ns", why.capped_ns},
+          {"charged_ns", why.charged_ns}};
+}
+
+json terms_json(const arbiter::ComputeTerms& terms) {
+  return {{"guarantee_milli", terms.guarantee.value},
+          {"cap_milli", terms.cap.value},
+          {"class", std::string(arbiter::class_name(terms.priority_class))},
+          {"suspended", terms.suspended}};
+}
+
 json live_json(const Session& session) {
   json view = record_json(session.record);
   view["usage"] = usage_json(read_meter(session.meter));
   view["tenant_memory_bytes"] = session.seat.tenant->held_bytes();
   view["worker_pid"] = session.worker->process.pid;
+  return view;
+}
+
+json explained_json(const Session& session, const LeaseDesk& leases) {
+  json view = live_json(session);
+  view["terms"] = terms_json(session.seat.tenant->terms);
+  if (const auto why = leases.why(session.record.session_id)) view["why"] = why_json(*why);
   return view;
 }
 
@@ -131,15 +172,15 @@ json devices_view(const PoolView& pool) {
   return {{"devices", std::move(devices)}};
 }
 
-json sessions_view(const PoolView& pool, bool ended) {
+json sessions_view(const PoolView& pool, SessionsWanted wanted) {
   json sessions = json::array();
-  if (ended) {
+  if (wanted.ended) {
     for (const EndedSession& session : pool.sessions.ended()) sessions.push_back(ended_json(session));
   } else {
     for (const auto& [id, session] : pool.sessions.live())
-      if (session->live) sessions.push_back(live_json(*session));
+      if (session->live) sessions.push_back(wanted.why ? explained_json(*session, pool.leases) : live_json(*session));
   }
-  return {{"now_unix_ns", unix_now_ns()}, {"ended", ended}, {"sessions", std::move(sessions)}};
+  return {{"now_unix_ns", unix_now_ns()}, {"ended", wanted.ended}, {"sessions", std::move(sessions)}};
 }
 
 }  // namespace sluice::server

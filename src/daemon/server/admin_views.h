@@ -16,6 +16,7 @@ struct PoolView {
   const Seats& seats;
   const WorkerPool& workers;
   const SessionTable& sessions;
+  const LeaseDesk& leases;
   std::string runtime_dir;
   bool user_pool = false;
   std::uint64_t started_unix_ns = 0;
@@ -23,6 +24,10 @@ struct PoolView {
 
 nlohmann::json status_view(const PoolView& pool);
 nlohmann::json devices_view(const PoolView& pool);
-nlohmann::json sessions_view(const PoolView& pool, bool ended);
+struct SessionsWanted {
+  bool ended = false;  // those that have ended, instead of those that live
+  bool why = false;    // with what decides who runs: terms, state, waits
+};
+nlohmann::json sessions_view(const PoolView& pool, SessionsWanted wanted);
 
 }  // namespace sluice::server

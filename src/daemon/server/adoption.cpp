@@ -9,8 +9,6 @@
 namespace sluice::server {
 namespace {
 
-enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fds };
-
 bool same_record(const SessionRecord& a, const SessionRecord& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
 }  // namespace
@@ -87,6 +85,8 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
   if (!meter.ok()) return meter.status();
   auto page = wire::SharedMemory::map(std::move(fds[adopt_fd_tenant]), tenant_page_bytes);
   if (!page.ok()) return page.status();
+  auto lease = wire::SharedMemory::map(std::move(fds[adopt_fd_lease]), lease_page_bytes);
+  if (!lease.ok()) return lease.status();
   WorkerMessage welcome;
   welcome.kind = WorkerMessageKind::adopted;
   if (Status sent = expected.link.send(encode_worker_message(welcome), {}, 0); !sent.ok()) return sent;
@@ -100,8 +100,10 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
     seats_.leave(seat.value());
     return worker.status();
   }
-  sessions_.adopt(record, seat.value(), *worker.value(), meter.take());
-  return Status();
+  Status adopted = sessions_.adopt(record, seat.value(), *worker.value(),
+                                   {meter.take(), lease.take(), std::move(fds[adopt_fd_kick])});
+  if (!adopted.ok()) seats_.leave(seat.value());
+  return adopted;
 }
 
 // Its end is seen by its exit_watch, which does the rest.

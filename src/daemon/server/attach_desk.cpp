@@ -1,7 +1,10 @@
 #include "daemon/server/attach_desk.h"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/log.h"
 #include "wire/arena.h"
@@ -116,20 +119,26 @@ Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
   if (!arena.ok()) return arena.status();
   auto meter = wire::SharedMemory::create("meter", metering::meter_bytes);
   if (!meter.ok()) return meter.status();
+  auto lease = wire::SharedMemory::create("lease", lease_page_bytes);
+  if (!lease.ok()) return lease.status();
+  UniqueFd kick(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!kick.valid()) return errno_status("make an eventfd", errno);
   auto ends = wire::MessageSocket::pair();
   if (!ends.ok()) return ends.status();
+  SessionTable::Shared shared{meter.take(), lease.take(), std::move(kick)};
   Attaching attaching{waiting.caller, nullptr, control.take(), arena.take(), std::move(ends.value().first)};
-  if (Status sent = send_session(waiting, record, worker, meter.value(), attaching, ends.value().second.fd());
-      !sent.ok())
+  if (Status sent = send_session(waiting, record, worker, shared, attaching, ends.value().second.fd()); !sent.ok())
     return sent;
-  attaching.session =
-      &sessions_.begin(record, waiting.seat, worker, meter.take(), std::move(waiting.caller->peer.pidfd));
+  auto session =
+      sessions_.begin(record, waiting.seat, worker, std::move(shared), std::move(waiting.caller->peer.pidfd));
+  if (!session.ok()) return session.status();
+  attaching.session = session.value();
   attaching_.insert_or_assign(worker.number, std::move(attaching));
   return Status();
 }
 
 Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
-                                const wire::SharedMemory& meter, const Attaching& attaching, int worker_end) {
+                                const SessionTable::Shared& shared, const Attaching& attaching, int worker_end) {
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record = record;
@@ -138,7 +147,9 @@ Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& rec
   std::array<int, wire::message_fds_max> fds{};
   fds[attach_fd_control] = attaching.control.fd();
   fds[attach_fd_arena] = attaching.arena.fd();
-  fds[attach_fd_meter] = meter.fd();
+  fds[attach_fd_meter] = shared.meter.fd();
+  fds[attach_fd_lease] = shared.lease.fd();
+  fds[attach_fd_kick] = shared.kick.get();
   fds[attach_fd_tenant] = waiting.seat.tenant->page.fd();
   fds[attach_fd_session] = worker_end;
   fds[attach_fd_client] = waiting.caller->peer.pidfd.get();

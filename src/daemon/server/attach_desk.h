@@ -54,7 +54,7 @@ class AttachDesk final : public CallerListener {
   Status give(const Waiting& waiting, Worker& worker);
   SessionRecord record_for(const Waiting& waiting, const Worker& worker);
   Status send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
-                      const wire::SharedMemory& meter, const Attaching& attaching, int worker_end);
+                      const SessionTable::Shared& shared, const Attaching& attaching, int worker_end);
   void out_of_time(Caller& caller);
   void refuse(Caller& caller, const Status& why);
 

@@ -140,7 +140,8 @@ const std::vector<Section>& sections() {
       {"limits",
        {{"sessions_max", number(&Config::sessions_max, 1, 4096)},
         {"sessions_per_tenant_max", number(&Config::sessions_per_tenant_max, 1, 256)},
-        {"memory_max", size(&Config::memory_max_bytes)}}},
+        {"memory_max", size(&Config::memory_max_bytes)},
+        {"command_s", number(&Config::command_s, 1, 86400)}}},
       {"opencl", {{"icd_dir", folder(&Config::icd_dir)}, {"environment", set_environment}}}};
   return all;
 }

@@ -41,6 +41,7 @@ struct Config {
   std::uint32_t sessions_max = 256;
   std::uint32_t sessions_per_tenant_max = 16;
   std::optional<std::uint64_t> memory_max_bytes;
+  std::uint32_t command_s = 30;  // a command may keep others waiting for so long
   // [opencl]
   std::string icd_dir;
   std::map<std::string, std::string> environment;

@@ -36,6 +36,17 @@ WorkerPool::Settings pool_settings(const Config& config) {
   return {config.workers_ready, std::max(2u, std::thread::hardware_concurrency()), config.start_timeout_s * ns_per_s};
 }
 
+LeaseDesk::Settings lease_settings(const Config& config) {
+  LeaseDesk::Settings settings;
+  settings.overdue_ns = config.command_s * ns_per_s;
+  return settings;
+}
+
+bool asks_for(const nlohmann::json& request, const char* name) {
+  const auto field = request.find(name);
+  return field != request.end() && field->is_boolean() && field->get<bool>();
+}
+
 }  // namespace
 
 void block_stop_signals() {
@@ -48,6 +59,7 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
   if (!folder.ok()) return folder.status();
   std::unique_ptr<Server> server(new Server(std::move(options), folder.take()));
   if (Status opened = server->loop_.open(); !opened.ok()) return opened;
+  if (Status started = server->start_leases(); !started.ok()) return started;
   return server;
 }
 
@@ -59,7 +71,8 @@ Server::Server(ServerOptions options, RuntimeFolder folder)
       launcher_(options_.worker_program, folder_, options_.config),
       pool_(loop_, folder_, launcher_, aside_, *this, pool_settings(options_.config)),
       seats_(devices_, rules_of(options_.config)),
-      sessions_(loop_, seats_, pool_, ids_),
+      leases_(lease_settings(options_.config)),
+      sessions_(loop_, seats_, pool_, ids_, leases_),
       door_(loop_, aside_, desk_),
       desk_(loop_, folder_, devices_, seats_, pool_, sessions_, door_),
       adoption_(loop_, folder_, aside_, seats_, pool_, sessions_),
@@ -67,6 +80,14 @@ Server::Server(ServerOptions options, RuntimeFolder folder)
       discovery_(loop_, folder_, launcher_) {}
 
 Server::~Server() { door_.close(); }
+
+Status Server::start_leases() {
+  if (Status started = leases_.start(); !started.ok()) return started;
+  auto watched = loop_.watch(leases_.overdue_fd(), EPOLLIN, [this](std::uint32_t) { sessions_.end_overdue(); });
+  if (!watched.ok()) return watched.status();
+  overdue_watch_ = watched.take();
+  return Status();
+}
 
 Status Server::stop_on_signals() {
   const sigset_t signals = stop_signals();
@@ -163,14 +184,13 @@ void Server::stop_when_empty() {
 // ---- questions ----
 
 Result<nlohmann::json> Server::answer(const nlohmann::json& request) const {
-  const PoolView pool{devices_, seats_, pool_, sessions_, folder_.path(), options_.user_pool, started_unix_ns_};
+  const PoolView pool{devices_,           seats_,          pool_, sessions_, leases_, folder_.path(),
+                      options_.user_pool, started_unix_ns_};
   const auto field = request.find("verb");
   const std::string verb = field != request.end() && field->is_string() ? field->get<std::string>() : "";
   if (verb == "status") return status_view(pool);
   if (verb == "devices") return devices_view(pool);
-  const auto ended = request.find("ended");
-  if (verb == "sessions")
-    return sessions_view(pool, ended != request.end() && ended->is_boolean() && ended->get<bool>());
+  if (verb == "sessions") return sessions_view(pool, {asks_for(request, "ended"), asks_for(request, "why")});
   return Status(Code::invalid_argument, "unknown verb; there are status, devices and sessions");
 }
 

@@ -17,6 +17,7 @@
 #include "daemon/server/device_pool.h"
 #include "daemon/server/discovery.h"
 #include "daemon/server/event_loop.h"
+#include "daemon/server/lease_desk.h"
 #include "daemon/server/runtime_folder.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_ids.h"
@@ -57,6 +58,7 @@ class Server final : private WorkerListener {
   void worker_released(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
   void worker_gone(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
 
+  Status start_leases();
   void look_for_devices();
   void devices_found(Result<std::vector<wire::DeviceTraits>> found);
   Status take_over();
@@ -76,6 +78,7 @@ class Server final : private WorkerListener {
   WorkerLauncher launcher_;
   WorkerPool pool_;
   Seats seats_;
+  LeaseDesk leases_;
   SessionTable sessions_;
   TenantDoor door_;
   AttachDesk desk_;
@@ -85,7 +88,7 @@ class Server final : private WorkerListener {
   std::vector<LivingWorker> living_;
   std::uint32_t last_number_ = 0;
   UniqueFd signals_;
-  Watch signals_watch_;
+  Watch signals_watch_, overdue_watch_;
   Timer stop_check_, stop_deadline_;
   bool stopping_ = false;
   int exit_code_ = 0;

@@ -43,15 +43,27 @@ Usage read_meter(const wire::SharedMemory& meter) {
   return usage;
 }
 
-Session& SessionTable::begin(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter,
-                             UniqueFd client) {
+Result<Session*> SessionTable::begin(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared,
+                                     UniqueFd client) {
   auto session = std::make_unique<Session>();
   session->record = record;
   session->seat = seat;
   session->worker = &worker;
-  session->meter = std::move(meter);
+  session->meter = std::move(shared.meter);
+  session->lease = std::move(shared.lease);
+  session->kick = std::move(shared.kick);
   session->client = std::move(client);
-  return *sessions_.insert_or_assign(record.session_id, std::move(session)).first->second;
+  LeaseDesk::Opening opening;
+  opening.session_id = record.session_id;
+  opening.device = record.device_index;
+  opening.tenant = std::to_string(seat.tenant->key.uid) + ":" + seat.tenant->key.name;
+  opening.name = seat.tenant->key.name;
+  opening.terms = seat.tenant->terms;
+  opening.page = session->lease.bytes();
+  opening.kick_fd = session->kick.get();
+  opening.meter = reinterpret_cast<const metering::MeterPage*>(session->meter.data());
+  if (Status opened = leases_.open(opening); !opened.ok()) return opened;
+  return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
 }
 
 void SessionTable::go_live(Session& session) {
@@ -65,13 +77,24 @@ void SessionTable::go_live(Session& session) {
   else log::warn("session {}: {}; its worker alone watches the program", record.session_id, watched.status().message());
 }
 
-void SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter) {
+Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared) {
   ids_.skip(record.session_id);
-  Session& session = begin(record, seat, worker, std::move(meter), UniqueFd());
-  session.live = true;
+  const auto session = begin(record, seat, worker, std::move(shared), UniqueFd());
+  if (!session.ok()) return session.status();
+  session.value()->live = true;
   log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), device {}, {}",
             record.session_id, record.tenant, record.client_uid, record.program, record.client_pid, record.device_index,
             slice_text(record));
+  return Status();
+}
+
+void SessionTable::end_overdue() {
+  for (const Overdue& overdue : leases_.take_overdue()) {
+    const auto found = sessions_.find(overdue.session_id);
+    if (found == sessions_.end()) continue;
+    pool_.dismiss(*found->second->worker, "a command of it ran for " + format_duration(overdue.waited_ns) +
+                                              " after others had asked for the device (limits.command_s)");
+  }
 }
 
 void SessionTable::program_exited(Session& session) {
@@ -85,6 +108,7 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
                                   [&worker](const auto& entry) { return entry.second->worker == &worker; });
   if (found == sessions_.end()) return;
   const auto node = sessions_.extract(found);
+  leases_.close(node.key());
   const Session& session = *node.mapped();
   if (session.live) remember(session, reason);
   seats_.leave(session.seat);

@@ -13,6 +13,7 @@
 
 #include "daemon/metering/meter_page.h"
 #include "daemon/server/event_loop.h"
+#include "daemon/server/lease_desk.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_ids.h"
 #include "daemon/server/worker_pool.h"
@@ -33,7 +34,8 @@ struct Session {
   SessionRecord record;
   Seat seat;
   Worker* worker = nullptr;
-  wire::SharedMemory meter;
+  wire::SharedMemory meter, lease;
+  UniqueFd kick;    // the worker's word that its lease page has changed
   UniqueFd client;  // a pidfd; not valid for an adopted session, whose worker watches its program alone
   Watch client_watch;
   Timer patience;
@@ -52,19 +54,26 @@ inline constexpr std::size_t ended_sessions_max = 100;
 class SessionTable {
  public:
   // REQUIRES: all of these outlive the table.
-  SessionTable(EventLoop& loop, Seats& seats, WorkerPool& pool, SessionIds& ids)
-      : loop_(loop), seats_(seats), pool_(pool), ids_(ids) {}
+  SessionTable(EventLoop& loop, Seats& seats, WorkerPool& pool, SessionIds& ids, LeaseDesk& leases)
+      : loop_(loop), seats_(seats), pool_(pool), ids_(ids), leases_(leases) {}
 
   std::uint64_t next_id() { return ids_.next(); }
-  // The worker has been given the session.
-  Session& begin(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter,
-                 UniqueFd client);
+  // What the daemon shares with a session's worker.
+  struct Shared {
+    wire::SharedMemory meter, lease;
+    UniqueFd kick;
+  };
+  // The worker has been given the session. Not ok: it can have no lease, and is not here.
+  Result<Session*> begin(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared, UniqueFd client);
   // The program has been told. From now on its death ends the session.
   void go_live(Session& session);
   // A session of an earlier daemon.
-  void adopt(const SessionRecord& record, const Seat& seat, Worker& worker, wire::SharedMemory meter);
+  Status adopt(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared);
   // The worker has nothing of it any more. Nothing happens if it had no session here.
   void end(Worker& worker, const std::string& reason);
+
+  // Ends those that keep others waiting for longer than they may.
+  void end_overdue();
 
   const std::map<std::uint64_t, std::unique_ptr<Session>>& live() const { return sessions_; }  // by id
   const std::deque<EndedSession>& ended() const { return ended_; }                             // the latest first
@@ -77,6 +86,7 @@ class SessionTable {
   Seats& seats_;
   WorkerPool& pool_;
   SessionIds& ids_;
+  LeaseDesk& leases_;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::deque<EndedSession> ended_;
 };

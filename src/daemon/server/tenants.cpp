@@ -34,6 +34,7 @@ Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
+  tenant->terms.guarantee = slice.gpu;
   tenant->page = page.take();
   return tenants_.emplace(key, std::move(tenant)).first->second.get();
 }
@@ -46,6 +47,7 @@ Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement&
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
+  tenant->terms.guarantee = slice.gpu;
   tenant->page = std::move(page);
   return tenants_.emplace(key, std::move(tenant)).first->second.get();
 }

@@ -14,6 +14,7 @@
 #include "allocator/placement.h"
 #include "base/status.h"
 #include "base/units.h"
+#include "daemon/arbiter/terms.h"
 #include "daemon/sessions/tenant_page.h"
 #include "wire/shared_memory.h"
 
@@ -30,6 +31,7 @@ struct Tenant {
   allocator::Placement slice;
   wire::SharedMemory page;  // a TenantPage
   std::bitset<tenant_sessions_max> slots;
+  arbiter::ComputeTerms terms;
 
   std::size_t sessions() const { return slots.count(); }
   std::uint64_t held_bytes() const { return TenantMemory::held_by_tenant(page.bytes()); }

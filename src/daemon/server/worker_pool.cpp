@@ -17,6 +17,7 @@ constexpr Nanoseconds failures_forgotten_ns = 2 * backoff_max_ns;
 constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
 constexpr Nanoseconds goodbye_ns_max = ns_per_s;  // from a closed link to the process's end
 constexpr Nanoseconds leaving_ns_max = released_ns_max + ns_per_s / 2;
+constexpr Nanoseconds dismissal_ns_max = ns_per_s / 2;
 constexpr Nanoseconds idle_proof_ns = 10 * ns_per_s;  // a worker that dies sooner, unused, counts as a failed start
 
 Nanoseconds backoff_ns(std::uint32_t failures) {
@@ -193,6 +194,15 @@ void WorkerPool::end(Worker& worker, const std::string& reason) {
   if (worker.end_reason.empty()) worker.end_reason = reason;
   worker.deadline.reset();
   kill_process(worker.process);
+}
+
+void WorkerPool::dismiss(Worker& worker, const std::string& reason) {
+  WorkerMessage message;
+  message.kind = WorkerMessageKind::ended;
+  message.text = reason;
+  if (!worker.link.valid() || !worker.link.send(encode_worker_message(message), {}, 0).ok()) return end(worker, reason);
+  if (worker.end_reason.empty()) worker.end_reason = reason;
+  worker.deadline = loop_.at(now_ns() + dismissal_ns_max, [this, &worker] { kill_process(worker.process); });
 }
 
 void WorkerPool::link_closed(Worker& worker) {

@@ -85,6 +85,8 @@ class WorkerPool {
   Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, Process process, wire::MessageSocket link);
   // Ends the worker, for this reason unless there is one already. worker_gone follows.
   void end(Worker& worker, const std::string& reason);
+  // The same, but the worker is told first, so that it can tell its program; it is killed if it does not leave.
+  void dismiss(Worker& worker, const std::string& reason);
 
   DeviceView view(std::uint32_t device) const;
   std::size_t size() const { return workers_.size(); }

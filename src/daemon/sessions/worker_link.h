@@ -11,7 +11,7 @@
 //                     Released  all that the session held is given back, so that its slice is free; the worker saves
 //                               what later sessions gain from, for released_ns_max at most
 //                     Adopt     to a new daemon, which called at the worker's door: here is a living session
-//                                                               + descriptors: meter page, tenant page
+//                                                               + descriptors in the order of AdoptFd
 //   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
 //                     Adopted   answer to Adopt
 #pragma once
@@ -42,11 +42,15 @@ enum AttachFd : std::size_t {
   attach_fd_arena,
   attach_fd_meter,    // metering::MeterPage
   attach_fd_tenant,   // TenantPage
+  attach_fd_lease,    // LeasePage
+  attach_fd_kick,     // an eventfd: the worker's word that its lease page has changed
   attach_fd_session,  // the worker's end of the session socket
   attach_fd_client,   // a pidfd of the program
   attach_fd_stdout,   // only if SessionRecord::has_output: the program's stdout and stderr
   attach_fd_stderr,
 };
+
+enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fd_lease, adopt_fd_kick, adopt_fds };
 
 // All that a daemon must know to account for a session, and all that a worker must know to serve it. Plain data: it
 // goes to the worker with Attach and comes back with Adopt.

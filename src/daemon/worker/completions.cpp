@@ -25,8 +25,7 @@ QueueProgress& Completions::open(wire::TimelineSlot& timeline, bool out_of_order
   queue->timeline_ = &timeline;
   queue->out_of_order_ = out_of_order;
   // The list always keeps the command that was published last, so that it is never empty.
-  InFlight* start = free_.take();
-  start->next.store(nullptr, std::memory_order_relaxed);
+  InFlight* start = fresh();
   queue->newest_ = queue->last_published_ = start;
   queues_.push_back(std::move(queue));
   return *queues_.back();
@@ -46,18 +45,39 @@ void Completions::sweep_closed() {
   });
 }
 
-InFlight& Completions::begin(QueueProgress& queue, wire::EventSlot* event, Work work, std::uint64_t bytes) {
+InFlight* Completions::fresh() {
   InFlight* command = free_.take();
   command->next.store(nullptr, std::memory_order_relaxed);
+  command->event = nullptr;
+  command->finished.store(false, std::memory_order_relaxed);
+  command->work = Work::other;
+  command->bytes = 0;
+  command->admitted = false;
+  command->length = {};
+  command->whole = nullptr;
+  command->piece_items = 0;
+  command->parts.store(1, std::memory_order_relaxed);
+  command->first_started_ns.store(0, std::memory_order_relaxed);
+  command->piece_outcome.store(wire::Outcome::ok, std::memory_order_relaxed);
+  return command;
+}
+
+InFlight& Completions::begin(QueueProgress& queue, wire::EventSlot* event) {
+  InFlight* command = fresh();
   command->queue = &queue;
   command->event = event;
-  command->finished.store(false, std::memory_order_relaxed);
-  command->work = work;
   command->sequence = ++queue.begun_;
-  command->bytes = bytes;
   queue.newest_->next.store(command, std::memory_order_release);  // pairs with publish
   queue.newest_ = command;
   return *command;
+}
+
+InFlight& Completions::begin_piece(InFlight& whole) {
+  InFlight* piece = fresh();
+  piece->queue = whole.queue;
+  piece->whole = &whole;
+  whole.parts.fetch_add(1, std::memory_order_relaxed);
+  return *piece;
 }
 
 void Completions::failed(InFlight& command, wire::Outcome outcome) {
@@ -68,7 +88,6 @@ void Completions::failed(InFlight& command, wire::Outcome outcome) {
 // Before the program can see the end of a command, so that what it sees is already counted.
 void Completions::count(const InFlight& command) const {
   const bool done = command.outcome == wire::Outcome::ok;
-  add(meter_.device_ns, command.times.ended_ns - command.times.started_ns);
   add(meter_.commands, 1);
   if (!done) add(meter_.failures, 1);
   if (done && command.work == Work::launch) add(meter_.launches, 1);
@@ -77,11 +96,43 @@ void Completions::count(const InFlight& command) const {
   meter_.last_active_ns.store(command.times.ended_ns, std::memory_order_relaxed);
 }
 
+// What a part of a command used is counted, and the device is the next one's, before anybody is told of the end.
+void Completions::leave_device(const InFlight& part) {
+  const Nanoseconds took_ns = part.times.ended_ns - part.times.started_ns;
+  add(meter_.device_ns, took_ns);
+  if (!part.admitted) return;
+  const LengthKey& key = part.length;
+  if (key.items != 0 && part.outcome == wire::Outcome::ok)
+    gate_.lengths().note(key, part.piece_items != 0 ? took_ns * key.items / part.piece_items : took_ns);
+  gate_.ended(part.estimate_ns);
+}
+
+void Completions::piece_completed(InFlight& piece) {
+  leave_device(piece);
+  InFlight& whole = *piece.whole;
+  Nanoseconds nobody = 0;
+  whole.first_started_ns.compare_exchange_strong(nobody, piece.times.started_ns, std::memory_order_relaxed);
+  if (piece.outcome != wire::Outcome::ok) whole.piece_outcome.store(piece.outcome, std::memory_order_relaxed);
+  free_.give_back(&piece);
+  if (whole.parts.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(whole);
+}
+
 void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) {
   auto& command = *reinterpret_cast<InFlight*>(token);
-  QueueProgress& queue = *command.queue;
   command.outcome = outcome;
   command.times = times;
+  if (command.whole != nullptr) return piece_completed(command);
+  leave_device(command);
+  // Drivers may report the last of the pieces before another.
+  const bool alone = command.parts.load(std::memory_order_acquire) == 1;  // pairs with piece_completed
+  if (alone || command.parts.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(command);
+}
+
+void Completions::finish(InFlight& command) {
+  QueueProgress& queue = *command.queue;
+  if (command.outcome == wire::Outcome::ok) command.outcome = command.piece_outcome.load(std::memory_order_relaxed);
+  if (const Nanoseconds first_ns = command.first_started_ns.load(std::memory_order_relaxed); first_ns != 0)
+    command.times.started_ns = std::min(command.times.started_ns, first_ns);
   count(command);
   hand_over_memory();
   if (queue.out_of_order_) show_outcome(command, *queue.timeline_);

@@ -19,6 +19,7 @@
 #include "base/free_list.h"
 #include "daemon/backends/backend.h"
 #include "daemon/metering/meter_page.h"
+#include "daemon/worker/gate.h"
 #include "wire/timeline.h"
 
 namespace sluice::worker {
@@ -40,6 +41,17 @@ struct InFlight {
   std::uint64_t bytes = 0;  // moved, where work is to_device or from_device
   wire::CommandTimes times;
   std::unique_ptr<std::byte[]> data;  // of a write whose data came with the command
+
+  bool admitted = false;  // through the gate
+  Nanoseconds estimate_ns = 0;
+  LengthKey length;
+  // A launch that was cut. Of a piece: the command that it is part of, and how many of its work-items it has. Of the
+  // command, which is its own last piece: what is known of those before.
+  InFlight* whole = nullptr;
+  std::uint64_t piece_items = 0;        // 0: all
+  std::atomic<std::uint32_t> parts{1};  // that have not ended, with the one that the command itself is
+  std::atomic<Nanoseconds> first_started_ns{0};
+  std::atomic<wire::Outcome> piece_outcome{wire::Outcome::ok};
 
   std::uint64_t token() const { return reinterpret_cast<std::uint64_t>(this); }
 };
@@ -78,15 +90,18 @@ class Completions final : public backend::CompletionSink {
  public:
   static constexpr std::size_t in_flight_max = 1 << 22;
 
-  // Both outlive this object.
-  Completions(wire::ControlPage& control, metering::MeterPage& meter) : control_(control), meter_(meter) {}
+  // All outlive this object.
+  Completions(wire::ControlPage& control, metering::MeterPage& meter, Gate& gate)
+      : control_(control), meter_(meter), gate_(gate) {}
 
   QueueProgress& open(wire::TimelineSlot& timeline, bool out_of_order);
   // The queue takes no more commands; it goes when the last one has ended.
   void close(QueueProgress& queue);
 
   // The next command of a queue. To be followed by exactly one completed() with its token.
-  InFlight& begin(QueueProgress& queue, wire::EventSlot* event, Work work, std::uint64_t bytes);
+  InFlight& begin(QueueProgress& queue, wire::EventSlot* event);
+  // A piece of a command that was begun, but not its last one. Its end is seen by nobody but the meter and the gate.
+  InFlight& begin_piece(InFlight& whole);
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
   // A command that was begun but not accepted.
   void failed(InFlight& command, wire::Outcome outcome);
@@ -100,12 +115,17 @@ class Completions final : public backend::CompletionSink {
 
  private:
   void count(const InFlight& command) const;
+  void leave_device(const InFlight& part);
+  void piece_completed(InFlight& piece);
+  void finish(InFlight& command);
+  InFlight* fresh();
   void publish(QueueProgress& queue, std::uint32_t ended);
   static void let_go(QueueProgress& queue);
   void sweep_closed();
 
   wire::ControlPage& control_;
   metering::MeterPage& meter_;
+  Gate& gate_;
   FreeList<InFlight> free_;
   std::vector<std::unique_ptr<QueueProgress>> queues_;
 };

@@ -33,6 +33,7 @@ Status DaemonLink::attend_link() {
       return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
     if (message.ok() && message.value().kind == WorkerMessageKind::adopted && state_ == State::claiming) {
       state_ = State::linked;
+      adoption_.daemon_lives(true);
       log::info("a new daemon has taken over");
     }
     return Status();
@@ -41,6 +42,7 @@ Status DaemonLink::attend_link() {
   log::info("the daemon is gone; the session goes on and waits for the next one");
   link_.close();
   state_ = State::alone;
+  adoption_.daemon_lives(false);
   return Status();
 }
 
@@ -50,8 +52,7 @@ void DaemonLink::answer_door() {
   if (!caller.valid()) return;
   const auto peer = caller.peer();
   if (!peer.ok() || peer.value().uid != geteuid()) return;
-  const int fds[] = {adoption_.meter_fd, adoption_.tenant_fd};
-  if (!caller.send(encode_worker_message(adoption_.claim), fds, now_ns() + send_ns).ok()) return;
+  if (!caller.send(encode_worker_message(adoption_.claim), adoption_.fds, now_ns() + send_ns).ok()) return;
   link_ = std::move(caller);
   state_ = State::claiming;
 }

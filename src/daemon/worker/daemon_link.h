@@ -6,6 +6,9 @@
 // there reaches nobody's sockets. By one thread, the control thread.
 #pragma once
 
+#include <array>
+#include <functional>
+
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/sessions/worker_link.h"
@@ -15,7 +18,9 @@ namespace sluice::worker {
 
 struct Adoption {
   WorkerMessage claim;  // Adopt, with the record
-  int meter_fd = -1, tenant_fd = -1;
+  std::array<int, adopt_fds> fds{};
+  // Hears when the daemon is gone (false), and when there is one again.
+  std::function<void(bool lives)> daemon_lives;
 };
 
 class DaemonLink {

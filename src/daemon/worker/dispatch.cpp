@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/worker/dispatch_enqueue.h"
+#include "daemon/worker/dispatch_rows.h"
 #include "daemon/worker/other_side.h"
 
 namespace sluice::worker {
@@ -15,15 +16,6 @@ constexpr std::uint16_t ops_end = 48;
 }  // namespace
 
 Status fault(std::string_view why) { return Status(Code::protocol_fault, std::string(why)); }
-
-// How long a command may be: exactly its struct, or the struct and what trails it.
-enum class Length : std::uint8_t { fixed, trailed };
-
-struct Dispatcher::Row {
-  Status (Dispatcher::*handler)(Bytes) = nullptr;
-  std::uint32_t bytes = 0;
-  Length length = Length::fixed;
-};
 
 // The allow-list. What is not in it is a protocol fault.
 const Dispatcher::Row* Dispatcher::row_of(std::uint16_t op) {
@@ -66,8 +58,8 @@ const Dispatcher::Row* Dispatcher::row_of(std::uint16_t op) {
 }
 
 Dispatcher::Dispatcher(backend::Device& device, wire::ArenaView arena, MemoryBooks& books, Completions& completions,
-                       Builder& builder)
-    : device_(device), arena_(arena), books_(books), completions_(completions), builder_(builder) {}
+                       Builder& builder, Gate& gate)
+    : device_(device), arena_(arena), books_(books), completions_(completions), builder_(builder), gate_(gate) {}
 
 Status Dispatcher::handle(Bytes command) {
   wire::CommandHeader header;
@@ -76,6 +68,8 @@ Status Dispatcher::handle(Bytes command) {
   if (row == nullptr) return fault("unknown command " + std::to_string(static_cast<int>(header.op)));
   if (command.size() < row->bytes || (row->length == Length::fixed && command.size() != row->bytes))
     return fault("command " + std::to_string(static_cast<int>(header.op)) + " has the wrong length");
+  if (header.op >= wire::Op::buffer_write) return handle_enqueued(*row, command);
+  if (header.op == wire::Op::object_release) return handle_release(*row, command);
   return (this->*row->handler)(command);
 }
 
@@ -86,8 +80,8 @@ std::optional<std::span<std::byte>> Dispatcher::memory_at(std::uint64_t at, std:
 
 // ---- what every enqueued command goes through ----
 
-Result<Dispatcher::Start> Dispatcher::start(const wire::EnqueueHeader& header, Cost cost) {
-  Start begun;
+Result<StartedCommand> Dispatcher::start(const wire::EnqueueHeader& header) {
+  StartedCommand begun;
   wire::EventSlot* slot = nullptr;
   if (header.event_at != wire::nowhere) {
     slot = handed_over(arena_.slot<wire::EventSlot>(header.event_at));
@@ -110,8 +104,18 @@ Result<Dispatcher::Start> Dispatcher::start(const wire::EnqueueHeader& header, C
     if (completions_.in_flight() > Completions::in_flight_max) return fault("too many commands in flight");
     flush();
   }
-  begun.command = &completions_.begin(*begun.queue->progress, slot, cost.work, cost.bytes);
+  begun.command = &completions_.begin(*begun.queue->progress, slot);
   return begun;
+}
+
+// What is submitted now: the command itself, or a piece of it that is not its last.
+InFlight& Dispatcher::part_for(InFlight& command) {
+  InFlight& part = running_.last ? command : completions_.begin_piece(command);
+  part.admitted = std::exchange(running_.admitted, false);
+  part.estimate_ns = running_.estimate_ns;
+  part.length = running_.length;
+  part.piece_items = running_.piece_items;
+  return part;
 }
 
 Outcome Dispatcher::collect_waits() {

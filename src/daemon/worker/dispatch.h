@@ -19,6 +19,8 @@
 #include "daemon/backends/backend.h"
 #include "daemon/worker/builder.h"
 #include "daemon/worker/completions.h"
+#include "daemon/worker/gate.h"
+#include "daemon/worker/held_commands.h"
 #include "daemon/worker/memory_books.h"
 #include "daemon/worker/object_table.h"
 #include "wire/arena.h"
@@ -32,10 +34,17 @@ class Dispatcher {
 
   // All outlive the dispatcher.
   Dispatcher(backend::Device& device, wire::ArenaView arena, MemoryBooks& books, Completions& completions,
-             Builder& builder);
+             Builder& builder, Gate& gate);
 
   // One whole command. protocol_fault: the session is over.
   Status handle(Bytes command);
+
+  // Submits what was held back, as far as it may go now. To be called when the gate may have opened.
+  Status pump();
+  // So much is held back that no more commands should be read.
+  bool full() const { return held_.ready().size() >= HeldCommands::ready_max; }
+  // Ends all that is held back: the program is gone.
+  void drop_held();
 
   // Sees to it that all that was submitted will run. To be called before waiting for more commands.
   void flush();
@@ -59,6 +68,18 @@ class Dispatcher {
   struct Cost {
     Work work = Work::other;
     std::uint64_t bytes = 0;
+  };
+
+  // The command that its handler is called for, as the gate has let it through.
+  struct Running {
+    const StartedCommand* started = nullptr;  // it was held
+    const LaunchPiece* piece = nullptr;       // only this piece of it
+    std::uint64_t piece_items = 0;            // in all dimensions
+    bool last = true;                         // of its pieces
+    LengthKey length;
+    Nanoseconds estimate_ns = 0;
+    bool admitted = false;  // and nothing has taken that over yet
+    bool failed = false;    // what was tried was not accepted
   };
 
   // Memory of the arena that a command names; nothing: outside of it.
@@ -115,17 +136,28 @@ class Dispatcher {
   template <typename Command>
   bool decode(Bytes bytes, Command& command, Trail& trail);
 
-  // Gives the command its place in its queue, then submits it with `submit(Submission)`, unless `outcome` says that it
-  // is wrong already. `owned`: data that must live until it has ended.
+  // The way of an enqueued command (dispatch_held.cpp): at once to its handler if it may go to the device now, else it
+  // gets its place in its queue and is held, and its handler is called when it may.
+  Status handle_enqueued(const Row& row, Bytes command);
+  Status handle_release(const Row& row, Bytes command);
+  Status run(const Row& row, Bytes command, const Running& running);
+  Status run_next(bool& gone);
+  Status hold(Bytes command, const LengthKey& length, bool blocked);
+  Status settle();
+  bool is_blocked(const QueueEntry& queue, wire::Op op);
+  bool still_blocked(const HeldCommand& held);
+  bool read_waits(const Row& row, Bytes command, std::uint32_t count);
+  static LengthKey length_of(wire::Op op, Bytes command);
+  Nanoseconds estimate_of(wire::Op op, Bytes command, const LengthKey& length) const;
+  CutLaunch cut_of(const HeldCommand& held);
+
+  // Gives the command its place in its queue, unless it has it, then submits it with `submit(Submission)`, unless
+  // `outcome` says that it is wrong already. `owned`: data that must live until it has ended.
   template <typename Submit>
   Status enqueue(const wire::EnqueueHeader& header, Outcome outcome, Cost cost, Submit submit,
                  std::unique_ptr<std::byte[]> owned = nullptr);
-  struct Start {
-    QueueEntry* queue = nullptr;
-    InFlight* command = nullptr;
-    EventEntry* event = nullptr;
-  };
-  Result<Start> start(const wire::EnqueueHeader& header, Cost cost);
+  Result<StartedCommand> start(const wire::EnqueueHeader& header);
+  InFlight& part_for(InFlight& command);
   Outcome collect_waits();
   void note_unflushed(QueueEntry& queue);
 
@@ -134,7 +166,11 @@ class Dispatcher {
   MemoryBooks& books_;
   Completions& completions_;
   Builder& builder_;
+  Gate& gate_;
   ObjectTable objects_;
+  HeldCommands held_;
+  bool waiting_ = false;  // the gate knows that there are ready ones
+  Running running_;
   std::vector<QueueEntry*> unflushed_;
   std::uint32_t since_flush_ = 0;
   // Reused from command to command, so that none allocates.

@@ -31,24 +31,30 @@ bool Dispatcher::decode(Bytes bytes, Command& command, Trail& trail) {
 template <typename Submit>
 Status Dispatcher::enqueue(const wire::EnqueueHeader& header, Outcome outcome, Cost cost, Submit submit,
                            std::unique_ptr<std::byte[]> owned) {
-  auto started = start(header, cost);
+  auto started = running_.started != nullptr ? Result<StartedCommand>(*running_.started) : start(header);
   if (!started.ok()) return started.status();
   const auto [queue, command, event] = started.value();
   if (command == nullptr) return Status();  // its queue does not exist: nothing to order, nobody to tell
-  command->data = std::move(owned);
+  command->work = cost.work;
+  command->bytes = cost.bytes;
+  if (owned != nullptr) command->data = std::move(owned);
   if (outcome == Outcome::ok) outcome = queue->outcome;
   if (outcome == Outcome::ok) outcome = collect_waits();
+  InFlight& part = part_for(*command);
   if (outcome == Outcome::ok) {
-    const backend::Submission how{queue->queue.get(), wait_events_, command->token(), event != nullptr};
+    const bool make_event = event != nullptr && running_.last;
+    const backend::Submission how{queue->queue.get(), wait_events_, part.token(), make_event};
     backend::Submitted submitted = submit(how);
     outcome = submitted.outcome;
-    if (event != nullptr) event->event = std::move(submitted.event);
+    if (make_event) event->event = std::move(submitted.event);
   }
   if (outcome == Outcome::ok) {
     note_unflushed(*queue);
     return Status();
   }
+  running_.failed = true;
   if (event != nullptr) event->outcome = outcome;
+  if (&part != command) completions_.failed(part, outcome);
   completions_.failed(*command, outcome);
   return Status();
 }

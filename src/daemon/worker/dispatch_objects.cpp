@@ -214,6 +214,7 @@ Status Dispatcher::queue_create(Bytes bytes) {
   entry.outcome = made.outcome;
   entry.queue = std::move(made.object);
   entry.progress = &completions_.open(*timeline, command.out_of_order != 0);
+  entry.out_of_order = command.out_of_order != 0;
   return objects_.insert(command.id, std::move(entry)) != nullptr ? Status() : fault(used_twice);
 }
 
@@ -224,17 +225,18 @@ Status Dispatcher::user_event_create(Bytes bytes) {
   auto made = device_.create_user_event();
   entry.outcome = made.outcome;
   entry.event = std::move(made.object);
-  entry.user = true;
+  entry.user = entry.pending = true;
   return objects_.insert(command.id, std::move(entry)) != nullptr ? Status() : fault(used_twice);
 }
 
 Status Dispatcher::user_event_set(Bytes bytes) {
   wire::UserEventSet command;
   take(bytes, command);
-  const EventEntry* entry = objects_.find<EventEntry>(command.id);
-  if (entry == nullptr || !entry->user || entry->event == nullptr) return Status();
-  device_.set_user_event(*entry->event, command.failed != 0);
-  return Status();
+  EventEntry* entry = objects_.find<EventEntry>(command.id);
+  if (entry == nullptr || !entry->user) return Status();
+  entry->pending = false;
+  if (entry->event != nullptr) device_.set_user_event(*entry->event, command.failed != 0);
+  return settle();
 }
 
 // ---- release ----

@@ -129,6 +129,11 @@ bool Dispatcher::decode_pointer(Bytes value, backend::ArgumentRef& argument) con
   return place.has_value();
 }
 
+static void narrow(wire::KernelLaunch& launch, const LaunchPiece& piece) {
+  launch.global_offset[piece.dimension] += piece.first;
+  launch.global_size[piece.dimension] = piece.items;
+}
+
 Status Dispatcher::kernel_launch(Bytes bytes) {
   wire::KernelLaunch command;
   Trail trail{waits_, {}};
@@ -141,6 +146,7 @@ Status Dispatcher::kernel_launch(Bytes bytes) {
   for (backend::ArgumentRef& argument : arguments_)
     if (!decode_argument(trail.data, argument, outcome)) return fault("a launch has a malformed argument");
   if (command.dimensions == 0 || command.dimensions > 3) outcome = Outcome::invalid_work_dimension;
+  if (running_.piece != nullptr) narrow(command, *running_.piece);
   const backend::Launch launch{command.dimensions, three(command.global_offset), three(command.global_size),
                                three(command.local_size), arguments_};
   return enqueue(command.enqueue, outcome, {Work::launch, 0},

@@ -122,7 +122,11 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
   if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
 
   Session& serving = *session.value();
-  Adoption adoption{attach, serving.meter_fd(), serving.tenant_fd()};
+  Adoption adoption{attach, {}, [&serving](bool lives) { serving.set_daemon(lives); }};
+  adoption.fds[adopt_fd_meter] = serving.meter_fd();
+  adoption.fds[adopt_fd_tenant] = serving.tenant_fd();
+  adoption.fds[adopt_fd_lease] = serving.lease_fd();
+  adoption.fds[adopt_fd_kick] = serving.kick_fd();
   adoption.claim.kind = WorkerMessageKind::adopt;
   Control control(DaemonLink(std::move(link), door.take(), std::move(adoption)),
                   std::move(received.fds[attach_fd_session]), std::move(received.fds[attach_fd_client]));
@@ -142,6 +146,8 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
     leave(0);
   }
   log::error("session {} of {} ended: {}", attach.record.session_id, attach.record.tenant, end.to_string());
+  if (attach.record.has_output != 0)
+    std::fprintf(stderr, "sluice: this session was ended: %s\n", end.message().c_str());
   control.link().send(message_of(WorkerMessageKind::ended, end.to_string()));
   leave(1);
 }

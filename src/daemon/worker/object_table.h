@@ -61,12 +61,16 @@ struct QueueEntry {
   std::unique_ptr<backend::Queue> queue;
   QueueProgress* progress = nullptr;
   bool unflushed = false;
+  bool out_of_order = false;
+  // Of its held commands, those that wait for something else than the gate.
+  std::uint32_t blocked = 0, blocked_barriers = 0;
 };
 
 struct EventEntry {
   Outcome outcome = Outcome::ok;
   std::unique_ptr<backend::Event> event;  // null: its command was never submitted
   bool user = false;
+  bool pending = false;  // a user event that is not set, or a command that waits, if only at second hand, for one
 };
 
 using Entry = std::variant<MemoryEntry, SamplerEntry, ProgramEntry, KernelEntry, QueueEntry, EventEntry>;

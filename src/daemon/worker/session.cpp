@@ -38,30 +38,29 @@ Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const Se
   auto arena = map(fds, attach_fd_arena, record.arena_bytes, record.arena_address);
   auto meter = map(fds, attach_fd_meter, metering::meter_bytes);
   auto tenant = map(fds, attach_fd_tenant, tenant_page_bytes);
-  for (const auto* memory : {&control, &arena, &meter, &tenant})
+  auto lease = map(fds, attach_fd_lease, lease_page_bytes);
+  for (const auto* memory : {&control, &arena, &meter, &tenant, &lease})
     if (!memory->ok()) return memory->status();
-  return std::unique_ptr<Session>(
-      new Session(device, record, control.take(), arena.take(), meter.take(), tenant.take()));
+  Memory memory{control.take(), arena.take(), meter.take(), tenant.take(), lease.take()};
+  return std::unique_ptr<Session>(new Session(device, record, std::move(memory), std::move(fds[attach_fd_kick])));
 }
 
-Session::Session(backend::Device& device, const SessionRecord& record, wire::SharedMemory control,
-                 wire::SharedMemory arena, wire::SharedMemory meter, wire::SharedMemory tenant)
+Session::Session(backend::Device& device, const SessionRecord& record, Memory memory, UniqueFd kick)
     : device_(device),
-      control_memory_(std::move(control)),
-      arena_memory_(std::move(arena)),
-      meter_memory_(std::move(meter)),
-      tenant_memory_(std::move(tenant)),
-      meter_(*reinterpret_cast<metering::MeterPage*>(meter_memory_.data())),
-      tenant_(tenant_memory_.bytes(), record.tenant_slot),
-      reader_(control_memory_.bytes()),
+      memory_(std::move(memory)),
+      kick_(std::move(kick)),
+      meter_(*reinterpret_cast<metering::MeterPage*>(memory_.meter.data())),
+      tenant_(memory_.tenant.bytes(), record.tenant_slot),
+      reader_(memory_.control.bytes()),
       host_copies_(reader_.control(), meter_),
       books_(tenant_, meter_),
-      completions_(reader_.control(), meter_),
+      gate_(LeaseHolder(memory_.lease.bytes(), kick_.get()), meter_, [this] { reader_.wake(); }),
+      completions_(reader_.control(), meter_, gate_),
       builder_(device),
-      dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(arena_memory_.bytes()), books_, completions_,
-                                               builder_)) {
+      dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
+                                               builder_, gate_)) {
   device_.set_sink(completions_);
-  const bool at_home = reinterpret_cast<std::uintptr_t>(arena_memory_.data()) == record.arena_address;
+  const bool at_home = reinterpret_cast<std::uintptr_t>(memory_.arena.data()) == record.arena_address;
   reader_.control().arena_at_home.store(at_home ? 1 : 0, std::memory_order_release);
 }
 
@@ -82,26 +81,33 @@ Status Session::serve() {
 }
 
 Status Session::serve_until_stopped() {
-  while (!stopping_.load(std::memory_order_acquire)) {
+  while (!stopping_.load(std::memory_order_acquire))
+    if (Status status = serve_one(); !status.ok()) return status;
+  host_copies_.carry_over();
+  return Status();
+}
+
+// One command, or one rest. What to sleep on is read before the gate is tried, so that no grant is missed.
+Status Session::serve_one() {
+  const std::uint32_t lease_seen = gate_.changed().load(std::memory_order_acquire);
+  if (Status status = dispatcher_->pump(); !status.ok()) return status;
+  if (!dispatcher_->full()) {
     auto command = reader_.next();
     if (!command.ok()) return command.status();
-    if (command.value().empty()) {
-      dispatcher_->flush();
-      host_copies_.carry_over();
-      reader_.wait();
-    } else if (Status status = dispatcher_->handle(command.value()); !status.ok()) {
-      return status;
-    }
+    if (!command.value().empty()) return dispatcher_->handle(command.value());
   }
+  dispatcher_->flush();
   host_copies_.carry_over();
+  reader_.wait({&gate_.changed(), lease_seen, gate_.rest(now_ns()), dispatcher_->full()});
   return Status();
 }
 
 // Only if the device is at rest: a kernel that still runs may run for ever, and dies with the process.
 bool Session::give_back() {
+  dispatcher_->drop_held();
   if (completions_.in_flight() != 0) return false;
   dispatcher_.reset();
-  arena_memory_.discard(0, arena_memory_.size());
+  memory_.arena.discard(0, memory_.arena.size());
   return true;
 }
 

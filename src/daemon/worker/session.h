@@ -14,6 +14,7 @@
 #include "daemon/worker/builder.h"
 #include "daemon/worker/completions.h"
 #include "daemon/worker/dispatch.h"
+#include "daemon/worker/gate.h"
 #include "daemon/worker/memory_books.h"
 #include "wire/message_socket.h"
 #include "wire/ring.h"
@@ -46,22 +47,33 @@ class Session {
   // the deadline, or cannot be: a kernel still runs. From another thread.
   bool stop(Nanoseconds deadline_ns);
 
-  int meter_fd() const { return meter_memory_.fd(); }
-  int tenant_fd() const { return tenant_memory_.fd(); }
+  // The daemon is gone, or there is one again. From another thread.
+  void set_daemon(bool lives) { gate_.set_daemon(lives); }
+
+  // What a new daemon must have of it.
+  int meter_fd() const { return memory_.meter.fd(); }
+  int tenant_fd() const { return memory_.tenant.fd(); }
+  int lease_fd() const { return memory_.lease.fd(); }
+  int kick_fd() const { return kick_.get(); }
 
  private:
-  Session(backend::Device& device, const SessionRecord& record, wire::SharedMemory control, wire::SharedMemory arena,
-          wire::SharedMemory meter, wire::SharedMemory tenant);
+  struct Memory {
+    wire::SharedMemory control, arena, meter, tenant, lease;
+  };
+  Session(backend::Device& device, const SessionRecord& record, Memory memory, UniqueFd kick);
+  Status serve_one();
   Status serve_until_stopped();
   bool give_back();
 
   backend::Device& device_;
-  wire::SharedMemory control_memory_, arena_memory_, meter_memory_, tenant_memory_;
+  Memory memory_;
+  UniqueFd kick_;
   metering::MeterPage& meter_;
   TenantMemory tenant_;
   wire::RingReader reader_;
   HostCopies host_copies_;
   MemoryBooks books_;
+  Gate gate_;
   Completions completions_;
   Builder builder_;
   std::unique_ptr<Dispatcher> dispatcher_;

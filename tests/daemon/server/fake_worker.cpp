@@ -71,6 +71,8 @@ class Serving {
       : door_(std::move(door)), link_(std::move(link)), attach_(std::move(attach)) {
     meter_ = wire::SharedMemory::map(std::move(fds[attach_fd_meter]), metering::meter_bytes).take();
     tenant_ = wire::SharedMemory::map(std::move(fds[attach_fd_tenant]), tenant_page_bytes).take();
+    lease_ = std::move(fds[attach_fd_lease]);
+    kick_ = std::move(fds[attach_fd_kick]);
     session_ = std::move(fds[attach_fd_session]);
     client_ = std::move(fds[attach_fd_client]);
   }
@@ -116,7 +118,7 @@ class Serving {
     claim.kind = WorkerMessageKind::adopt;
     claim.cache_folder.clear();
     if (told_to("forge")) claim.record.memory_limit_bytes = 1;
-    const int fds[] = {meter_.fd(), tenant_.fd()};
+    const int fds[] = {meter_.fd(), tenant_.fd(), lease_.get(), kick_.get()};
     pollfd awaited[] = {{session_.get(), POLLIN, 0}, {door_.get(), POLLIN, 0}};
     poll(awaited, 2, -1);
     if (awaited[0].revents != 0) std::exit(0);  // the program has gone in the meantime
@@ -128,7 +130,7 @@ class Serving {
   wire::MessageSocket link_;
   WorkerMessage attach_;
   wire::SharedMemory meter_, tenant_;
-  UniqueFd session_, client_;
+  UniqueFd lease_, kick_, session_, client_;
   // Asked before the test can say other things.
   const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering");
 };

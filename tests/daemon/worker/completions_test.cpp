@@ -7,6 +7,8 @@
 #include <random>
 #include <thread>
 
+#include "open_gate.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -16,7 +18,15 @@ struct Bench {
   wire::ControlPage& control =
       *reinterpret_cast<wire::ControlPage*>((reinterpret_cast<std::uintptr_t>(control_memory.get()) + 63) / 64 * 64);
   metering::MeterPage meter{};
-  Completions completions{control, meter};
+  test::OpenGate open{meter};
+  Completions completions{control, meter, open.gate};
+
+  InFlight& begin(QueueProgress& queue, wire::EventSlot* event, Work work, std::uint64_t bytes) {
+    InFlight& command = completions.begin(queue, event);
+    command.work = work;
+    command.bytes = bytes;
+    return command;
+  }
 };
 
 void end(Completions& completions, InFlight* command, wire::Outcome outcome = wire::Outcome::ok) {
@@ -34,7 +44,7 @@ TEST_CASE("an in-order queue publishes only the finished front, whatever the ord
   std::vector<InFlight*> commands;
   for (std::size_t i = 0; i < count; ++i) {
     events[i].stage = static_cast<int>(wire::EventStage::queued);
-    commands.push_back(&bench.completions.begin(queue, &events[i], Work::launch, 0));
+    commands.push_back(&bench.begin(queue, &events[i], Work::launch, 0));
   }
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -62,7 +72,7 @@ TEST_CASE("an out-of-order queue shows each event at once and counts what has en
   std::vector<InFlight*> commands;
   for (auto& event : events) {
     event.stage = static_cast<int>(wire::EventStage::queued);
-    commands.push_back(&bench.completions.begin(queue, &event, Work::other, 0));
+    commands.push_back(&bench.begin(queue, &event, Work::other, 0));
   }
   end(bench.completions, commands[2]);
   CHECK(events[2].stage == 0);
@@ -79,8 +89,8 @@ TEST_CASE("a command that was never submitted fails in its place, behind those b
   QueueProgress& queue = bench.completions.open(timeline, false);
   wire::EventSlot event{};
   event.stage = static_cast<int>(wire::EventStage::queued);
-  InFlight& first = bench.completions.begin(queue, nullptr, Work::other, 0);
-  InFlight& wrong = bench.completions.begin(queue, &event, Work::other, 0);
+  InFlight& first = bench.begin(queue, nullptr, Work::other, 0);
+  InFlight& wrong = bench.begin(queue, &event, Work::other, 0);
   bench.completions.failed(wrong, wire::Outcome::invalid_object);
   CHECK(timeline.completed == 0);
   CHECK(event.stage == static_cast<int>(wire::EventStage::queued));
@@ -96,8 +106,8 @@ TEST_CASE("what a failed command would have moved or launched is not counted") {
   wire::TimelineSlot timeline{};
   QueueProgress& queue = bench.completions.open(timeline, false);
   for (const Work work : {Work::to_device, Work::from_device, Work::launch}) {
-    bench.completions.failed(bench.completions.begin(queue, nullptr, work, 100), wire::Outcome::wait_list_failed);
-    end(bench.completions, &bench.completions.begin(queue, nullptr, work, 7));
+    bench.completions.failed(bench.begin(queue, nullptr, work, 100), wire::Outcome::wait_list_failed);
+    end(bench.completions, &bench.begin(queue, nullptr, work, 7));
   }
   CHECK(bench.meter.bytes_in == 7);
   CHECK(bench.meter.bytes_out == 7);
@@ -111,7 +121,7 @@ TEST_CASE("the first failure without an event is kept for the queue") {
   wire::TimelineSlot timeline{};
   QueueProgress& queue = bench.completions.open(timeline, false);
   for (const auto outcome : {wire::Outcome::ok, wire::Outcome::out_of_resources, wire::Outcome::internal})
-    end(bench.completions, &bench.completions.begin(queue, nullptr, Work::other, 0), outcome);
+    end(bench.completions, &bench.begin(queue, nullptr, Work::other, 0), outcome);
   CHECK(timeline.first_error == static_cast<int>(wire::Outcome::out_of_resources));
   CHECK(timeline.completed == 3);
 }
@@ -121,14 +131,14 @@ TEST_CASE("what commands still use is let go when the last of them has ended, on
   wire::TimelineSlot timelines[2] = {};
   QueueProgress& ordered = bench.completions.open(timelines[0], false);
   QueueProgress& unordered = bench.completions.open(timelines[1], true);
-  InFlight& a = bench.completions.begin(ordered, nullptr, Work::other, 0);
-  InFlight& b = bench.completions.begin(unordered, nullptr, Work::other, 0);
+  InFlight& a = bench.begin(ordered, nullptr, Work::other, 0);
+  InFlight& b = bench.begin(unordered, nullptr, Work::other, 0);
   auto thing = std::make_shared<const int>(7);
   const std::weak_ptr<const int> watched = thing;
   bench.completions.release_after_all(thing);
   thing.reset();
   // Begun later, ends earlier: does not count.
-  InFlight& c = bench.completions.begin(unordered, nullptr, Work::other, 0);
+  InFlight& c = bench.begin(unordered, nullptr, Work::other, 0);
   end(bench.completions, &c);
   CHECK_FALSE(watched.expired());
   end(bench.completions, &a);
@@ -150,7 +160,7 @@ TEST_CASE("a queue that was closed with commands in flight still publishes them"
   Bench bench;
   wire::TimelineSlot timeline{};
   QueueProgress& queue = bench.completions.open(timeline, false);
-  InFlight& command = bench.completions.begin(queue, nullptr, Work::other, 0);
+  InFlight& command = bench.begin(queue, nullptr, Work::other, 0);
   bench.completions.close(queue);
   end(bench.completions, &command);
   CHECK(timeline.completed == 1);
@@ -192,7 +202,7 @@ TEST_CASE("threads may end commands while others are begun") {
   std::vector<std::weak_ptr<const int>> held;
   std::uint64_t seen = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    InFlight& command = bench.completions.begin(queue, nullptr, Work::launch, 0);
+    InFlight& command = bench.begin(queue, nullptr, Work::launch, 0);
     {
       const std::lock_guard lock(mutex);
       ready.push_back(&command);

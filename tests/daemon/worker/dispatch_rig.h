@@ -9,6 +9,7 @@
 
 #include "daemon/worker/dispatch.h"
 #include "fake_device.h"
+#include "open_gate.h"
 #include "wire/shared_memory.h"
 
 namespace sluice::worker {
@@ -111,10 +112,11 @@ class Rig {
   metering::MeterPage meter{};
   TenantMemory tenant{tenant_page_.bytes(), 3};
   MemoryBooks books{tenant, meter};
-  Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), meter};
+  test::OpenGate open{meter};
+  Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), meter, open.gate};
   FakeDevice device;
   Builder builder{device};
-  Dispatcher dispatcher{device, wire::ArenaView(arena_.bytes()), books, completions, builder};
+  Dispatcher dispatcher{device, wire::ArenaView(arena_.bytes()), books, completions, builder, open.gate};
 };
 
 inline bool is_fault(const Status& status) { return status.code() == Code::protocol_fault; }

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,7 +105,12 @@ void Worker::attach() {
   REQUIRE(pair.ok());
   session_ = std::move(pair.value().first);
   const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
-  std::vector<int> fds{control_.fd(), arena_.fd(), meter_.fd(), tenant_.fd(), pair.value().second.fd(), self.get()};
+  lease_ = wire::SharedMemory::create("test-lease", lease_page_bytes).take();
+  kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  lease().grant(setting_.lease);
+  std::vector<int> fds{
+      control_.fd(), arena_.fd(), meter_.fd(), tenant_.fd(), lease_.fd(), kick_.get(), pair.value().second.fd(),
+      self.get()};
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record.control_bytes = wire::control_bytes;

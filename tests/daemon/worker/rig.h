@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/metering/meter_page.h"
+#include "daemon/sessions/lease_page.h"
 #include "daemon/sessions/tenant_page.h"
 #include "daemon/sessions/worker_link.h"
 #include "wire/arena.h"
@@ -58,7 +59,8 @@ class Worker {
     std::map<std::string, std::string> environment;
     std::uint64_t memory_limit_bytes = 256ull << 20;
     std::string cache_folder;
-    UniqueFd output;  // the program's stdout and stderr, if valid
+    LeaseTerms lease;  // granted before the worker is attached
+    UniqueFd output;   // the program's stdout and stderr, if valid
   };
 
   // For a worker on rusticl; others are on PoCL.
@@ -77,6 +79,7 @@ class Worker {
   // ---- as the daemon ----
   pid_t pid() const { return pid_; }
   const wire::DeviceTraits& traits() const { return traits_; }
+  LeaseGrantor lease() { return LeaseGrantor(lease_.bytes()); }
   metering::MeterPage& meter() { return *reinterpret_cast<metering::MeterPage*>(meter_.data()); }
   std::uint64_t held_bytes() { return TenantMemory::held_by_tenant(tenant_.bytes()); }
   const std::string& runtime_folder() const { return runtime_.path(); }
@@ -166,7 +169,8 @@ class Worker {
   bool reaped_ = false;
   wire::MessageSocket link_, session_;
   wire::DeviceTraits traits_;
-  wire::SharedMemory control_, arena_, meter_, tenant_;
+  wire::SharedMemory control_, arena_, meter_, tenant_, lease_;
+  UniqueFd kick_;
   std::optional<wire::RingWriter> ring_;
   std::optional<wire::ArenaAllocator> allocator_;
   ObjectId next_id_ = 1;

@@ -183,7 +183,7 @@ TEST_CASE("an attached worker outlives its daemon and presents itself to the nex
     REQUIRE(message.ok());
     CHECK(message.value().kind == WorkerMessageKind::adopt);
     CHECK(message.value().record.session_id == 99);
-    REQUIRE(claim.value().fds.size() == 2);
+    REQUIRE(claim.value().fds.size() == adopt_fds);
     auto meter = wire::SharedMemory::map(std::move(claim.value().fds[0]), metering::meter_bytes);
     REQUIRE(meter.ok());
     CHECK(reinterpret_cast<metering::MeterPage*>(meter.value().data())->commands == worker.meter().commands);

@@ -1,0 +1,271 @@
+#include "daemon/server/lease_desk.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include "base/log.h"
+#include "base/units.h"
+
+namespace sluice::server {
+namespace {
+
+using arbiter::Decision;
+using arbiter::unlimited_ns;
+using arbiter::Why;
+
+constexpr std::size_t tenants_kept_max = 4096;  // with their tags and debts, after their last session
+constexpr Nanoseconds cap_line_ns = 10 * ns_per_s;
+constexpr std::uint64_t stop_id = 0;  // no session has it
+
+LeaseTerms terms_of(const arbiter::Lease& lease) {
+  return {lease.budget_ns, lease.until_ns, lease.window_ns, lease.piece_ns, lease.linger_ns};
+}
+
+Status watch(int poll, int fd, std::uint64_t id) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;  // each kick is an event of its own: nothing needs to be read
+  event.data.u64 = id;
+  return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status() : errno_status("watch a session's lease", errno);
+}
+
+}  // namespace
+
+// ---- the thread ----
+
+Status LeaseDesk::start() {
+  poll_.reset(epoll_create1(EPOLL_CLOEXEC));
+  stop_.reset(eventfd(0, EFD_CLOEXEC));
+  overdue_fd_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!poll_.valid() || !stop_.valid() || !overdue_fd_.valid()) return errno_status("make the lease desk", errno);
+  if (Status watched = watch(poll_.get(), stop_.get(), stop_id); !watched.ok()) return watched;
+  thread_ = std::thread([this] { run(); });
+  return Status();
+}
+
+LeaseDesk::~LeaseDesk() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_release);
+  const std::uint64_t one = 1;
+  (void)!::write(stop_.get(), &one, sizeof one);
+  thread_.join();
+}
+
+void LeaseDesk::run() {
+  std::array<epoll_event, 64> events;
+  Nanoseconds next_ns = unlimited_ns;
+  while (!stopping_.load(std::memory_order_acquire)) {
+    const Nanoseconds before = now_ns();
+    const Nanoseconds left_ns = next_ns > before ? next_ns - before : 0;
+    const timespec timeout{static_cast<time_t>(left_ns / ns_per_s), static_cast<long>(left_ns % ns_per_s)};
+    const int count =
+        epoll_pwait2(poll_.get(), events.data(), events.size(), next_ns != unlimited_ns ? &timeout : nullptr, nullptr);
+    const std::lock_guard lock(mutex_);
+    for (int i = 0; i < count; ++i)
+      if (const auto found = sessions_.find(events[static_cast<std::size_t>(i)].data.u64); found != sessions_.end())
+        found->second->device->kicked.push_back(found->second.get());
+    const Nanoseconds now = now_ns();
+    next_ns = unlimited_ns;
+    for (const auto& [number, device] : devices_) {
+      if (!device->kicked.empty() || device->again_ns <= now) settle(*device, now);
+      next_ns = std::min(next_ns, device->again_ns);
+    }
+  }
+}
+
+// ---- sessions ----
+
+arbiter::TenantId LeaseDesk::tenant_of(Device& device, const std::string& tenant) {
+  if (const auto found = device.tenants.find(tenant); found != device.tenants.end()) return found->second;
+  if (device.tenants.size() >= tenants_kept_max) forget_tenants(device);
+  return device.tenants[tenant] = next_tenant_++;
+}
+
+// Of those that have no session. A debt is forgotten with them: better than to grow without end.
+void LeaseDesk::forget_tenants(Device& device) {
+  for (auto tenant = device.tenants.begin(); tenant != device.tenants.end();) {
+    const bool here = std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+      return entry.second->device == &device && entry.second->tenant == tenant->first;
+    });
+    if (!here) device.arbiter.remove_tenant(tenant->second);
+    tenant = here ? std::next(tenant) : device.tenants.erase(tenant);
+  }
+}
+
+Status LeaseDesk::open(const Opening& opening) {
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<Device>& device = devices_[opening.device];
+  if (device == nullptr) device = std::make_unique<Device>(settings_.arbiter);
+  auto session = std::make_unique<Session>();
+  session->id = opening.session_id;
+  session->device = device.get();
+  session->tenant = opening.tenant;
+  session->name = opening.name;
+  session->page = LeaseGrantor(opening.page);
+  session->meter = opening.meter;
+  session->kick_fd = opening.kick_fd;
+  session->cap = opening.terms.cap;
+  session->page.set_cap(opening.terms.cap.value);
+  if (Status watched = watch(poll_.get(), opening.kick_fd, opening.session_id); !watched.ok()) return watched;
+  const Nanoseconds now = now_ns();
+  const arbiter::TenantId tenant = tenant_of(*device, opening.tenant);
+  device->arbiter.set_tenant(tenant, opening.terms, now);
+  device->arbiter.open(opening.session_id, tenant, now);
+  if (session->page.held()) {
+    session->draining = true;
+    device->draining.push_back(session.get());
+    ask_back(*session, now);
+  }
+  device->kicked.push_back(session.get());  // it may have asked before
+  sessions_[opening.session_id] = std::move(session);
+  settle(*device, now);
+  return Status();
+}
+
+void LeaseDesk::close(std::uint64_t session_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return;
+  Session& session = *found->second;
+  Device& device = *session.device;
+  const Nanoseconds now = now_ns();
+  (void)epoll_ctl(poll_.get(), EPOLL_CTL_DEL, session.kick_fd, nullptr);
+  if (device.arbiter.holder() == session_id) observe_holder(device, now);
+  device.arbiter.close(session_id, now);
+  std::erase(device.kicked, &session);
+  std::erase(device.draining, &session);
+  sessions_.erase(found);
+  settle(device, now);
+}
+
+void LeaseDesk::set_terms(const std::string& tenant, const arbiter::ComputeTerms& terms) {
+  const std::lock_guard lock(mutex_);
+  const Nanoseconds now = now_ns();
+  for (const auto& [id, session] : sessions_) {
+    if (session->tenant != tenant) continue;
+    session->cap = terms.cap;
+    session->page.set_cap(terms.cap.value);
+  }
+  for (const auto& [number, device] : devices_) {
+    const auto found = device->tenants.find(tenant);
+    if (found == device->tenants.end()) continue;
+    if (device->arbiter.holder()) observe_holder(*device, now);
+    device->arbiter.set_tenant(found->second, terms, now);
+    settle(*device, now);
+  }
+  const std::uint64_t one = 1;
+  (void)!::write(stop_.get(), &one, sizeof one);  // the thread must learn of another deadline
+}
+
+std::optional<Why> LeaseDesk::why(std::uint64_t session_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return std::nullopt;
+  return found->second->device->arbiter.why(session_id, now_ns());
+}
+
+std::vector<Overdue> LeaseDesk::take_overdue() {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t count = 0;
+  (void)!::read(overdue_fd_.get(), &count, sizeof count);
+  return std::exchange(overdue_, {});
+}
+
+// ---- one device ----
+
+void LeaseDesk::settle(Device& device, Nanoseconds now) {
+  device.again_ns = unlimited_ns;
+  hear(device, now);
+  if (drained(device))
+    while (carry_out(device, now)) continue;
+  for (Session* session : device.draining) check_overdue(*session, now);
+  if (const auto holder = device.arbiter.holder()) check_overdue(*sessions_.at(*holder), now);
+}
+
+void LeaseDesk::observe_holder(Device& device, Nanoseconds now) {
+  const Session& holder = *sessions_.at(*device.arbiter.holder());
+  const auto since = [](std::uint64_t sum, std::uint64_t before) { return sum > before ? sum - before : 0; };
+  device.arbiter.observe({since(holder.meter->device_ns.load(std::memory_order_relaxed), holder.device_before_ns),
+                          since(holder.page.idle_ns(now), holder.idle_before_ns)},
+                         now);
+}
+
+// What the workers have written into their pages.
+void LeaseDesk::hear(Device& device, Nanoseconds now) {
+  if (const auto holder = device.arbiter.holder()) {
+    observe_holder(device, now);
+    Session& session = *sessions_.at(*holder);
+    if (!session.page.held()) {
+      session.asked_back_ns = 0;
+      device.arbiter.returned(session.page.wants(), now);
+    }
+  }
+  for (Session* session : std::exchange(device.kicked, {})) {
+    if (!session->page.wants() || device.arbiter.holder() == session->id) continue;
+    device.arbiter.wants(session->id, now);
+    note_cap(*session, device.arbiter.why(session->id, now), now);
+  }
+}
+
+bool LeaseDesk::drained(Device& device) {
+  std::erase_if(device.draining, [](Session* session) {
+    if (session->page.held()) return false;
+    session->draining = false;
+    session->asked_back_ns = 0;
+    return true;
+  });
+  return device.draining.empty();
+}
+
+// True: something was done, and there may be more to do.
+bool LeaseDesk::carry_out(Device& device, Nanoseconds now) {
+  const Decision decision = device.arbiter.decide(now);
+  if (decision.kind == Decision::Kind::nothing) {
+    device.again_ns = std::min(device.again_ns, decision.again_ns);
+    return false;
+  }
+  Session& session = *sessions_.at(decision.session);
+  if (decision.kind == Decision::Kind::ask_back) {
+    ask_back(session, now);
+    hear(device, now);
+    return true;
+  }
+  session.device_before_ns = session.meter->device_ns.load(std::memory_order_relaxed);
+  session.idle_before_ns = session.page.idle_ns(now);
+  session.page.grant(terms_of(decision.lease));
+  return true;
+}
+
+void LeaseDesk::ask_back(Session& session, Nanoseconds now) {
+  session.asked_back_ns = session.page.ask_back() ? 0 : now;
+}
+
+void LeaseDesk::check_overdue(Session& session, Nanoseconds now) {
+  if (session.asked_back_ns == 0 || session.reported) return;
+  const Nanoseconds due_ns = session.asked_back_ns + settings_.overdue_ns;
+  if (now < due_ns) {
+    session.device->again_ns = std::min(session.device->again_ns, due_ns);
+    return;
+  }
+  session.reported = true;
+  overdue_.push_back({session.id, now - session.asked_back_ns});
+  const std::uint64_t one = 1;
+  (void)!::write(overdue_fd_.get(), &one, sizeof one);
+}
+
+void LeaseDesk::note_cap(const Session& session, const Why& why, Nanoseconds now) {
+  if (why.state != Why::State::held_by_cap) return;
+  Held& held = held_[session.tenant];
+  ++held.times;
+  if (held.said_ns != 0 && now - held.said_ns < cap_line_ns) return;
+  log::info("tenant {} is held back by its cap of {} (session {}, {} times since the last such line)", session.name,
+            format_milli_gpu(session.cap), session.id, held.times);
+  held = {now, 0};
+}
+
+}  // namespace sluice::server

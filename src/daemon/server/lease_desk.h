@@ -1,0 +1,126 @@
+// LeaseDesk: gives the devices' leases to sessions, as the arbiter decides (daemon/arbiter/arbiter.h).
+//
+// On a thread of its own, which does nothing else: a turn's end is answered within microseconds, whatever the daemon's
+// main thread is doing. It sleeps until a worker kicks it or the arbiter wants to be asked again; a device with one
+// busy session wakes it never.
+//
+// All methods are the main thread's but where it says otherwise. A mutex guards all; it is held for microseconds.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "daemon/arbiter/arbiter.h"
+#include "daemon/metering/meter_page.h"
+#include "daemon/sessions/lease_page.h"
+
+namespace sluice::server {
+
+// A session whose worker did not give its lease back although it was asked to.
+struct Overdue {
+  std::uint64_t session_id = 0;
+  Nanoseconds waited_ns = 0;
+};
+
+class LeaseDesk {
+ public:
+  struct Settings {
+    arbiter::Settings arbiter;
+    Nanoseconds overdue_ns = 30 * ns_per_s;
+  };
+  struct Opening {
+    std::uint64_t session_id = 0;
+    std::uint32_t device = 0;
+    std::string tenant;  // the same for all sessions of one tenant, and no other's
+    std::string name;    // the tenant's, for people
+    arbiter::ComputeTerms terms;
+    // Stay until close().
+    std::span<std::byte> page;
+    int kick_fd = -1;
+    const metering::MeterPage* meter = nullptr;
+  };
+
+  explicit LeaseDesk(Settings settings) : settings_(settings) {}
+  // Stops the thread.
+  ~LeaseDesk();
+  LeaseDesk(const LeaseDesk&) = delete;
+  LeaseDesk& operator=(const LeaseDesk&) = delete;
+
+  // Starts the thread.
+  Status start();
+
+  // A session of an earlier daemon may hold a lease; it is asked back before anybody else gets one.
+  Status open(const Opening& opening);
+  void close(std::uint64_t session_id);
+  // Of all of the tenant's sessions, at once.
+  void set_terms(const std::string& tenant, const arbiter::ComputeTerms& terms);
+
+  std::optional<arbiter::Why> why(std::uint64_t session_id) const;
+  // Readable when take_overdue() has something to say.
+  int overdue_fd() const { return overdue_fd_.get(); }
+  std::vector<Overdue> take_overdue();
+
+ private:
+  struct Device;
+  struct Session {
+    std::uint64_t id = 0;
+    Device* device = nullptr;
+    std::string tenant, name;
+    LeaseGrantor page;
+    const metering::MeterPage* meter = nullptr;
+    int kick_fd = -1;
+    MilliGpu cap;
+    std::uint64_t device_before_ns = 0;  // when its lease was granted
+    Nanoseconds idle_before_ns = 0;
+    bool draining = false;          // holds a lease that an earlier daemon gave, or none did
+    Nanoseconds asked_back_ns = 0;  // 0: it was not asked, or has obeyed
+    bool reported = false;
+  };
+  struct Device {
+    explicit Device(const arbiter::Settings& settings) : arbiter(settings) {}
+    arbiter::Arbiter arbiter;
+    std::map<std::string, arbiter::TenantId> tenants;
+    std::vector<Session*> kicked, draining;
+    Nanoseconds again_ns = arbiter::unlimited_ns;
+  };
+  struct Held {  // for the log: how often a tenant was held back by its cap since the last line
+    Nanoseconds said_ns = 0;
+    std::uint64_t times = 0;
+  };
+
+  void run();
+  void settle(Device& device, Nanoseconds now);
+  void hear(Device& device, Nanoseconds now);
+  bool carry_out(Device& device, Nanoseconds now);
+  void observe_holder(Device& device, Nanoseconds now);
+  void ask_back(Session& session, Nanoseconds now);
+  bool drained(Device& device);
+  void check_overdue(Session& session, Nanoseconds now);
+  void note_cap(const Session& session, const arbiter::Why& why, Nanoseconds now);
+  arbiter::TenantId tenant_of(Device& device, const std::string& tenant);
+  void forget_tenants(Device& device);
+
+  Settings settings_;
+  UniqueFd poll_, stop_, overdue_fd_;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::map<std::uint32_t, std::unique_ptr<Device>> devices_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::map<std::string, Held> held_;
+  arbiter::TenantId next_tenant_ = 1;
+  std::vector<Overdue> overdue_;
+};
+
+}  // namespace sluice::server

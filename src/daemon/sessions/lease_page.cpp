@@ -1,0 +1,131 @@
+#include "daemon/sessions/lease_page.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+constexpr std::uint64_t in_flight_mask = 0xffffffff;
+constexpr std::uint64_t drained = lease_granted | lease_asked_back;
+
+// From now on nothing is submitted under the lease. The state after; 0: there is none.
+std::uint64_t ask_for(std::atomic<std::uint64_t>& state) {
+  std::uint64_t was = state.load(std::memory_order_acquire);
+  while ((was & lease_granted) != 0)
+    if (state.compare_exchange_weak(was, was | lease_asked_back, std::memory_order_acq_rel))
+      return was | lease_asked_back;
+  return 0;
+}
+
+// Ends a lease that was asked for and has nothing in flight. False: somebody else did, or it is not so.
+bool end_drained(std::atomic<std::uint64_t>& state) {
+  std::uint64_t expected = drained;
+  return state.compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+}
+
+}  // namespace
+
+// ---- the worker's side ----
+
+LeaseHolder::LeaseHolder(std::span<std::byte> page, int kick_fd)
+    : page_(reinterpret_cast<LeasePage*>(page.data())), kick_fd_(kick_fd) {}
+
+bool LeaseHolder::held() const {
+  return (page_->state.load(std::memory_order_acquire) & lease_granted) != 0;  // pairs with grant
+}
+
+bool LeaseHolder::asked_back() const { return (page_->state.load(std::memory_order_relaxed) & lease_asked_back) != 0; }
+
+std::uint32_t LeaseHolder::in_flight() const {
+  return static_cast<std::uint32_t>(page_->state.load(std::memory_order_relaxed) & in_flight_mask);
+}
+
+LeaseTerms LeaseHolder::terms() const {
+  const auto read = [](const std::atomic<Nanoseconds>& term) { return term.load(std::memory_order_relaxed); };
+  return {read(page_->budget_ns), read(page_->until_ns), read(page_->window_ns), read(page_->piece_ns),
+          read(page_->linger_ns)};
+}
+
+bool LeaseHolder::begin() {
+  std::uint64_t state = page_->state.load(std::memory_order_acquire);  // pairs with grant
+  do {
+    if ((state & lease_granted) == 0 || (state & lease_asked_back) != 0) return false;
+  } while (!page_->state.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel));
+  if ((state & in_flight_mask) == 0) note_idle(false);
+  return true;
+}
+
+bool LeaseHolder::end(bool wants_more) {
+  const std::uint64_t state = page_->state.fetch_sub(1, std::memory_order_acq_rel) - 1;
+  if ((state & in_flight_mask) != 0) return false;
+  if ((state & lease_asked_back) != 0) return give_back(wants_more);
+  note_idle(true);
+  if (in_flight() != 0) note_idle(false);  // another has begun meanwhile, perhaps before this noted the opposite
+  return false;
+}
+
+bool LeaseHolder::give_back(bool wants_more) {
+  if (ask_for(page_->state) != drained) return false;
+  if (wants_more) page_->wants.store(1, std::memory_order_relaxed);
+  if (!end_drained(page_->state)) return false;
+  kick();
+  return true;
+}
+
+void LeaseHolder::want() {
+  if (page_->wants.exchange(1, std::memory_order_acq_rel) == 0) kick();
+}
+
+void LeaseHolder::grant_oneself(const LeaseTerms& terms) {
+  LeaseGrantor(std::span(reinterpret_cast<std::byte*>(page_), lease_page_bytes)).grant(terms);
+}
+
+Nanoseconds LeaseHolder::idle_for(Nanoseconds now) const {
+  if (!held()) return 0;
+  const Nanoseconds since = page_->idle_since_ns.load(std::memory_order_relaxed);
+  return since == 0 || since >= now ? 0 : now - since;
+}
+
+void LeaseHolder::note_idle(bool idle) {
+  const Nanoseconds now = now_ns();
+  const Nanoseconds since = page_->idle_since_ns.exchange(idle ? now : 0, std::memory_order_relaxed);
+  if (!idle && since != 0 && now > since) page_->idle_ns.fetch_add(now - since, std::memory_order_relaxed);
+}
+
+void LeaseHolder::kick() const {
+  const std::uint64_t one = 1;
+  (void)!::write(kick_fd_, &one, sizeof one);  // a daemon that is gone hears nothing, and needs not
+}
+
+// ---- the daemon's side ----
+
+bool LeaseGrantor::held() const { return page_->state.load(std::memory_order_acquire) != 0; }
+
+bool LeaseGrantor::wants() const { return page_->wants.load(std::memory_order_acquire) != 0; }
+
+void LeaseGrantor::set_cap(std::uint32_t cap_milli) { page_->cap_milli.store(cap_milli, std::memory_order_relaxed); }
+
+void LeaseGrantor::grant(const LeaseTerms& terms) {
+  page_->budget_ns.store(terms.budget_ns, std::memory_order_relaxed);
+  page_->until_ns.store(terms.until_ns, std::memory_order_relaxed);
+  page_->window_ns.store(terms.window_ns, std::memory_order_relaxed);
+  page_->piece_ns.store(terms.piece_ns, std::memory_order_relaxed);
+  page_->linger_ns.store(terms.linger_ns, std::memory_order_relaxed);
+  page_->idle_since_ns.store(now_ns(), std::memory_order_relaxed);
+  page_->wants.store(0, std::memory_order_relaxed);
+  page_->state.store(lease_granted, std::memory_order_release);  // pairs with begin
+  page_->changed.fetch_add(1, std::memory_order_seq_cst);
+  wire::futex_wake_all(page_->changed);
+}
+
+bool LeaseGrantor::ask_back() { return ask_for(page_->state) == drained && end_drained(page_->state); }
+
+Nanoseconds LeaseGrantor::idle_ns(Nanoseconds now) const {
+  const Nanoseconds over = page_->idle_ns.load(std::memory_order_relaxed);
+  const Nanoseconds since = page_->idle_since_ns.load(std::memory_order_relaxed);
+  return over + (since != 0 && since < now ? now - since : 0);
+}
+
+}  // namespace sluice

@@ -1,0 +1,110 @@
+#include "daemon/worker/gate.h"
+
+#include <algorithm>
+
+namespace sluice::worker {
+namespace {
+
+constexpr std::uint32_t in_flight_alone_min = 2;  // so that the device need not wait for us between two long commands
+constexpr Nanoseconds own_turn_ns = 20 * ns_per_ms;
+constexpr std::uint32_t whole_milli = 1000;
+
+}  // namespace
+
+bool Gate::admit(Nanoseconds estimate_ns) {
+  if (!fits(estimate_ns) || !lease_.begin()) return false;
+  admitted_ns_.fetch_add(estimate_ns, std::memory_order_relaxed);
+  return true;
+}
+
+Nanoseconds Gate::pending_ns() const {
+  const Nanoseconds ended_ns = ended_ns_.load(std::memory_order_relaxed);
+  return admitted_ns_.load(std::memory_order_relaxed) - ended_ns;
+}
+
+Nanoseconds Gate::piece_ns() {
+  if (!lease_.held()) return 0;
+  if (lease_.changed().load(std::memory_order_relaxed) != lease_number_) take_up_lease();
+  return terms_.piece_ns;
+}
+
+bool Gate::fits(Nanoseconds estimate_ns) {
+  if (!lease_.held() && !lease_oneself(now_ns())) return false;
+  if (lease_.changed().load(std::memory_order_relaxed) != lease_number_) take_up_lease();
+  const std::uint32_t in_flight = lease_.in_flight();
+  const Nanoseconds pending = pending_ns();
+  const bool shared = terms_.until_ns != UINT64_MAX;
+  if (in_flight != 0 && pending + estimate_ns > terms_.window_ns && (shared || in_flight >= in_flight_alone_min))
+    return false;
+  if (within_lease(estimate_ns, pending, in_flight)) return true;
+  (void)lease_.give_back(true);
+  return false;
+}
+
+// The first command of a lease always is, or one longer than any budget would never run.
+bool Gate::within_lease(Nanoseconds estimate_ns, Nanoseconds pending_ns, std::uint32_t in_flight) {
+  if (terms_.until_ns != UINT64_MAX && now_ns() >= terms_.until_ns) return false;
+  if (terms_.budget_ns == UINT64_MAX) return true;
+  const Nanoseconds used_ns = meter_.device_ns.load(std::memory_order_relaxed) - used_before_ns_;
+  if (used_ns == 0 && in_flight == 0) return true;
+  return used_ns + pending_ns + estimate_ns <= terms_.budget_ns;
+}
+
+void Gate::take_up_lease() {
+  lease_number_ = lease_.changed().load(std::memory_order_acquire);
+  terms_ = lease_.terms();
+  used_before_ns_ = meter_.device_ns.load(std::memory_order_relaxed);
+}
+
+void Gate::set_waiting(bool waiting) {
+  waiting_.store(waiting, std::memory_order_seq_cst);
+  if (waiting && !lease_.held()) lease_.want();
+}
+
+Nanoseconds Gate::rest(Nanoseconds now) {
+  if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && waiting_.load(std::memory_order_relaxed))
+    return std::max(next_own_lease_ns_, now + 1);
+  const Nanoseconds linger_ns = lease_.held() ? lease_.terms().linger_ns : UINT64_MAX;
+  if (linger_ns == UINT64_MAX) return wire::no_deadline;
+  const Nanoseconds idle_ns = lease_.idle_for(now);
+  if (idle_ns == 0) return wire::no_deadline;  // ended() wakes us when the last command does
+  if (idle_ns < linger_ns) return now + (linger_ns - idle_ns);
+  (void)lease_.give_back(false);
+  return wire::no_deadline;
+}
+
+void Gate::ended(Nanoseconds estimate_ns) {
+  ended_ns_.fetch_add(estimate_ns, std::memory_order_relaxed);
+  const bool waiting = waiting_.load(std::memory_order_seq_cst);
+  if (lease_.end(waiting)) return;  // the next grant wakes the dispatcher
+  const std::uint32_t in_flight = lease_.in_flight();
+  const LeaseTerms terms = lease_.terms();
+  // Not for each of many short ones.
+  const bool room = in_flight < in_flight_alone_min || pending_ns() <= terms.window_ns / 2;
+  if (waiting ? room : in_flight == 0 && terms.linger_ns != UINT64_MAX) wake_();
+}
+
+void Gate::set_daemon(bool lives) {
+  daemon_lives_.store(lives, std::memory_order_release);
+  wake_();
+}
+
+// Several workers may do so at once, and then share the device as its driver has it.
+bool Gate::lease_oneself(Nanoseconds now) {
+  if (daemon_lives_.load(std::memory_order_acquire) || now < next_own_lease_ns_) return false;
+  const std::uint32_t cap_milli = lease_.cap_milli();
+  LeaseTerms terms;
+  terms.window_ns = own_turn_ns;
+  if (cap_milli != 0 && cap_milli < whole_milli) {
+    const Nanoseconds used_ns = meter_.device_ns.load(std::memory_order_relaxed) - used_before_ns_;
+    const Nanoseconds paid_ns = own_lease_ns_ == 0 ? now : own_lease_ns_ + used_ns * whole_milli / cap_milli;
+    next_own_lease_ns_ = paid_ns;
+    if (now < paid_ns) return false;
+    terms.budget_ns = own_turn_ns * cap_milli / whole_milli;
+  }
+  own_lease_ns_ = now;
+  lease_.grant_oneself(terms);
+  return true;
+}
+
+}  // namespace sluice::worker

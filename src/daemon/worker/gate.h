@@ -1,0 +1,73 @@
+// Gate: may the next command go to the device now?
+//
+// Only under the session's lease, and so that what is in flight stays short: by the lengths that commands were seen to
+// have, no more than the lease's window, nor than is left of its budget. A command that fits nowhere goes alone. What
+// the gate turns away is kept by HeldCommands and tried again.
+//
+// Where no daemon lives the worker gives itself leases, within the cap that it had last.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "base/clock.h"
+#include "daemon/metering/meter_page.h"
+#include "daemon/sessions/lease_page.h"
+#include "daemon/worker/lengths.h"
+
+namespace sluice::worker {
+
+class Gate {
+ public:
+  // All outlive the gate. `wake`: ends the dispatcher's wait; called on any thread.
+  Gate(LeaseHolder lease, const metering::MeterPage& meter, std::function<void()> wake)
+      : lease_(lease), meter_(meter), wake_(std::move(wake)) {}
+
+  Lengths& lengths() { return lengths_; }
+
+  // ---- by the dispatcher's thread ----
+  // True: the command counts as in flight from now on, until ended() is called for it.
+  bool admit(Nanoseconds estimate_ns);
+  // Says whether commands wait for the gate: who ends the last command must know. Wants a lease if there is none.
+  void set_waiting(bool waiting);
+  // Launches longer than this are to be cut; 0: none, or no lease is held.
+  Nanoseconds piece_ns();
+  // To be called before the dispatcher sleeps. Gives back a lease that was idle for too long; returns when to look
+  // again at the latest.
+  Nanoseconds rest(Nanoseconds now);
+  // What to sleep on beside the ring: changes when a lease is granted.
+  wire::FutexWord& changed() { return lease_.changed(); }
+
+  // ---- on any thread ----
+  // The device is done with a command that was admitted, or did not take it.
+  void ended(Nanoseconds estimate_ns);
+  // The daemon is gone, or there is one again.
+  void set_daemon(bool lives);
+
+ private:
+  bool fits(Nanoseconds estimate_ns);
+  Nanoseconds pending_ns() const;
+  bool within_lease(Nanoseconds estimate_ns, Nanoseconds pending_ns, std::uint32_t in_flight);
+  void take_up_lease();
+  bool lease_oneself(Nanoseconds now);
+
+  LeaseHolder lease_;
+  const metering::MeterPage& meter_;
+  std::function<void()> wake_;
+  Lengths lengths_;
+
+  // The dispatcher's.
+  std::uint32_t lease_number_ = 0;
+  LeaseTerms terms_;
+  Nanoseconds used_before_ns_ = 0;  // meter_.device_ns when the lease was taken up
+  Nanoseconds own_lease_ns_ = 0;    // while no daemon lives: when the lease began, and the next one may
+  Nanoseconds next_own_lease_ns_ = 0;
+
+  // The sum of all estimates, of what was admitted and of what has ended.
+  std::atomic<Nanoseconds> admitted_ns_{0}, ended_ns_{0};
+  std::atomic<bool> waiting_{false};
+  std::atomic<bool> daemon_lives_{true};
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,40 @@
+#include "daemon/worker/launch_cuts.h"
+
+#include <algorithm>
+
+namespace sluice::worker {
+namespace {
+
+constexpr std::uint64_t row_unit = 256;  // along the fastest dimension, where no local size says what stays together
+
+}  // namespace
+
+CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisible) {
+  using backend::Divisible;
+  const bool local_given = launch.local_size[0] != 0;
+  if (divisible == Divisible::never || (divisible == Divisible::if_local_size_given && !local_given)) return {};
+  for (std::uint32_t i = std::min(launch.dimensions, 3u); i-- > 0;) {
+    const std::uint64_t unit = local_given ? launch.local_size[i] : i == 0 ? row_unit : 1;
+    const std::uint64_t whole = launch.global_size[i];
+    // A remainder would be a smaller work-group of its own.
+    if (local_given && (unit == 0 || whole % unit != 0)) return {};
+    if (whole > unit) return {i, unit, whole, 0};
+  }
+  return {};
+}
+
+LaunchPiece next_piece(const CutLaunch& cut, Nanoseconds piece_ns, Nanoseconds whole_ns) {
+  const std::uint64_t left = cut.whole - cut.done;
+  LaunchPiece piece{cut.dimension, cut.done, left};
+  if (piece_ns == 0 || whole_ns <= piece_ns) return piece;
+  const auto items = static_cast<std::uint64_t>(static_cast<unsigned __int128>(cut.whole) * piece_ns / whole_ns);
+  const std::uint64_t wanted = std::max(items / cut.unit, std::uint64_t{1}) * cut.unit;
+  if (wanted + wanted / 2 < left) piece.items = wanted;
+  return piece;
+}
+
+Nanoseconds part_of(Nanoseconds whole_ns, std::uint64_t items, std::uint64_t all) {
+  return static_cast<Nanoseconds>(static_cast<unsigned __int128>(whole_ns) * items / all);
+}
+
+}  // namespace sluice::worker

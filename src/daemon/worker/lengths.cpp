@@ -1,0 +1,58 @@
+#include "daemon/worker/lengths.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::worker {
+namespace {
+
+constexpr std::uint64_t time_max = (1ull << 40) - 1;  // 18 minutes
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
+  hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+  return hash ^ (hash >> 29);
+}
+
+std::uint64_t tag_of(std::uint64_t hash) { return hash >> 40; }
+
+}  // namespace
+
+LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> launch) {
+  std::uint64_t hash = mix(items, kernel_id);
+  for (std::size_t at = 0; at + 8 <= launch.size(); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, launch.data() + at, sizeof word);
+    hash = mix(hash, word);
+  }
+  return {hash, static_cast<std::uint32_t>(mix(1, kernel_id)), std::max<std::uint64_t>(items, 1)};
+}
+
+Nanoseconds Lengths::estimate(const LengthKey& key) const {
+  const std::uint64_t seen = launches_[key.launch % launches_.size()].load(std::memory_order_relaxed);
+  if (seen != 0 && seen >> time_bits == tag_of(key.launch)) return seen & time_max;
+  const std::uint64_t item_ps = item_ps_[key.kernel % item_ps_.size()].load(std::memory_order_relaxed);
+  if (item_ps == 0) return unknown_ns;
+  const auto whole = static_cast<unsigned __int128>(item_ps) * key.items / 1000;
+  return static_cast<Nanoseconds>(std::min<unsigned __int128>(whole, time_max));
+}
+
+bool Lengths::knows(const LengthKey& key) const {
+  const std::uint64_t seen = launches_[key.launch % launches_.size()].load(std::memory_order_relaxed);
+  return (seen != 0 && seen >> time_bits == tag_of(key.launch)) ||
+         item_ps_[key.kernel % item_ps_.size()].load(std::memory_order_relaxed) != 0;
+}
+
+void Lengths::note(const LengthKey& key, Nanoseconds took_ns) {
+  const Nanoseconds took = std::clamp<Nanoseconds>(took_ns, 1, time_max);
+  auto& launch = launches_[key.launch % launches_.size()];
+  const std::uint64_t seen = launch.load(std::memory_order_relaxed);
+  const bool known = seen != 0 && seen >> time_bits == tag_of(key.launch);
+  const Nanoseconds now = known ? ((seen & time_max) + took) / 2 : took;
+  launch.store(tag_of(key.launch) << time_bits | std::max<Nanoseconds>(now, 1), std::memory_order_relaxed);
+  auto& item = item_ps_[key.kernel % item_ps_.size()];
+  const std::uint64_t before = item.load(std::memory_order_relaxed);
+  const std::uint64_t took_ps = std::max<std::uint64_t>(took * 1000 / key.items, 1);
+  item.store(before == 0 ? took_ps : (before + took_ps) / 2, std::memory_order_relaxed);
+}
+
+}  // namespace sluice::worker

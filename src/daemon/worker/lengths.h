@@ -1,0 +1,44 @@
+// Lengths: how long commands are expected to take on the device, learnt from how long they took.
+//
+// A launch is looked up by all that it consists of: kernel, sizes, arguments. One that was never seen like this is
+// taken to need as much for each work-item as its kernel did lately; one of a kernel that never ran, `unknown_ns`.
+// Fixed tables without locks: two that fall on one place disturb each other's estimate, and nothing else.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "base/clock.h"
+
+namespace sluice::worker {
+
+// What a command's length is kept under. Zero items: not a launch, nothing is learnt from it.
+struct LengthKey {
+  std::uint64_t launch = 0;  // a hash of everything
+  std::uint32_t kernel = 0;  // a hash of the kernel's id
+  std::uint64_t items = 0;
+};
+
+LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> launch);
+
+class Lengths {
+ public:
+  static constexpr Nanoseconds unknown_ns = ns_per_ms;
+
+  Nanoseconds estimate(const LengthKey& key) const;
+  bool knows(const LengthKey& key) const;
+  // Any thread.
+  void note(const LengthKey& key, Nanoseconds took_ns);
+  // A transfer's, by what memory does at least.
+  static Nanoseconds of_transfer(std::uint64_t bytes) { return 2 * ns_per_us + bytes / 4; }
+
+ private:
+  // An entry of `launches_` holds the hash's upper half beside the time, which tells most strangers apart.
+  static constexpr std::uint64_t time_bits = 40;
+  std::array<std::atomic<std::uint64_t>, 2048> launches_{};
+  std::array<std::atomic<std::uint64_t>, 512> item_ps_{};  // picoseconds a work-item, by kernel
+};
+
+}  // namespace sluice::worker

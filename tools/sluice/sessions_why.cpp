@@ -1,0 +1,54 @@
+#include "tools/sluice/sessions_why.h"
+
+#include "base/units.h"
+#include "tools/sluice/table.h"
+
+namespace sluice::cli {
+namespace {
+
+using nlohmann::json;
+
+std::uint64_t number(const json& object, const char* key) { return object.at(key).get<std::uint64_t>(); }
+
+std::string duration_cell(const json& object, const char* key) { return format_duration(number(object, key)); }
+
+// "waits for its turn behind session 12 for 3.1 ms"
+std::string state_cell(const json& why) {
+  const auto state = why.at("state").get<std::string>();
+  std::string text = state;
+  if (state == "waits for its turn" && number(why, "holder") != 0)
+    text += " behind session " + std::to_string(number(why, "holder"));
+  text += " for " + duration_cell(why, "for_ns");
+  if (number(why, "held_back_for_ns") != 0) text += ", another " + duration_cell(why, "held_back_for_ns");
+  if (number(why, "cap_debt_ns") != 0) text += " (owes " + duration_cell(why, "cap_debt_ns") + ")";
+  return text;
+}
+
+}  // namespace
+
+std::string print_why(const json& reply) {
+  Table table({{"ID", Align::right},
+               {"TENANT"},
+               {"PROGRAM"},
+               {"CLASS"},
+               {"GPU", Align::right},
+               {"CAP", Align::right},
+               {"USED", Align::right},
+               {"LEASES", Align::right},
+               {"HELD", Align::right},
+               {"WAITED", Align::right},
+               {"OF IT CAPPED", Align::right},
+               {"STATE"}});
+  for (const json& session : reply.at("sessions")) {
+    const json& terms = session.at("terms");
+    const json& why = session.at("why");
+    table.add({std::to_string(number(session, "id")), session.at("tenant").get<std::string>(),
+               session.at("program").get<std::string>(), terms.at("class").get<std::string>(),
+               share_cell(number(terms, "guarantee_milli")), share_cell(number(terms, "cap_milli")),
+               duration_cell(why, "charged_ns"), std::to_string(number(why, "leases")), duration_cell(why, "leased_ns"),
+               duration_cell(why, "waited_ns"), duration_cell(why, "capped_ns"), state_cell(why)});
+  }
+  return table.empty() ? "no sessions\n" : table.text();
+}
+
+}  // namespace sluice::cli
