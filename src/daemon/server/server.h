@@ -17,13 +17,16 @@
 #include "daemon/server/device_pool.h"
 #include "daemon/server/discovery.h"
 #include "daemon/server/event_loop.h"
+#include "daemon/server/reception.h"
 #include "daemon/server/runtime_folder.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_ids.h"
 #include "daemon/server/session_table.h"
+#include "daemon/server/tenant_admin.h"
 #include "daemon/server/tenant_door.h"
 #include "daemon/server/worker_launcher.h"
 #include "daemon/server/worker_pool.h"
+#include "daemon/store/registry.h"
 
 namespace sluice::server {
 
@@ -50,7 +53,7 @@ class Server final : private WorkerListener {
   void stop();
 
  private:
-  Server(ServerOptions options, RuntimeFolder folder);
+  Server(ServerOptions options, RuntimeFolder folder, store::Registry registry);
 
   void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
   void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
@@ -64,7 +67,7 @@ class Server final : private WorkerListener {
   void fail(const Status& status);
   void signal_arrived();
   void stop_when_empty();
-  Result<nlohmann::json> answer(const nlohmann::json& request) const;
+  Result<nlohmann::json> answer(const nlohmann::json& request);
 
   ServerOptions options_;
   RuntimeFolder folder_;
@@ -75,11 +78,14 @@ class Server final : private WorkerListener {
   SessionIds ids_;
   WorkerLauncher launcher_;
   WorkerPool pool_;
+  store::Registry registry_;
   Seats seats_;
+  Reception reception_;
   SessionTable sessions_;
   TenantDoor door_;
   AttachDesk desk_;
   Adoption adoption_;
+  TenantAdmin tenant_admin_;
   Admin admin_;
   Discovery discovery_;
   std::vector<LivingWorker> living_;

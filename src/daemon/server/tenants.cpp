@@ -27,6 +27,17 @@ Tenant* Tenants::find(const TenantKey& key) {
   return found == tenants_.end() ? nullptr : found->second.get();
 }
 
+const Tenant* Tenants::find_registered(const std::string& name) const {
+  const auto found = tenants_.find({TenantKey::no_uid, name});
+  return found == tenants_.end() ? nullptr : found->second.get();
+}
+
+const Tenant* Tenants::find_ad_hoc(const std::string& name) const {
+  for (const auto& [key, tenant] : tenants_)
+    if (key.name == name && !tenant->registered()) return tenant.get();
+  return nullptr;
+}
+
 Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
   auto page = wire::SharedMemory::create("tenant", tenant_page_bytes);
   if (!page.ok()) return page.status();
@@ -34,6 +45,7 @@ Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
+  tenant->terms.guarantee = slice.gpu;
   tenant->page = page.take();
   return tenants_.emplace(key, std::move(tenant)).first->second.get();
 }
@@ -46,6 +58,7 @@ Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement&
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
+  tenant->terms.guarantee = slice.gpu;
   tenant->page = std::move(page);
   return tenants_.emplace(key, std::move(tenant)).first->second.get();
 }
