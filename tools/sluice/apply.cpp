@@ -42,6 +42,13 @@ void print(const std::string& text) {
   std::fflush(stdout);  // the difference stands before whatever is said about it
 }
 
+// What is wrong inside of the file begins with its place, as editors know it.
+int complain_about_file(const Status& status) {
+  if (status.code() != Code::invalid_argument) return complain(exit_usage, status.message());
+  std::fprintf(stderr, "%s\n", status.message().c_str());
+  return exit_usage;
+}
+
 // Shows what would change; exit_ok: it can.
 int look(const Options& options, const std::vector<std::string>& sockets, json& request, json& reply) {
   request["dry_run"] = true;
@@ -56,10 +63,7 @@ int look(const Options& options, const std::vector<std::string>& sockets, json& 
 int apply(const Options& options) {
   if (const std::string wrong = check_place(options.place); !wrong.empty()) return complain(exit_usage, wrong);
   auto tenants = load_tenants(options.file);
-  if (!tenants.ok()) {
-    std::fprintf(stderr, "%s\n", tenants.status().message().c_str());
-    return exit_usage;
-  }
+  if (!tenants.ok()) return complain_about_file(tenants.status());
   const auto sockets = sockets_to_try(options.place, "admin.sock", nullptr);
   json request{{"verb", "apply"}, {"tenants", tenants.take()}}, reply;
   if (const int code = look(options, sockets, request, reply); code != exit_ok || options.dry_run) return code;

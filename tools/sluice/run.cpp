@@ -94,6 +94,8 @@ int run(const RunOptions& options) {
   if (const std::string wrong = check_place(options.place); !wrong.empty()) return complain(exit_usage, wrong);
   if (options.command.empty())
     return complain(exit_usage, "which program? sluice run [OPTIONS] -- PROGRAM [ARGUMENTS]");
+  if (!options.token_file.empty() && access(options.token_file.c_str(), R_OK) != 0)
+    return complain(exit_usage, "cannot read the token file " + options.token_file + ": " + std::strerror(errno));
   const auto program = find_program(options.command.front());
   if (!program.ok())
     return complain(program.status().code() == Code::not_found ? exit_not_found : exit_not_runnable,
@@ -107,11 +109,7 @@ int run(const RunOptions& options) {
   if (settings.socket.empty()) return no_pool(sockets);
   char absolute[PATH_MAX];  // the program may change its folder before it asks for a session
   if (realpath(settings.socket.c_str(), absolute) != nullptr) settings.socket = absolute;
-  if (!settings.token_file.empty()) {
-    if (access(settings.token_file.c_str(), R_OK) != 0)
-      return complain(exit_usage, "cannot read the token file " + settings.token_file + ": " + std::strerror(errno));
-    if (realpath(settings.token_file.c_str(), absolute) != nullptr) settings.token_file = absolute;
-  }
+  if (realpath(settings.token_file.c_str(), absolute) != nullptr) settings.token_file = absolute;
   const bool own_size = !(options.gpu.empty() && options.memory.empty());
   if (settings.tenant.empty() && settings.token_file.empty() && own_size) settings.tenant = own_tenant_name();
   const auto environment = run_environment(settings, [](const char* name) -> const char* { return std::getenv(name); });

@@ -29,9 +29,17 @@ Status denied(const std::string& why) { return Status(Code::permission_denied, w
 
 std::string who(const PeerFacts& peer) { return "uid " + std::to_string(peer.uid); }
 
-Status no_rule(const PeerFacts& peer, const std::string& tenant) {
-  return denied("no rule of this pool lets " + who(peer) + " be tenant " + tenant +
-                "; its owner can say 'sluice tenant set " + tenant + " --uid " + std::to_string(peer.uid) +
+std::string names_of(const std::vector<Match>& matches) {
+  std::string names;
+  for (const Match& match : matches) names += (names.empty() ? "" : ", ") + match.tenant->name;
+  return names;
+}
+
+Status no_rule(const PeerFacts& peer, const std::vector<Match>& matches, const std::string& tenant) {
+  const std::string uid = std::to_string(peer.uid);
+  std::string why = "no rule of this pool lets uid " + uid + " be tenant " + tenant;
+  if (!matches.empty()) why += ", but it may be: " + names_of(matches) + " (SLUICE_TENANT, 'sluice run --tenant')";
+  return denied(why + "; the pool's owner can say 'sluice tenant set " + tenant + " --uid " + uid +
                 "', or give you a token for SLUICE_TOKEN_FILE");
 }
 
@@ -53,8 +61,8 @@ Result<Identity> by_token(const TenantList& list, const PeerWish& wish) {
 
 // For a peer that no rule lets be the tenant that it wants.
 Result<Identity> ad_hoc(const TenantList& list, const IdentityRules& rules, const PeerFacts& peer,
-                        const std::string& name) {
-  if (!rules.ad_hoc || list.find(name) != nullptr) return no_rule(peer, name);
+                        const std::vector<Match>& matches, const std::string& name) {
+  if (!rules.ad_hoc || list.find(name) != nullptr) return no_rule(peer, matches, name);
   return Identity{nullptr, name};
 }
 
@@ -63,7 +71,7 @@ Result<Identity> by_name(const TenantList& list, const IdentityRules& rules, con
   for (const Match& match : matches)
     if (match.tenant->name == name) return Identity{match.tenant, ""};
   if (matches.empty() && name == rules.anonymous && list.find(name) != nullptr) return Identity{list.find(name), ""};
-  return ad_hoc(list, rules, peer, name);
+  return ad_hoc(list, rules, peer, matches, name);
 }
 
 Result<Identity> by_rules(const PeerFacts& peer, std::vector<Match> matches) {
@@ -72,10 +80,8 @@ Result<Identity> by_rules(const PeerFacts& peer, std::vector<Match> matches) {
                         })->kind;
   std::erase_if(matches, [best](const Match& match) { return match.kind != best; });
   if (matches.size() == 1) return Identity{matches.front().tenant, ""};
-  std::string names;
-  for (const Match& match : matches) names += (names.empty() ? "" : ", ") + match.tenant->name;
-  return denied(who(peer) +
-                " may be one of several tenants; choose with SLUICE_TENANT or 'sluice run --tenant': " + names);
+  return denied(who(peer) + " may be one of several tenants; choose with SLUICE_TENANT or 'sluice run --tenant': " +
+                names_of(matches));
 }
 
 Result<Identity> unknown(const TenantList& list, const IdentityRules& rules, const PeerFacts& peer,
@@ -87,7 +93,7 @@ Result<Identity> unknown(const TenantList& list, const IdentityRules& rules, con
                   " (tenants.anonymous), which its owner has not created");
   }
   if (!rules.ad_hoc) return nobody(peer);
-  return ad_hoc(list, rules, peer, own_name);
+  return ad_hoc(list, rules, peer, {}, own_name);
 }
 
 bool below(const std::string& path, const std::string& top) {

@@ -99,6 +99,7 @@ TEST_CASE("a peer whom two rules of one kind name must choose, and is told betwe
 TEST_CASE("a name only chooses among tenants that the peer may use") {
   const TenantList list = some_tenants();
   CHECK(who(list, peer(1000, {50}), {"lab", ""}) == "lab");
+  CHECK_THAT(refusal(list, peer(1000), {"lab", ""}), Contains("but it may be: alice, shared"));
   for (const char* name : {"ci", "closed", "nobody"}) {
     INFO(name);
     CHECK(who(list, peer(1000), {name, ""}) == "refused");
