@@ -3,6 +3,7 @@
 is killed knows afterwards."""
 
 import os
+import pathlib
 import random
 import subprocess
 import threading
@@ -104,10 +105,6 @@ def deletion(scenario):
     scenario.check(gone.returncode == 1 and "there is no tenant carol" in gone.stderr, "and she is gone", gone.stderr)
 
 
-def with_token(scenario, path):
-    return scenario.pool.run([scenario.program("steady"), "0.1"], environment={"SLUICE_TOKEN_FILE": path})
-
-
 def tokens(scenario):
     must(scenario, "create", "farm", "--memory", str(LIMIT))
     path = os.path.join(scenario.work, "token")
@@ -133,8 +130,7 @@ def tokens(scenario):
     kept = subprocess.run(line, env=scenario.pool.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=False, timeout=60)
     refused(scenario, "revoked, it opens nothing", kept, "the token is not valid")
-    scenario.check("the token is not valid" not in ended.stderr, "`sluice run` hands on no token file but its own",
-                   ended.stderr)
+    refused(scenario, "neither by the environment", ended, "the token is not valid")
     scenario.check(secret.split("-")[2] not in scenario.pool.log(), "no token is in the log")
 
 
@@ -154,6 +150,43 @@ def strangers(scenario):
     ended = stranger()
     scenario.check(ended.returncode == 0, "with a rule it comes in", ended.stderr)
     must(scenario, "set", "alice", "--uid", str(os.getuid()))
+    return None
+
+
+def new_cgroup():
+    """A folder of the cgroup tree (version 2) for this scenario, and its path as /proc shows it; None if it cannot be."""
+    with open("/proc/mounts", encoding="utf-8") as file:
+        mounts = [line.split()[1] for line in file if line.split()[2] == "cgroup2"]
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        own = [line.strip()[3:] for line in file if line.startswith("0::/")]
+    if not mounts or not own:
+        return None
+    path = os.path.join(own[0], f"sluice-{os.getpid()}")
+    folder = mounts[0] + path
+    try:
+        os.mkdir(folder)
+        return folder, path
+    except OSError:
+        return None
+
+
+def cgroups(scenario):
+    """A program is known by the cgroup that it runs in, or below."""
+    made = new_cgroup()
+    if made is None:
+        return scenario.note("no cgroup can be made here: rules about cgroups are not tried")
+    folder, path = made
+    inner = os.path.join(folder, "inner")
+    os.mkdir(inner)
+    must(scenario, "create", "boxed", "--memory", str(LIMIT // 2), "--cgroup", path)
+    line = scenario.pool.wrap([scenario.program("quota"), str(LIMIT // 2)])
+    for place, what in ((folder, "in a tenant's cgroup"), (inner, "below it")):
+        ended = scenario.native.run(["sh", "-c", f'echo $$ > {place}/cgroup.procs && exec "$@"', "sh", *line])
+        scenario.check("ok the device says that it has the limit" in ended.stdout,
+                       f"a program {what} is that tenant, not its user's", ended.stdout + ended.stderr)
+    for place in (inner, folder):
+        wait_until(lambda place=place: not pathlib.Path(place, "cgroup.procs").read_text("ascii"), 5)
+        os.rmdir(place)
     return None
 
 
@@ -241,6 +274,7 @@ def main(scenario):
     deletion(scenario)
     tokens(scenario)
     strangers(scenario)
+    cgroups(scenario)
     a_killed_daemon_forgets_nothing(scenario)
     a_file_of_tenants(scenario)
 

@@ -232,4 +232,5 @@ TEST_CASE("a token is printed once, or kept in a private file that is never over
   CHECK(std::count(listed.text.begin(), listed.text.end(), '\n') == 3);
   const auto environment = run_in(pool, "--token-file " + file + " -- env").text;
   CHECK_THAT(environment, Catch::Contains("SLUICE_TOKEN_FILE=" + file));
+  CHECK_THAT(run_in(pool, "-- env", "SLUICE_TOKEN_FILE=" + file).text, Catch::Contains("SLUICE_TOKEN_FILE=" + file));
 }

@@ -133,6 +133,7 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
       ->type_name("SIZE")
       ->check(CLI::Validator(check_size, ""));
   command->add_option("--token-file", options->token_file, "Holds the token of the tenant that it runs for")
+      ->envname("SLUICE_TOKEN_FILE")
       ->type_name("PATH");
   add_place_options(*command, options->place);
   command->formatter(std::make_shared<RunHelp>());
