@@ -73,6 +73,20 @@ std::string socket_path() {
   return system_socket;
 }
 
+// The first line of the file. Nothing of it goes into a message: it may hold another secret.
+Result<std::string> read_token(const char* path) {
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file.valid()) return errno_status(std::string("open SLUICE_TOKEN_FILE ") + path, errno);
+  char room[2 * wire::token_bytes_max];
+  const ssize_t length = ::read(file.get(), room, sizeof room);
+  if (length < 0) return errno_status(std::string("read SLUICE_TOKEN_FILE ") + path, errno);
+  const std::string_view text(room, static_cast<std::size_t>(length));
+  const std::string token(text.substr(0, text.find_first_of("\r\n")));
+  if (wire::valid_token_text(token)) return token;
+  return Status(Code::invalid_argument, std::string("SLUICE_TOKEN_FILE ") + path +
+                                            " holds no token; `sluice tenant token NAME --file PATH` makes one");
+}
+
 // What the environment asks for; `sluice run` puts it there.
 Result<wire::AttachRequest> make_request() {
   wire::AttachRequest request;
@@ -95,6 +109,11 @@ Result<wire::AttachRequest> make_request() {
     const auto bytes = parse_bytes(memory);
     if (!bytes.ok()) return Status(bytes.status().code(), "SLUICE_MEMORY: " + bytes.status().message());
     request.memory_bytes = bytes.value();
+  }
+  if (const auto path = text("SLUICE_TOKEN_FILE"); !path.empty()) {
+    const auto token = read_token(path.data());  // from the environment: terminated
+    if (!token.ok()) return token.status();
+    wire::set_text(request.token, token.value());
   }
   wire::set_text(request.program, program_invocation_short_name);
   return request;

@@ -16,6 +16,8 @@ bool name_character(char c) {
          c == '@' || c == '-';
 }
 
+bool token_character(char c) { return name_character(c) && c != '.' && c != '@'; }
+
 // Programs name themselves freely; what reaches a log or a terminal is printable ASCII.
 template <std::size_t N>
 void make_printable(char (&field)[N]) {
@@ -30,6 +32,10 @@ bool valid_tenant_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), name_character);
 }
 
+bool valid_token_text(std::string_view text) {
+  return !text.empty() && text.size() < token_bytes_max && std::all_of(text.begin(), text.end(), token_character);
+}
+
 Result<AttachRequest> decode_attach_request(std::span<const std::byte> bytes) {
   AttachRequest request;
   if (bytes.size() != sizeof request) return Status(Code::protocol_fault, "attach request of the wrong length");
@@ -40,10 +46,12 @@ Result<AttachRequest> decode_attach_request(std::span<const std::byte> bytes) {
                                          ", this daemon speaks " + std::to_string(protocol_version));
   if (request.api != Api::opencl) return Status(Code::unsupported, "unknown API in the attach request");
   if (request.flags != 0) return Status(Code::protocol_fault, "unknown flags in the attach request");
-  if (!terminated(request.tenant) || !terminated(request.program))
-    return Status(Code::protocol_fault, "unterminated name in the attach request");
+  if (!terminated(request.tenant) || !terminated(request.program) || !terminated(request.token))
+    return Status(Code::protocol_fault, "unterminated text in the attach request");
   if (request.tenant[0] != '\0' && !valid_tenant_name(request.tenant))
     return Status(Code::invalid_argument, "a tenant's name is 1 to 63 of letters, digits and . _ @ -");
+  if (request.token[0] != '\0' && !valid_token_text(request.token))
+    return Status(Code::invalid_argument, "what the program gave as its token is none");
   make_printable(request.program);
   return request;
 }

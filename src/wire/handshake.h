@@ -27,8 +27,9 @@
 namespace sluice::wire {
 
 inline constexpr std::uint32_t handshake_magic = 0x43554C53;  // "SLUC"
-inline constexpr std::uint16_t protocol_version = 3;
+inline constexpr std::uint16_t protocol_version = 4;
 inline constexpr std::size_t name_bytes_max = 64;  // with the terminating NUL
+inline constexpr std::size_t token_bytes_max = 128;
 inline constexpr std::size_t reason_bytes_max = 512;
 
 enum class Api : std::uint16_t { opencl = 1 };
@@ -37,13 +38,15 @@ struct AttachRequest {
   std::uint32_t magic = handshake_magic;
   std::uint16_t version = protocol_version;
   Api api = Api::opencl;
-  char tenant[name_bytes_max] = {};   // empty: the peer's default tenant
+  char tenant[name_bytes_max] = {};   // empty: whichever the peer may use
   char program[name_bytes_max] = {};  // for people: shown by `sluice sessions`, never believed
   std::uint32_t gpu_milli = 0;        // 0: whatever the tenant's slice has
   std::uint32_t flags = 0;            // must be 0
   std::uint64_t memory_bytes = 0;     // 0: the tenant's default
+  char token[token_bytes_max] = {};   // what shows that the peer may use the tenant; empty: the kernel's word is enough
 };
-static_assert(sizeof(AttachRequest) == 152 && offsetof(AttachRequest, gpu_milli) == 136);
+static_assert(sizeof(AttachRequest) == 280 && offsetof(AttachRequest, gpu_milli) == 136 &&
+              offsetof(AttachRequest, token) == 152);
 
 struct AttachReply {
   std::uint32_t magic = handshake_magic;
@@ -79,6 +82,9 @@ Result<Attachment> decode_attach_reply(std::span<const std::byte> bytes);
 
 // A name of a tenant: 1 to 63 of [A-Za-z0-9._@-], not starting with '-' or '.'.
 bool valid_tenant_name(std::string_view name);
+
+// What a token may look like: 1 to 127 of [A-Za-z0-9_-]. Whether it is one, the daemon knows.
+bool valid_token_text(std::string_view text);
 
 // Copies `text` into a fixed field, cutting it if it is too long; always terminates.
 template <std::size_t N>

@@ -27,7 +27,9 @@ void try_request(std::span<const std::byte> bytes) {
   const AttachRequest& request = decoded.value();
   FUZZ_CHECK(printable(request.program));
   FUZZ_CHECK(printable(request.tenant));
+  FUZZ_CHECK(printable(request.token));
   FUZZ_CHECK(request.tenant[0] == '\0' || valid_tenant_name(request.tenant));
+  FUZZ_CHECK(request.token[0] == '\0' || valid_token_text(request.token));
   FUZZ_CHECK(request.flags == 0);
   FUZZ_CHECK(decode_attach_request(std::as_bytes(std::span(&request, 1))).ok());
 }

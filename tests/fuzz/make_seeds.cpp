@@ -54,6 +54,8 @@ void handshake_seeds() {
   request.gpu_milli = 250;
   request.memory_bytes = 1 << 30;
   seed("handshake", "request-named", selecting(0, raw(request)));
+  wire::set_text(request.token, "slt1-0123456789abcdef-" + std::string(64, '0'));
+  seed("handshake", "request-token", selecting(0, raw(request)));
   wire::AttachReply reply;
   wire::set_text(reply.reason, "no room");
   seed("handshake", "reply-refused", selecting(1, raw(reply)));

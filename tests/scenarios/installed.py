@@ -49,9 +49,10 @@ def unit_program(prefix):
 
 def check_programs(scenario, prefix, runtime, environment):
     def sluice(*words):
-        return subprocess.run([os.path.join(prefix, "bin", "sluice"), words[0], "--runtime-dir", runtime, *words[1:]],
-                              env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run([os.path.join(prefix, "bin", "sluice"), *words[0].split(), "--runtime-dir", runtime,
+                               *words[1:]], env=environment, capture_output=True, text=True, check=False)
 
+    let_in(scenario, sluice)
     linked = sluice("run", "--", "clinfo", "-l")
     scenario.check("Sluice" in linked.stdout, "a program comes in", linked.stdout + linked.stderr)
     loader = sorted(glob.glob("/usr/lib/*/libOpenCL.so.1"))[0]
@@ -79,6 +80,15 @@ def name_drivers(prefix, vendors):
         text = file.read()
     with open(path, "w", encoding="utf-8") as file:
         file.write(re.sub(r"^#icd_dir = .*$", f'icd_dir = "{vendors}"', text, flags=re.MULTILINE))
+
+
+def let_in(scenario, sluice):
+    """What an administrator does next: the pool for all users lets in whom it knows."""
+    stranger = sluice("run", "--", "clinfo", "-l")
+    scenario.check("knows no tenant for uid" in stranger.stderr, "before there is a tenant, nobody comes in",
+                   stranger.stdout + stranger.stderr)
+    made = sluice("tenant create", "somebody", "--memory", "1GiB", "--uid", str(os.getuid()))
+    scenario.check(made.returncode == 0, "a tenant is created", made.stderr)
 
 
 def main(scenario):

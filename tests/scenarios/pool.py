@@ -143,9 +143,11 @@ class Pool(Side):
     """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
 
     def __init__(self, build, name="pool", config="", environment=None, device_environment=None, ready=2,
-                 makes=POCL):
+                 makes=POCL, everyone=False):
+        """everyone: a pool for all users, which needs root; else one of this user's own."""
         super().__init__(build, name, makes, environment)
         self.build = build
+        self.everyone = everyone
         self.folder = tempfile.mkdtemp(prefix="sluice-pool-")
         self.runtime = os.path.join(self.folder, "run")
         self.log_path = os.path.join(self.folder, "sluiced.log")
@@ -178,10 +180,12 @@ class Pool(Side):
 
     def start(self, wait=True):
         os.makedirs(self.runtime, mode=0o700, exist_ok=True)
+        for folder in (self.folder, self.runtime):
+            os.chmod(folder, 0o755 if self.everyone else 0o700)
         with open(self.log_path, "ab") as log:
             self.daemon = subprocess.Popen(
-                [os.path.join(self.build, "sbin", "sluiced"), "--user", "--runtime-dir", self.runtime, "--config",
-                 self.config_path], env=self.environment, stdout=log, stderr=log, start_new_session=True,
+                [os.path.join(self.build, "sbin", "sluiced"), *([] if self.everyone else ["--user"]), "--runtime-dir",
+                 self.runtime, "--config", self.config_path], env=self.environment, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=die_with_parent)
         if wait and not wait_until(lambda: self.daemon.poll() is not None or self.workers_ready() > 0, READY_S_MAX):
             raise RuntimeError(f"sluiced was not ready in {READY_S_MAX} s\n{self.log()}")
@@ -221,11 +225,14 @@ class Pool(Side):
     def socket(self):
         return os.path.join(self.runtime, "tenant.sock")
 
+    def command(self, *words):
+        """`sluice WORDS`, ended."""
+        return subprocess.run([os.path.join(self.build, "bin", "sluice"), *words, "--runtime-dir", self.runtime],
+                              env=self.environment, capture_output=True, text=True, check=False, timeout=30)
+
     def ask(self, *words):
         """The parsed answer of `sluice WORDS --json`; None if the daemon does not answer."""
-        answer = subprocess.run([os.path.join(self.build, "bin", "sluice"), *words, "--runtime-dir", self.runtime,
-                                 "--json"], env=self.environment, capture_output=True, text=True, check=False,
-                                timeout=30)
+        answer = self.command(*words, "--json")
         return json.loads(answer.stdout) if answer.returncode == 0 else None
 
     def status(self):

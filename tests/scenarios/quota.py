@@ -1,43 +1,20 @@
 #!/usr/bin/python3
 """The memory limit holds to the byte, for one session and for two of one tenant together."""
 
-import subprocess
-
+from holder import Holder
 from pool import wait_until
 from scenario import run
 
 LIMIT = 64 * 1024 * 1024 + 12_345
 
 
-class Holder:
-    """A session that holds memory, and takes more when told."""
-
-    def __init__(self, scenario, tenant, limit, hold):
-        self.child = scenario.pool.popen([scenario.program("quota"), str(limit), "hold", str(hold)], tenant=tenant,
-                                         memory=limit, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.first = self.child.stdout.readline().strip()
-
-    def more(self, count):
-        self.child.stdin.write(f"+{count}\n")
-        self.child.stdin.flush()
-        return self.child.stdout.readline().strip()
-
-    def end(self):
-        self.child.stdin.close()
-        return self.child.wait(20)
-
-    def kill(self):
-        self.child.kill()
-        self.child.wait()
-
-
 def two_sessions(scenario):
-    first = Holder(scenario, "pair", LIMIT, LIMIT // 2)
-    second = Holder(scenario, "pair", LIMIT, LIMIT - LIMIT // 2)
+    first = Holder(scenario, "pair", LIMIT, LIMIT // 2, memory=LIMIT)
+    second = Holder(scenario, "pair", LIMIT, LIMIT - LIMIT // 2, memory=LIMIT)
     scenario.check(first.first == "held" and second.first == "held", "two sessions together take the whole limit",
                    f"{first.first} {second.first}")
     scenario.check(first.more(1) == "refused" and second.more(1) == "refused", "then neither gets a byte more")
-    other = Holder(scenario, "third-party", LIMIT, LIMIT)
+    other = Holder(scenario, "third-party", LIMIT, LIMIT, memory=LIMIT)
     scenario.check(other.first == "held", "another tenant is not concerned", other.first)
     sessions = scenario.pool.sessions()
     held = {session["tenant"]: session["tenant_memory_bytes"] for session in sessions}

@@ -74,6 +74,24 @@ TEST_CASE("a size that is none is named in one line, and there is no platform") 
   REQUIRE(count_platforms() == 1);
 }
 
+TEST_CASE("a token file that holds none is named in one line without what it holds, and there is no platform") {
+  FakePool::start();
+  char path[] = "/tmp/sluice-token-XXXXXX";
+  const int file = mkstemp(path);
+  REQUIRE(file >= 0);
+  REQUIRE(write(file, "my secret diary\n", 16) == 16);
+  close(file);
+  setenv("SLUICE_TOKEN_FILE", path, 1);
+  const std::string said = stderr_of([] { CHECK(count_platforms() == 0); });
+  REQUIRE(lines_in(said) == 1);
+  REQUIRE(said.find(path) != std::string::npos);
+  REQUIRE(said.find("diary") == std::string::npos);
+  unlink(path);
+  REQUIRE(count_platforms() == 0);
+  unsetenv("SLUICE_TOKEN_FILE");
+  REQUIRE(count_platforms() == 1);
+}
+
 TEST_CASE("a forked child finds its parent's objects lost, and does not disturb the parent") {
   Program program;
   Bytes data = counting(1000);

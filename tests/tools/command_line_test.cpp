@@ -39,7 +39,9 @@ Outcome run_in(const PoolUnderTest& pool, const std::string& arguments, const st
 
 TEST_CASE("without a daemon every command says so in one line and ends with 69") {
   for (const char* command : {"run --runtime-dir /nonexistent -- true", "status --runtime-dir /nonexistent",
-                              "devices --runtime-dir /nonexistent", "sessions --runtime-dir /nonexistent"}) {
+                              "devices --runtime-dir /nonexistent", "sessions --runtime-dir /nonexistent",
+                              "tenant list --runtime-dir /nonexistent", "tenant token a --runtime-dir /nonexistent",
+                              "apply -f /dev/null --runtime-dir /nonexistent"}) {
     const Outcome outcome = run(command);
     INFO(command << ": " << outcome.text);
     CHECK(outcome.exit_code() == 69);
@@ -49,9 +51,35 @@ TEST_CASE("without a daemon every command says so in one line and ends with 69")
 }
 
 TEST_CASE("a wrong command line ends with 64") {
-  for (const char* arguments :
-       {"", "fly", "run", "run --", "run --gpu 3apples -- true", "run --gpu 0 -- true", "run --memory 0 -- true",
-        "run --tenant 'a b' -- true", "status --user --socket x", "status extra", "sessions --no-such-option"}) {
+  for (const char* arguments : {"",
+                                "fly",
+                                "run",
+                                "run --",
+                                "run --gpu 3apples -- true",
+                                "run --gpu 0 -- true",
+                                "run --memory 0 -- true",
+                                "run --tenant 'a b' -- true",
+                                "status --user --socket x",
+                                "status extra",
+                                "sessions --no-such-option",
+                                "tenant",
+                                "tenant fly",
+                                "tenant create",
+                                "tenant create 'a b'",
+                                "tenant create a --gpu 2",
+                                "tenant create a --cap 0",
+                                "tenant create a --memory 0",
+                                "tenant create a --class royal",
+                                "tenant create a --max-sessions 0",
+                                "tenant create a --uid 'no such user'",
+                                "tenant create a --gid 'no such group'",
+                                "tenant create a --cgroup a",
+                                "tenant set a --no-rules --uid 0",
+                                "tenant token a --list --revoke x",
+                                "tenant token a --list --file /dev/null",
+                                "apply",
+                                "apply -f /nonexistent",
+                                "run --token-file /nonexistent -- true"}) {
     const Outcome outcome = run(arguments);
     INFO(arguments << ": " << outcome.text);
     CHECK(outcome.exit_code() == 64);
@@ -149,10 +177,60 @@ TEST_CASE("a device whose workers fail is explained by status") {
 
 TEST_CASE("every table can be had as JSON") {
   const PoolUnderTest pool;
-  for (const char* command : {"status", "devices", "sessions", "sessions --ended"}) {
+  REQUIRE(run("tenant create alice --memory 1GiB --runtime-dir " + pool.folder()).exit_code() == 0);
+  for (const char* command :
+       {"status", "devices", "sessions", "sessions --ended", "tenant list", "tenant show alice", "tenant set alice",
+        "tenant suspend alice", "tenant resume alice", "tenant token alice", "tenant token alice --list",
+        "apply -f /dev/null --dry-run", "tenant delete alice", "apply -f /dev/null"}) {
     const Outcome outcome = run(std::string(command) + " --json --runtime-dir " + pool.folder());
     INFO(command);
     CHECK(outcome.exit_code() == 0);
     CHECK(nlohmann::json::parse(outcome.text, nullptr, false).is_object());
   }
+}
+
+TEST_CASE("a tenant's life on the command line, in sentences") {
+  const PoolUnderTest pool;
+  const std::string place = " --runtime-dir " + pool.folder();
+  CHECK(run("tenant list" + place).text == "no tenants; 'sluice tenant create --help' has examples\n");
+  CHECK(run("tenant create alice --gpu 250m --memory 1GiB" + place).text ==
+        "tenant alice created; nobody may use it yet: 'sluice tenant set alice --uid USER', or 'sluice tenant token "
+        "alice'\n");
+  CHECK(run("tenant set alice --cap 500m --uid root --uid 7 --gid 8 --cgroup /a.slice" + place).text ==
+        "~ change alice: cap 1000m -> 500m, rules no rules -> cgroup /a.slice, uid 0, uid 7, gid 8\n");
+  CHECK(run("tenant set alice --cap 500m" + place).text == "tenant alice is so already\n");
+  CHECK_THAT(run("tenant list" + place).text, Catch::Contains("0 B of 1 GiB") && Catch::Contains("0 of 16") &&
+                                                  Catch::Contains("cgroup /a.slice, uid 0, uid 7, gid 8"));
+  CHECK(run("tenant suspend alice" + place).text == "~ change alice: suspended\n");
+  CHECK_THAT(run("tenant show alice" + place).text, Catch::Contains("suspended"));
+  CHECK(run("tenant resume alice" + place).text == "~ change alice: resumed\n");
+  CHECK(run("tenant set alice --no-rules" + place).exit_code() == 0);
+  CHECK(run("tenant delete alice" + place).text == "deleted\n");
+}
+
+TEST_CASE("what the daemon refuses ends with 1 and its sentence") {
+  const PoolUnderTest pool;
+  const std::string place = " --runtime-dir " + pool.folder();
+  const Outcome missing = run("tenant show nobody" + place);
+  CHECK(missing.exit_code() == 1);
+  CHECK(missing.text == "sluice: there is no tenant nobody; see 'sluice tenant list'\n");
+  const Outcome sizeless = run("tenant create alice" + place);
+  CHECK(sizeless.exit_code() == 1);
+  CHECK(sizeless.text == "sluice: tenant alice: it needs an amount of memory, such as 2GiB\n");
+}
+
+TEST_CASE("a token is printed once, or kept in a private file that is never overwritten") {
+  const PoolUnderTest pool;
+  const std::string place = " --runtime-dir " + pool.folder(), file = pool.folder() + "/token";
+  REQUIRE(run("tenant create alice --memory 1GiB" + place).exit_code() == 0);
+  CHECK_THAT(run("tenant token alice" + place).text, Catch::StartsWith("slt1-"));
+  CHECK_THAT(run("tenant token alice --file " + file + place).text, Catch::EndsWith(" is in " + file + "\n"));
+  CHECK_THAT(run("tenant token alice --file " + file + place).text, Catch::EndsWith("and is not overwritten\n"));
+  CHECK(run("tenant token nobody --file " + pool.folder() + "/other" + place).exit_code() == 1);
+  CHECK(access((pool.folder() + "/other").c_str(), F_OK) != 0);
+  const Outcome listed = run("tenant token alice --list" + place);
+  CHECK(std::count(listed.text.begin(), listed.text.end(), '\n') == 3);
+  const auto environment = run_in(pool, "--token-file " + file + " -- env").text;
+  CHECK_THAT(environment, Catch::Contains("SLUICE_TOKEN_FILE=" + file));
+  CHECK_THAT(run_in(pool, "-- env", "SLUICE_TOKEN_FILE=" + file).text, Catch::Contains("SLUICE_TOKEN_FILE=" + file));
 }

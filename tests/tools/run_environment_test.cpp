@@ -22,7 +22,7 @@ const char* nested(const char* name) {
   return nullptr;
 }
 
-const RunSettings settings{"/shim", "/run/sluice/tenant.sock", "alice", "250m", ""};
+const RunSettings settings{"/shim", "/run/sluice/tenant.sock", "alice", "250m", "", "/home/a/token"};
 
 }  // namespace
 
@@ -35,6 +35,7 @@ TEST_CASE("a program finds the shim by preload, by library path and as an ICD, a
   CHECK(environment.at("SLUICE_TENANT") == "alice");
   CHECK(environment.at("SLUICE_GPU") == "250m");
   CHECK(environment.at("SLUICE_MEMORY").empty());
+  CHECK(environment.at("SLUICE_TOKEN_FILE") == "/home/a/token");
 }
 
 TEST_CASE("what was preloaded before stays, behind the shim") {

@@ -72,6 +72,9 @@ TEST_CASE("unterminated names are refused before anybody measures them") {
   request = good_request();
   std::memset(request.program, 'a', sizeof request.program);
   CHECK(refusal(request) == Code::protocol_fault);
+  request = good_request();
+  std::memset(request.token, 'a', sizeof request.token);
+  CHECK(refusal(request) == Code::protocol_fault);
 }
 
 TEST_CASE("a tenant's name cannot be a path, an option or an escape sequence") {
@@ -87,6 +90,20 @@ TEST_CASE("a tenant's name cannot be a path, an option or an escape sequence") {
   CHECK(valid_tenant_name(std::string(63, 'x')));
   CHECK_FALSE(valid_tenant_name(std::string(64, 'x')));
   CHECK_FALSE(valid_tenant_name(""));
+}
+
+TEST_CASE("what cannot be a token is refused before anybody looks it up") {
+  for (const char* token : {"a b", "a\nb", "a/b", "a.b", "a@b", "\x1b[2J", "caf\xc3\xa9"}) {
+    INFO(token);
+    CHECK_FALSE(valid_token_text(token));
+    AttachRequest request = good_request();
+    set_text(request.token, token);
+    CHECK(refusal(request) == Code::invalid_argument);
+  }
+  CHECK(valid_token_text("slt1-0123-ABC_d"));
+  CHECK(valid_token_text(std::string(127, 'x')));
+  CHECK_FALSE(valid_token_text(std::string(128, 'x')));
+  CHECK_FALSE(valid_token_text(""));
 }
 
 TEST_CASE("a program's own name reaches no terminal unprinted") {

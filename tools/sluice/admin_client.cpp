@@ -55,8 +55,6 @@ Result<json> converse(int socket, const json& request) {
   json reply = json::parse(text, nullptr, false);
   if (!reply.is_object() || !reply.contains("ok") || !reply["ok"].is_boolean())
     return Status(Code::protocol_fault, "the daemon's answer makes no sense");
-  if (!reply["ok"].get<bool>()) return Status(Code::protocol_fault, "the daemon says: " + reply.value("error", "no"));
-  reply.erase("ok");
   return reply;
 }
 
@@ -92,6 +90,9 @@ int ask_or_complain(const std::vector<std::string>& sockets, const json& request
   auto answer = ask(sockets, request);
   if (!answer.ok()) return complain(exit_code_of(answer.status().code()), answer.status().message());
   reply = answer.take();
+  if (!reply["ok"].get<bool>())
+    return complain(exit_refused, reply.value("error", "the daemon refused, and did not say why"));
+  reply.erase("ok");
   return exit_ok;
 }
 

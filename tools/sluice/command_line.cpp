@@ -12,9 +12,11 @@ constexpr const char* footer = R"(Examples:
   sluice run -- clinfo                               a program in your default slice
   sluice run --gpu 250m --memory 2GiB -- clpeak      a quarter of a device and 2 GiB
   sluice sessions                                    who uses what
+  sluice tenant create alice --memory 2GiB --uid alice
+                                                     who may use how much
   sluice run --help                                  more about a command
 
-Exit codes: 0 ok, 64 wrong usage, 69 no daemon answers, 70 the installation is not whole, 76 the
+Exit codes: 0 ok, 1 the daemon refused, 64 wrong usage, 69 no daemon answers, 70 the installation is not whole, 76 the
 daemon's answer makes no sense, 77 not permitted; 'sluice run' ends with its program's own.
 Manuals: sluice(1), sluiced(8), sluiced.toml(5).)";
 
@@ -45,6 +47,8 @@ int run_command_line(int argc, char** argv) {
   add_status(app, exit_code);
   add_devices(app, exit_code);
   add_sessions(app, exit_code);
+  add_tenant(app, exit_code);
+  add_apply(app, exit_code);
   try {
     app.parse(static_cast<int>(dashes - argv), argv);
   } catch (const CLI::ParseError& error) {

@@ -13,6 +13,8 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
 void add_status(CLI::App& app, int& exit_code);
 void add_devices(CLI::App& app, int& exit_code);
 void add_sessions(CLI::App& app, int& exit_code);
+void add_tenant(CLI::App& app, int& exit_code);
+void add_apply(CLI::App& app, int& exit_code);
 
 // The whole command line. Returns the exit code.
 int run_command_line(int argc, char** argv);

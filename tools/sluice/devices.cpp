@@ -44,7 +44,7 @@ std::string print(const json& reply) {
 
 void add_devices(CLI::App& app, int& exit_code) {
   static json request;
-  add_query(app, {"devices", "List the pool's devices", footer, print}, request, exit_code);
+  add_query(app, {"devices", "List the pool's devices", footer, print, "devices"}, request, exit_code);
 }
 
 }  // namespace sluice::cli

@@ -34,7 +34,7 @@ CLI::App* add_query(CLI::App& app, const Query& query, nlohmann::json& request, 
   command->add_flag("--json", options->as_json, "Print the daemon's answer as JSON: sizes in bytes, times in ns");
   add_place_options(*command, options->place);
   command->footer(query.footer);
-  request["verb"] = query.name;
+  request["verb"] = query.verb;
   command->callback([query, options, &request, &exit_code] { exit_code = run_query(query, *options, request); });
   return command;
 }

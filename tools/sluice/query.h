@@ -1,4 +1,4 @@
-// What status, devices and sessions have in common: ask one question, print the answer as a table or as JSON.
+// What most commands have in common: send one request, print the answer for people or as JSON.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,10 +8,11 @@
 namespace sluice::cli {
 
 struct Query {
-  std::string name;         // of the subcommand, and the verb of the protocol
+  std::string name;         // of the subcommand
   std::string description;  // one line
   std::string footer;       // examples
   std::string (*print)(const nlohmann::json& reply);
+  std::string verb;  // of the protocol
 };
 
 // Adds the subcommand with --json and the options that say which pool. `request` may be filled in further by options

@@ -9,12 +9,12 @@
 #include <memory>
 
 #include "base/install_paths.h"
-#include "base/units.h"
 #include "tools/sluice/commands.h"
 #include "tools/sluice/exit_codes.h"
 #include "tools/sluice/pool_place.h"
 #include "tools/sluice/program_check.h"
 #include "tools/sluice/run_environment.h"
+#include "tools/sluice/tenant_options.h"
 #include "wire/handshake.h"
 #include "wire/message_socket.h"
 
@@ -31,6 +31,7 @@ Examples:
   sluice run -- clinfo                               your default slice
   sluice run --memory 2GiB -- hashcat -b -m 0        a slice of its own, with 2 GiB
   sluice run --tenant alice --gpu 250m -- clpeak     a quarter of a device, shared by alice's programs
+  sluice run --token-file alice.token -- clpeak      as the tenant that the token is for
   sluice run --user -- ffmpeg -i in.mkv ...          in your own pool
 
 Exit codes: the program's own; before it starts: 64 wrong usage, 69 no daemon, 70 the installation is
@@ -46,25 +47,9 @@ class RunHelp : public CLI::Formatter {
 
 struct RunOptions {
   PoolPlace place;
-  std::string tenant, gpu, memory;
+  std::string tenant, gpu, memory, token_file;
   std::vector<std::string> command;
 };
-
-std::string check_share(const std::string& text) {
-  const auto share = parse_milli_gpu(text);
-  if (!share.ok()) return share.status().message();
-  return share.value().value == 0 ? "a share of nothing; leave --gpu out to have none promised" : "";
-}
-
-std::string check_size(const std::string& text) {
-  const auto bytes = parse_bytes(text);
-  if (!bytes.ok()) return bytes.status().message();
-  return bytes.value() == 0 ? "no memory at all is of no use" : "";
-}
-
-std::string check_tenant(const std::string& text) {
-  return wire::valid_tenant_name(text) ? "" : "a tenant's name is 1 to 63 of letters, digits and . _ @ -";
-}
 
 // A name that no other program has now: alice-4711. The number stays, whatever must be cut.
 std::string own_tenant_name() {
@@ -109,6 +94,8 @@ int run(const RunOptions& options) {
   if (const std::string wrong = check_place(options.place); !wrong.empty()) return complain(exit_usage, wrong);
   if (options.command.empty())
     return complain(exit_usage, "which program? sluice run [OPTIONS] -- PROGRAM [ARGUMENTS]");
+  if (!options.token_file.empty() && access(options.token_file.c_str(), R_OK) != 0)
+    return complain(exit_usage, "cannot read the token file " + options.token_file + ": " + std::strerror(errno));
   const auto program = find_program(options.command.front());
   if (!program.ok())
     return complain(program.status().code() == Code::not_found ? exit_not_found : exit_not_runnable,
@@ -117,11 +104,14 @@ int run(const RunOptions& options) {
   const auto shim = shim_folder();
   if (!shim.ok()) return complain(exit_internal, shim.status().message());
   const auto sockets = sockets_to_try(options.place, "tenant.sock", std::getenv("SLUICE_SOCKET"));
-  RunSettings settings{shim.value(), find_pool(sockets), options.tenant, options.gpu, options.memory};
+  RunSettings settings{shim.value(), find_pool(sockets), options.tenant,
+                       options.gpu,  options.memory,     options.token_file};
   if (settings.socket.empty()) return no_pool(sockets);
   char absolute[PATH_MAX];  // the program may change its folder before it asks for a session
   if (realpath(settings.socket.c_str(), absolute) != nullptr) settings.socket = absolute;
-  if (settings.tenant.empty() && !(options.gpu.empty() && options.memory.empty())) settings.tenant = own_tenant_name();
+  if (realpath(settings.token_file.c_str(), absolute) != nullptr) settings.token_file = absolute;
+  const bool own_size = !(options.gpu.empty() && options.memory.empty());
+  if (settings.tenant.empty() && settings.token_file.empty() && own_size) settings.tenant = own_tenant_name();
   const auto environment = run_environment(settings, [](const char* name) -> const char* { return std::getenv(name); });
   if (!environment.ok()) return complain(exit_internal, environment.status().message());
   set_environment(environment.value());
@@ -135,13 +125,16 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
   auto options = std::make_shared<RunOptions>();
   command->add_option("--tenant", options->tenant, "Who it runs for: sessions of one tenant share a slice")
       ->type_name("NAME")
-      ->check(CLI::Validator(check_tenant, ""));
+      ->check(CLI::Validator(check_tenant_name, ""));
   command->add_option("--gpu", options->gpu, "Share of a device to be guaranteed: 250m, or 0.25, is a quarter")
       ->type_name("SHARE")
-      ->check(CLI::Validator(check_share, ""));
+      ->check(CLI::Validator(check_some_share, ""));
   command->add_option("--memory", options->memory, "Device memory, a hard limit: 2GiB, 512MiB, or bytes")
       ->type_name("SIZE")
       ->check(CLI::Validator(check_size, ""));
+  command->add_option("--token-file", options->token_file, "Holds the token of the tenant that it runs for")
+      ->envname("SLUICE_TOKEN_FILE")
+      ->type_name("PATH");
   add_place_options(*command, options->place);
   command->formatter(std::make_shared<RunHelp>());
   command->footer(footer);

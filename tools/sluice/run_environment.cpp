@@ -35,7 +35,8 @@ Result<std::map<std::string, std::string>> run_environment(const RunSettings& se
       {"SLUICE_SOCKET", settings.socket},
       {"SLUICE_TENANT", settings.tenant},
       {"SLUICE_GPU", settings.gpu},
-      {"SLUICE_MEMORY", settings.memory}};
+      {"SLUICE_MEMORY", settings.memory},
+      {"SLUICE_TOKEN_FILE", settings.token_file}};
 }
 
 }  // namespace sluice::cli

@@ -121,8 +121,9 @@ std::string print(const json& reply) {
 }  // namespace
 
 void add_sessions(CLI::App& app, int& exit_code) {
-  CLI::App* command = add_query(
-      app, {"sessions", "List sessions: who runs what, and how much it has used", footer, print}, request, exit_code);
+  CLI::App* command =
+      add_query(app, {"sessions", "List sessions: who runs what, and how much it has used", footer, print, "sessions"},
+                request, exit_code);
   CLI::Option* ended = command->add_flag_callback(
       "--ended", [] { request["ended"] = true; }, "Show sessions that have ended");
   command

@@ -85,7 +85,7 @@ std::string print(const json& reply) {
 
 void add_status(CLI::App& app, int& exit_code) {
   static json request;
-  add_query(app, {"status", "Show the pool: daemon, devices, what is free, workers", footer, print}, request,
+  add_query(app, {"status", "Show the pool: daemon, devices, what is free, workers", footer, print, "status"}, request,
             exit_code);
 }
 

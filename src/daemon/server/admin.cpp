@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int backlog = 16;
+constexpr std::size_t piece_bytes = 16384;  // read at a time
 
 json error_reply(const Status& status) {
   return {{"ok", false}, {"code", std::string(code_name(status.code()))}, {"error", status.message()}};
@@ -73,7 +74,7 @@ void Admin::accept_one() {
 
 void Admin::hear(std::uint64_t id) {
   Client& client = clients_.at(id);
-  char room[request_bytes_max];
+  char room[piece_bytes];
   const ssize_t count = recv(client.socket.get(), room, sizeof room, MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) {

@@ -21,7 +21,7 @@ class Admin {
  public:
   static constexpr Nanoseconds request_ns_max = 5 * ns_per_s;
   static constexpr Nanoseconds answer_ns_max = 10 * ns_per_s;
-  static constexpr std::size_t request_bytes_max = 4096;
+  static constexpr std::size_t request_bytes_max = 1 << 20;  // a whole file of tenants
   static constexpr std::size_t clients_max = 32;
 
   // Answers a request; called from the loop.

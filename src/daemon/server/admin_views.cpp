@@ -115,7 +115,10 @@ json terms_json(const arbiter::ComputeTerms& terms) {
 json live_json(const Session& session) {
   json view = record_json(session.record);
   view["usage"] = usage_json(read_meter(session.meter));
-  view["tenant_memory_bytes"] = session.seat.tenant->held_bytes();
+  const Tenant& tenant = *session.seat.tenant;
+  view["gpu_milli"] = tenant.slice.gpu.value;  // as they are now: the record has what the session began with
+  view["memory_limit_bytes"] = tenant.slice.memory_bytes;
+  view["tenant_memory_bytes"] = tenant.held_bytes();
   view["worker_pid"] = session.worker->process.pid;
   return view;
 }

@@ -11,10 +11,18 @@ std::string describe(const Placement& slice) {
   return slice.gpu.value > 0 ? format_milli_gpu(slice.gpu) + " and " + memory : memory;
 }
 
+bool asks_for_other(const AdmissionRequest& request, MilliGpu gpu, std::uint64_t memory_bytes) {
+  return (request.gpu.value > 0 && request.gpu != gpu) ||
+         (request.memory_bytes > 0 && request.memory_bytes != memory_bytes);
+}
+
+Status pool_is_full(std::size_t sessions) {
+  return Status(Code::quota_exceeded,
+                "the pool has " + std::to_string(sessions) + " sessions, as many as it may (limits.sessions_max)");
+}
+
 Result<Placement> join_live(const AdmissionRules& rules, const LiveSlice& live, const AdmissionRequest& request) {
-  const bool other_gpu = request.gpu.value > 0 && request.gpu != live.slice.gpu;
-  const bool other_memory = request.memory_bytes > 0 && request.memory_bytes != live.slice.memory_bytes;
-  if (other_gpu || other_memory)
+  if (asks_for_other(request, live.slice.gpu, live.slice.memory_bytes))
     return Status(Code::invalid_argument, "tenant " + request.tenant + " already has a slice of " +
                                               describe(live.slice) +
                                               "; ask for the same or for nothing, or use another tenant's name");
@@ -37,9 +45,7 @@ Code code_of(RefusalKind kind) {
 
 Result<Placement> admit(const AdmissionRules& rules, const allocator::Inventory& inventory, std::size_t sessions_now,
                         const std::optional<LiveSlice>& live, const AdmissionRequest& request) {
-  if (sessions_now >= rules.sessions_max)
-    return Status(Code::quota_exceeded, "the pool has " + std::to_string(sessions_now) +
-                                            " sessions, as many as it may (limits.sessions_max)");
+  if (sessions_now >= rules.sessions_max) return pool_is_full(sessions_now);
   if (live) return join_live(rules, *live, request);
   allocator::Request wanted;
   wanted.gpu = request.gpu.value > 0 ? request.gpu : rules.default_gpu;
@@ -53,6 +59,27 @@ Result<Placement> admit(const AdmissionRules& rules, const allocator::Inventory&
   Placement slice = *decision.placement;
   if (rules.memory_max_bytes) slice.memory_bytes = std::min(slice.memory_bytes, *rules.memory_max_bytes);
   return slice;
+}
+
+Result<Placement> admit_registered(const store::TenantRecord& tenant, const AdmissionRules& rules,
+                                   const allocator::Inventory& inventory, std::size_t sessions_now,
+                                   const std::optional<LiveSlice>& live, const AdmissionRequest& request) {
+  if (tenant.terms.suspended)
+    return Status(Code::permission_denied,
+                  "tenant " + tenant.name + " is suspended and gets no sessions until the pool's owner resumes it");
+  if (asks_for_other(request, tenant.terms.guarantee, tenant.memory_bytes))
+    return Status(Code::invalid_argument, "tenant " + tenant.name + " has a slice of " +
+                                              describe({0, tenant.terms.guarantee, tenant.memory_bytes}) +
+                                              "; ask for the same or for nothing");
+  if (sessions_now >= rules.sessions_max) return pool_is_full(sessions_now);
+  const std::size_t sessions = live ? live->sessions : 0;
+  if (sessions >= tenant.sessions_max)
+    return Status(Code::quota_exceeded, "tenant " + tenant.name + " has " + std::to_string(sessions) +
+                                            " sessions, as many as it may have (sluice tenant set --max-sessions)");
+  if (live) return live->slice;
+  allocator::Decision decision = allocator::place(inventory, {tenant.terms.guarantee, tenant.memory_bytes});
+  if (decision.refusal) return Status(code_of(decision.refusal->kind), decision.refusal->reason);
+  return *decision.placement;
 }
 
 }  // namespace sluice::server

@@ -9,6 +9,7 @@
 #include "allocator/placement.h"
 #include "base/status.h"
 #include "base/units.h"
+#include "daemon/store/tenant_record.h"
 
 namespace sluice::server {
 
@@ -40,5 +41,11 @@ struct LiveSlice {
 Result<allocator::Placement> admit(const AdmissionRules& rules, const allocator::Inventory& inventory,
                                    std::size_t sessions_now, const std::optional<LiveSlice>& live,
                                    const AdmissionRequest& request);
+
+// The same for a session of a registered tenant, whose amounts are the registry's, whatever the rules' defaults are.
+//   permission_denied  the tenant is suspended
+Result<allocator::Placement> admit_registered(const store::TenantRecord& tenant, const AdmissionRules& rules,
+                                              const allocator::Inventory& inventory, std::size_t sessions_now,
+                                              const std::optional<LiveSlice>& live, const AdmissionRequest& request);
 
 }  // namespace sluice::server

@@ -90,7 +90,7 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
   WorkerMessage welcome;
   welcome.kind = WorkerMessageKind::adopted;
   if (Status sent = expected.link.send(encode_worker_message(welcome), {}, 0); !sent.ok()) return sent;
-  const auto seat = seats_.adopt(record, page.take());
+  const auto seat = seats_.adopt(record, page.take(), registry_.list().find(record.tenant));
   if (!seat.ok()) return seat.status();
   Process process;
   process.pid = expected.worker.process.pid;

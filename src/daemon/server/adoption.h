@@ -17,6 +17,7 @@
 #include "daemon/server/session_table.h"
 #include "daemon/server/stranger.h"
 #include "daemon/server/worker_pool.h"
+#include "daemon/store/registry.h"
 
 namespace sluice::server {
 
@@ -27,8 +28,14 @@ class Adoption {
 
   // REQUIRES: all of these outlive the adoption.
   Adoption(EventLoop& loop, const RuntimeFolder& folder, Aside& aside, Seats& seats, WorkerPool& pool,
-           SessionTable& sessions)
-      : loop_(loop), folder_(folder), aside_(aside), seats_(seats), pool_(pool), sessions_(sessions) {}
+           SessionTable& sessions, const store::Registry& registry)
+      : loop_(loop),
+        folder_(folder),
+        aside_(aside),
+        seats_(seats),
+        pool_(pool),
+        sessions_(sessions),
+        registry_(registry) {}
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
 
@@ -61,6 +68,7 @@ class Adoption {
   Seats& seats_;
   WorkerPool& pool_;
   SessionTable& sessions_;
+  const store::Registry& registry_;
   std::map<std::uint32_t, Expected> expected_;  // by worker number
   std::function<void()> done_;
 };

@@ -13,9 +13,8 @@
 namespace sluice::server {
 namespace {
 
-std::string tenant_name(const Caller& caller) {
-  if (caller.request.tenant[0] != '\0') return caller.request.tenant;
-  return default_tenant_name(caller.peer.credentials.uid);
+std::string wanted_name(const Caller& caller) {
+  return caller.request.tenant[0] != '\0' ? caller.request.tenant : "(none named)";
 }
 
 }  // namespace
@@ -24,8 +23,7 @@ std::string tenant_name(const Caller& caller) {
 
 void AttachDesk::caller_asks(Caller& caller) {
   caller.deadline = loop_.at(now_ns() + attach_ns_max, [this, &caller] { out_of_time(caller); });
-  const TenantKey key{caller.peer.credentials.uid, tenant_name(caller)};
-  const auto seat = seats_.take(key, MilliGpu{caller.request.gpu_milli}, caller.request.memory_bytes);
+  const auto seat = reception_.seat(caller);
   if (!seat.ok()) return refuse(caller, seat.status());
   const std::uint32_t device = device_of(seat.value());
   waiting_[device].push_back({&caller, seat.value()});
@@ -47,6 +45,17 @@ void AttachDesk::caller_left(Caller& caller) {
   }
 }
 
+void AttachDesk::turn_away(const Tenant& tenant, const Status& why) {
+  std::vector<Caller*> callers;
+  for (const auto& [device, queue] : waiting_)
+    for (const Waiting& waiting : queue)
+      if (waiting.seat.tenant == &tenant) callers.push_back(waiting.caller);
+  for (Caller* caller : callers) {
+    caller_left(*caller);
+    refuse(*caller, why);
+  }
+}
+
 void AttachDesk::out_of_time(Caller& caller) {
   std::string why = "no worker was ready in time";
   for (const auto& [device, queue] : waiting_)
@@ -59,7 +68,7 @@ void AttachDesk::out_of_time(Caller& caller) {
 
 void AttachDesk::refuse(Caller& caller, const Status& why) {
   const auto& who = caller.peer.credentials;
-  refusals_.write("refused tenant " + tenant_name(caller) + " (uid " + std::to_string(who.uid) + "), " +
+  refusals_.write("refused tenant " + wanted_name(caller) + " (uid " + std::to_string(who.uid) + "), " +
                       caller.request.program + " (pid " + std::to_string(who.pid) + "): " + why.message(),
                   now_ns());
   door_.refuse(caller, why);

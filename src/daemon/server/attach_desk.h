@@ -10,6 +10,7 @@
 #include <map>
 
 #include "daemon/server/device_pool.h"
+#include "daemon/server/reception.h"
 #include "daemon/server/refusal_log.h"
 #include "daemon/server/runtime_folder.h"
 #include "daemon/server/seats.h"
@@ -24,12 +25,21 @@ class AttachDesk final : public CallerListener {
   static constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
 
   // REQUIRES: all of these outlive the desk.
-  AttachDesk(EventLoop& loop, const RuntimeFolder& folder, const DevicePool& devices, Seats& seats, WorkerPool& pool,
-             SessionTable& sessions, TenantDoor& door)
-      : loop_(loop), folder_(folder), devices_(devices), seats_(seats), pool_(pool), sessions_(sessions), door_(door) {}
+  AttachDesk(EventLoop& loop, const RuntimeFolder& folder, const DevicePool& devices, Reception& reception,
+             Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door)
+      : loop_(loop),
+        folder_(folder),
+        devices_(devices),
+        reception_(reception),
+        seats_(seats),
+        pool_(pool),
+        sessions_(sessions),
+        door_(door) {}
 
   void caller_asks(Caller& caller) override;
   void caller_left(Caller& caller) override;
+  // Refuses the tenant's callers that still wait for a worker.
+  void turn_away(const Tenant& tenant, const Status& why);
 
   void worker_ready(std::uint32_t device);
   void worker_attached(Worker& worker);
@@ -61,6 +71,7 @@ class AttachDesk final : public CallerListener {
   EventLoop& loop_;
   const RuntimeFolder& folder_;
   const DevicePool& devices_;
+  Reception& reception_;
   Seats& seats_;
   WorkerPool& pool_;
   SessionTable& sessions_;

@@ -9,6 +9,8 @@
 #include <limits>
 #include <sstream>
 
+#include "wire/handshake.h"
+
 namespace sluice::server {
 namespace {
 
@@ -100,6 +102,13 @@ Complaint set_log_level(const toml::node& node, Config& config) {
   return {};
 }
 
+Complaint set_anonymous(const toml::node& node, Config& config) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || !wire::valid_tenant_name(*value)) return "a tenant's name: 1 to 63 of letters, digits and . _ @ -";
+  config.anonymous_tenant = *value;
+  return {};
+}
+
 bool valid_variable(std::string_view name) {
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(),
@@ -142,6 +151,7 @@ const std::vector<Section>& sections() {
         {"sessions_per_tenant_max", number(&Config::sessions_per_tenant_max, 1, 256)},
         {"memory_max", size(&Config::memory_max_bytes)},
         {"command_s", number(&Config::command_s, 1, 86400)}}},
+      {"tenants", {{"anonymous", set_anonymous}, {"ad_hoc", truth(&Config::ad_hoc_tenants)}}},
       {"opencl", {{"icd_dir", folder(&Config::icd_dir)}, {"environment", set_environment}}}};
   return all;
 }
@@ -185,8 +195,9 @@ class Reader {
       if (table == nullptr) return complain(key.source(), "[" + std::string(key.str()) + "] must be a table");
       return read_table(*table, "[" + std::string(key.str()) + "]", section.keys, config_);
     }
-    complain(key.source(), "unknown section '" + std::string(key.str()) +
-                               "'; there are [daemon], [workers], [defaults], [limits], [opencl] and [[device]]");
+    complain(key.source(),
+             "unknown section '" + std::string(key.str()) +
+                 "'; there are [daemon], [workers], [defaults], [limits], [tenants], [opencl] and [[device]]");
   }
 
   void read_devices(const toml::key& key, const toml::node& node) {

@@ -42,6 +42,9 @@ struct Config {
   std::uint32_t sessions_per_tenant_max = 16;
   std::optional<std::uint64_t> memory_max_bytes;
   std::uint32_t command_s = 30;  // a command may keep others waiting for so long
+  // [tenants]
+  std::string anonymous_tenant;        // whose programs those are that no rule names; empty: nobody's
+  std::optional<bool> ad_hoc_tenants;  // absent: in a user's own pool alone
   // [opencl]
   std::string icd_dir;
   std::map<std::string, std::string> environment;

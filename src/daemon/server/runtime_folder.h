@@ -48,6 +48,7 @@ class RuntimeFolder {
   std::string tenant_socket() const { return folders_.runtime + "/tenant.sock"; }
   std::string admin_socket() const { return folders_.runtime + "/admin.sock"; }
   std::string session_ids() const { return folders_.state + "/session-ids"; }
+  std::string registry() const { return folders_.state + "/sluice.db"; }
 
   // ---- workers' folders ----
   std::string worker_folder(std::uint32_t number) const;

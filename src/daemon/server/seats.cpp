@@ -1,18 +1,82 @@
 #include "daemon/server/seats.h"
 
+#include <map>
+
 namespace sluice::server {
+namespace {
+
+TenantKey key_of(const store::TenantRecord& tenant) { return {TenantKey::no_uid, tenant.name}; }
+
+// How much more of a device is wanted.
+struct Raise {
+  std::int64_t gpu_milli = 0, memory_bytes = 0;
+  std::string tenant;  // one that wants more
+};
+
+std::int64_t growth(std::uint64_t before, std::uint64_t after) {
+  return static_cast<std::int64_t>(after) - static_cast<std::int64_t>(before);
+}
+
+void add(Raise& raise, const Tenant& tenant, const store::TenantRecord& to) {
+  const std::int64_t gpu = growth(tenant.slice.gpu.value, to.terms.guarantee.value);
+  const std::int64_t memory = growth(tenant.slice.memory_bytes, to.memory_bytes);
+  raise.gpu_milli += gpu;
+  raise.memory_bytes += memory;
+  if (gpu > 0 || memory > 0) raise.tenant = to.name;
+}
+
+// A device that is not offered any more has nothing free.
+allocator::DeviceRoom room_of(const allocator::Inventory& inventory, std::uint32_t device) {
+  for (const allocator::DeviceRoom& room : inventory)
+    if (room.index == device) return room;
+  return {device, "not enabled", {}, {}, 0, 0};
+}
+
+Status no_room(const allocator::DeviceRoom& room, const Raise& raise, const std::string& wanted) {
+  return Status(Code::exhausted, "tenant " + raise.tenant + " runs on device " + std::to_string(room.index) + " (" +
+                                     room.name + "), which has no room for " + wanted +
+                                     " more: " + format_milli_gpu(room.gpu_free) + " and " +
+                                     format_bytes(room.memory_free_bytes) + " of memory are free there");
+}
+
+Status fits(const allocator::DeviceRoom& room, const Raise& raise) {
+  if (raise.gpu_milli > 0 && raise.gpu_milli > std::int64_t{room.gpu_free.value})
+    return no_room(room, raise, format_milli_gpu(MilliGpu{static_cast<std::uint32_t>(raise.gpu_milli)}));
+  if (raise.memory_bytes > 0 && static_cast<std::uint64_t>(raise.memory_bytes) > room.memory_free_bytes)
+    return no_room(room, raise, format_bytes(static_cast<std::uint64_t>(raise.memory_bytes)));
+  return Status();
+}
+
+}  // namespace
 
 Result<Seat> Seats::take(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes) {
-  Tenant* tenant = tenants_.find(key);
-  std::optional<LiveSlice> live;
-  if (tenant != nullptr) live = LiveSlice{tenant->slice, tenant->sessions()};
-  const auto slice = admit(rules_, pool_.inventory(), taken_, live, {key.name, gpu, memory_bytes});
+  const auto slice = admit(rules_, pool_.inventory(), taken_, live(key), {key.name, gpu, memory_bytes});
+  return slice.ok() ? sit_down(key, slice.value()) : slice.status();
+}
+
+Result<Seat> Seats::take(const store::TenantRecord& tenant, MilliGpu gpu, std::uint64_t memory_bytes) {
+  const TenantKey key = key_of(tenant);
+  const bool is_new = tenants_.find(key) == nullptr;
+  const auto slice =
+      admit_registered(tenant, rules_, pool_.inventory(), taken_, live(key), {tenant.name, gpu, memory_bytes});
   if (!slice.ok()) return slice.status();
+  const auto seat = sit_down(key, slice.value());
+  if (seat.ok() && is_new) set_terms(*seat.value().tenant, tenant);
+  return seat;
+}
+
+std::optional<LiveSlice> Seats::live(const TenantKey& key) {
+  const Tenant* tenant = tenants_.find(key);
+  return tenant == nullptr ? std::nullopt : std::optional(LiveSlice{tenant->slice, tenant->sessions()});
+}
+
+Result<Seat> Seats::sit_down(const TenantKey& key, const allocator::Placement& slice) {
+  Tenant* tenant = tenants_.find(key);
   if (tenant == nullptr) {
-    auto created = tenants_.create(key, slice.value());
+    auto created = tenants_.create(key, slice);
     if (!created.ok()) return created.status();
     tenant = created.value();
-    pool_.promise(tenant->slice.device, tenant->slice.gpu, tenant->slice.memory_bytes);
+    pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
   }
   const auto slot = tenants_.join(*tenant);
   if (!slot) return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
@@ -20,9 +84,11 @@ Result<Seat> Seats::take(const TenantKey& key, MilliGpu gpu, std::uint64_t memor
   return Seat{tenant, *slot};
 }
 
-Result<Seat> Seats::adopt(const SessionRecord& record, wire::SharedMemory tenant_page) {
-  const TenantKey key{record.client_uid, record.tenant};
-  const allocator::Placement slice{record.device_index, MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
+Result<Seat> Seats::adopt(const SessionRecord& record, wire::SharedMemory tenant_page,
+                          const store::TenantRecord* registered) {
+  const TenantKey key = registered != nullptr ? key_of(*registered) : TenantKey{record.client_uid, record.tenant};
+  allocator::Placement slice{record.device_index, MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
+  if (registered != nullptr) slice = {record.device_index, registered->terms.guarantee, registered->memory_bytes};
   if (pool_.find(record.device_index) == nullptr)
     return Status(Code::not_found, "device " + std::to_string(record.device_index) + " is not there any more");
   const bool is_new = tenants_.find(key) == nullptr;
@@ -32,6 +98,8 @@ Result<Seat> Seats::adopt(const SessionRecord& record, wire::SharedMemory tenant
     return Status(Code::invalid_argument, "its place in the tenant's page is taken");
   if (is_new) pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
   ++taken_;
+  // The daemon before may have died between storing a new limit and telling the page.
+  if (is_new && registered != nullptr) set_terms(*tenant.value(), *registered);
   return Seat{tenant.value(), record.tenant_slot};
 }
 
@@ -39,6 +107,33 @@ void Seats::leave(const Seat& seat) {
   --taken_;
   const allocator::Placement slice = seat.tenant->slice;
   if (tenants_.leave(*seat.tenant, seat.slot)) pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
+}
+
+Status Seats::check(std::span<const store::TenantRecord> tenants) const {
+  std::map<std::uint32_t, Raise> raises;  // by device
+  for (const store::TenantRecord& to : tenants)
+    if (const Tenant* tenant = tenants_.find_registered(to.name); tenant != nullptr)
+      add(raises[tenant->slice.device], *tenant, to);
+  const allocator::Inventory inventory = pool_.inventory();
+  for (const auto& [device, raise] : raises)
+    if (Status fit = fits(room_of(inventory, device), raise); !fit.ok()) return fit;
+  return Status();
+}
+
+void Seats::change(const store::TenantRecord& record) {
+  Tenant* tenant = tenants_.find(key_of(record));
+  if (tenant == nullptr) return;
+  allocator::Placement& slice = tenant->slice;
+  pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
+  slice = {slice.device, record.terms.guarantee, record.memory_bytes};
+  pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
+  set_terms(*tenant, record);
+}
+
+void Seats::set_terms(Tenant& tenant, const store::TenantRecord& record) {
+  tenant.terms = record.terms;
+  TenantMemory::set_limit(tenant.page.bytes(), record.memory_bytes);
+  if (terms_changed_) terms_changed_(tenant);
 }
 
 }  // namespace sluice::server

@@ -1,8 +1,10 @@
 // Seats: the books of who sits where. A seat is one session's place in its tenant's slice; the slice is promised by a
-// device for as long as somebody sits in it.
+// device for as long as somebody sits in it. What the registry says of a tenant that has seats holds for it at once.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 
 #include "base/status.h"
@@ -10,6 +12,7 @@
 #include "daemon/server/device_pool.h"
 #include "daemon/server/tenants.h"
 #include "daemon/sessions/worker_link.h"
+#include "daemon/store/tenant_record.h"
 
 namespace sluice::server {
 
@@ -25,19 +28,34 @@ class Seats {
 
   // Admits one more session of the tenant, or says why not (admission.h).
   Result<Seat> take(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes);
-  // A seat that an earlier daemon gave; no rule is asked again, only that it contradicts nothing.
-  Result<Seat> adopt(const SessionRecord& record, wire::SharedMemory tenant_page);
+  Result<Seat> take(const store::TenantRecord& tenant, MilliGpu gpu, std::uint64_t memory_bytes);
+  // A seat that an earlier daemon gave; no rule is asked again, only that it contradicts nothing. `registered`: what
+  // the registry says of a tenant of that name now, which counts before what the session was given; null: it is ad hoc.
+  Result<Seat> adopt(const SessionRecord& record, wire::SharedMemory tenant_page,
+                     const store::TenantRecord* registered = nullptr);
   void leave(const Seat& seat);
+
+  // Could change() be called for all of these? exhausted: a device that one of them sits on has no room for more.
+  Status check(std::span<const store::TenantRecord> tenants) const;
+  // The tenant's new amounts and terms hold from now on, for its sessions too. Nothing happens to one without seats.
+  void change(const store::TenantRecord& tenant);
+  // Called by change(), and when a registered tenant's first session sits down.
+  void on_terms_changed(std::function<void(const Tenant&)> listener) { terms_changed_ = std::move(listener); }
 
   const Tenants& tenants() const { return tenants_; }
   const AdmissionRules& rules() const { return rules_; }
   std::size_t taken() const { return taken_; }
 
  private:
+  std::optional<LiveSlice> live(const TenantKey& key);
+  Result<Seat> sit_down(const TenantKey& key, const allocator::Placement& slice);
+  void set_terms(Tenant& tenant, const store::TenantRecord& record);
+
   DevicePool& pool_;
   AdmissionRules rules_;
   Tenants tenants_;
   std::size_t taken_ = 0;
+  std::function<void(const Tenant&)> terms_changed_;
 };
 
 }  // namespace sluice::server

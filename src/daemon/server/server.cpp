@@ -32,6 +32,18 @@ AdmissionRules rules_of(const Config& config) {
           config.default_gpu};
 }
 
+IdentityRules identity_rules(const ServerOptions& options) {
+  return {options.config.anonymous_tenant, options.config.ad_hoc_tenants.value_or(options.user_pool)};
+}
+
+store::TenantRecord tenant_defaults(const Config& config) {
+  store::TenantRecord defaults;
+  defaults.terms.guarantee = config.default_gpu;
+  defaults.memory_bytes = config.default_memory_bytes.value_or(0);
+  defaults.sessions_max = config.sessions_per_tenant_max;
+  return defaults;
+}
+
 WorkerPool::Settings pool_settings(const Config& config) {
   return {config.workers_ready, std::max(2u, std::thread::hardware_concurrency()), config.start_timeout_s * ns_per_s};
 }
@@ -57,27 +69,34 @@ void block_stop_signals() {
 Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
   auto folder = RuntimeFolder::open(options.folders, !options.user_pool);
   if (!folder.ok()) return folder.status();
-  std::unique_ptr<Server> server(new Server(std::move(options), folder.take()));
+  auto registry = store::Registry::open(folder.value().registry());
+  if (!registry.ok()) return registry.status();
+  std::unique_ptr<Server> server(new Server(std::move(options), folder.take(), registry.take()));
   if (Status opened = server->loop_.open(); !opened.ok()) return opened;
   if (Status started = server->start_leases(); !started.ok()) return started;
   return server;
 }
 
-Server::Server(ServerOptions options, RuntimeFolder folder)
+Server::Server(ServerOptions options, RuntimeFolder folder, store::Registry registry)
     : options_(std::move(options)),
       folder_(std::move(folder)),
       started_unix_ns_(unix_now_ns()),
       ids_(folder_.session_ids()),
       launcher_(options_.worker_program, folder_, options_.config),
       pool_(loop_, folder_, launcher_, aside_, *this, pool_settings(options_.config)),
+      registry_(std::move(registry)),
       seats_(devices_, rules_of(options_.config)),
       leases_(lease_settings(options_.config)),
+      reception_(registry_, seats_, identity_rules(options_)),
       sessions_(loop_, seats_, pool_, ids_, leases_),
       door_(loop_, aside_, desk_),
-      desk_(loop_, folder_, devices_, seats_, pool_, sessions_, door_),
-      adoption_(loop_, folder_, aside_, seats_, pool_, sessions_),
+      desk_(loop_, folder_, devices_, reception_, seats_, pool_, sessions_, door_),
+      adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, registry_),
+      tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
-      discovery_(loop_, folder_, launcher_) {}
+      discovery_(loop_, folder_, launcher_) {
+  seats_.on_terms_changed([this](const Tenant& tenant) { leases_.set_terms(lease_key(tenant), tenant.terms); });
+}
 
 Server::~Server() { door_.close(); }
 
@@ -151,6 +170,7 @@ Status Server::take_over() {
 void Server::open_to_tenants() {
   for (const PoolDevice& device : devices_.devices())
     if (device.enabled) pool_.serve(device.index);
+  tenant_admin_.open();
   if (Status opened = door_.open(); !opened.ok()) return fail(opened);
   log::info("ready: programs may come in at {}", folder_.tenant_socket());
   sd_notify(0, "READY=1\nSTATUS=serving");
@@ -183,7 +203,7 @@ void Server::stop_when_empty() {
 
 // ---- questions ----
 
-Result<nlohmann::json> Server::answer(const nlohmann::json& request) const {
+Result<nlohmann::json> Server::answer(const nlohmann::json& request) {
   const PoolView pool{devices_,           seats_,          pool_, sessions_, leases_, folder_.path(),
                       options_.user_pool, started_unix_ns_};
   const auto field = request.find("verb");
@@ -191,7 +211,8 @@ Result<nlohmann::json> Server::answer(const nlohmann::json& request) const {
   if (verb == "status") return status_view(pool);
   if (verb == "devices") return devices_view(pool);
   if (verb == "sessions") return sessions_view(pool, {asks_for(request, "ended"), asks_for(request, "why")});
-  return Status(Code::invalid_argument, "unknown verb; there are status, devices and sessions");
+  if (TenantAdmin::knows(verb)) return tenant_admin_.answer(verb, request);
+  return Status(Code::invalid_argument, "unknown verb; there are status, devices, sessions, " + TenantAdmin::verbs());
 }
 
 }  // namespace sluice::server

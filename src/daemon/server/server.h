@@ -18,13 +18,16 @@
 #include "daemon/server/discovery.h"
 #include "daemon/server/event_loop.h"
 #include "daemon/server/lease_desk.h"
+#include "daemon/server/reception.h"
 #include "daemon/server/runtime_folder.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_ids.h"
 #include "daemon/server/session_table.h"
+#include "daemon/server/tenant_admin.h"
 #include "daemon/server/tenant_door.h"
 #include "daemon/server/worker_launcher.h"
 #include "daemon/server/worker_pool.h"
+#include "daemon/store/registry.h"
 
 namespace sluice::server {
 
@@ -51,7 +54,7 @@ class Server final : private WorkerListener {
   void stop();
 
  private:
-  Server(ServerOptions options, RuntimeFolder folder);
+  Server(ServerOptions options, RuntimeFolder folder, store::Registry registry);
 
   void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
   void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
@@ -66,7 +69,7 @@ class Server final : private WorkerListener {
   void fail(const Status& status);
   void signal_arrived();
   void stop_when_empty();
-  Result<nlohmann::json> answer(const nlohmann::json& request) const;
+  Result<nlohmann::json> answer(const nlohmann::json& request);
 
   ServerOptions options_;
   RuntimeFolder folder_;
@@ -77,12 +80,15 @@ class Server final : private WorkerListener {
   SessionIds ids_;
   WorkerLauncher launcher_;
   WorkerPool pool_;
+  store::Registry registry_;
   Seats seats_;
   LeaseDesk leases_;
+  Reception reception_;
   SessionTable sessions_;
   TenantDoor door_;
   AttachDesk desk_;
   Adoption adoption_;
+  TenantAdmin tenant_admin_;
   Admin admin_;
   Discovery discovery_;
   std::vector<LivingWorker> living_;

@@ -28,6 +28,8 @@ std::uint64_t unix_now_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+std::string lease_key(const Tenant& tenant) { return std::to_string(tenant.key.uid) + ":" + tenant.key.name; }
+
 Usage read_meter(const wire::SharedMemory& meter) {
   const auto* page = reinterpret_cast<const metering::MeterPage*>(meter.data());
   const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
@@ -56,7 +58,7 @@ Result<Session*> SessionTable::begin(const SessionRecord& record, const Seat& se
   LeaseDesk::Opening opening;
   opening.session_id = record.session_id;
   opening.device = record.device_index;
-  opening.tenant = std::to_string(seat.tenant->key.uid) + ":" + seat.tenant->key.name;
+  opening.tenant = lease_key(*seat.tenant);
   opening.name = seat.tenant->key.name;
   opening.terms = seat.tenant->terms;
   opening.page = session->lease.bytes();

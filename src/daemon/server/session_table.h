@@ -91,6 +91,9 @@ class SessionTable {
   std::deque<EndedSession> ended_;
 };
 
+// What a tenant is called at the LeaseDesk.
+std::string lease_key(const Tenant& tenant);
+
 std::uint64_t unix_now_ns();
 
 }  // namespace sluice::server

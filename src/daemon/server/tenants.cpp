@@ -27,6 +27,17 @@ Tenant* Tenants::find(const TenantKey& key) {
   return found == tenants_.end() ? nullptr : found->second.get();
 }
 
+const Tenant* Tenants::find_registered(const std::string& name) const {
+  const auto found = tenants_.find({TenantKey::no_uid, name});
+  return found == tenants_.end() ? nullptr : found->second.get();
+}
+
+const Tenant* Tenants::find_ad_hoc(const std::string& name) const {
+  for (const auto& [key, tenant] : tenants_)
+    if (key.name == name && !tenant->registered()) return tenant.get();
+  return nullptr;
+}
+
 Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
   auto page = wire::SharedMemory::create("tenant", tenant_page_bytes);
   if (!page.ok()) return page.status();

@@ -1,6 +1,8 @@
-// Tenants: who has a slice now. A tenant is a user and a name; it exists for as long as it has sessions.
+// Tenants: who has a slice now. A tenant is here for as long as it has sessions. One that is registered is known by its
+// name alone, and its slice is what the registry says; one that is not, ad hoc, is a user and a name.
 //
-// The first session fixes the slice: device, compute and memory. All sessions of a tenant share it, and its page.
+// The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice and its
+// page.
 #pragma once
 
 #include <bitset>
@@ -21,6 +23,7 @@
 namespace sluice::server {
 
 struct TenantKey {
+  static constexpr std::uint32_t no_uid = ~0u;  // as in the kernel, nobody's: a registered tenant's
   std::uint32_t uid = 0;
   std::string name;
   friend auto operator<=>(const TenantKey&, const TenantKey&) = default;
@@ -28,11 +31,12 @@ struct TenantKey {
 
 struct Tenant {
   TenantKey key;
-  allocator::Placement slice;
+  allocator::Placement slice;  // its compute is terms.guarantee
+  arbiter::ComputeTerms terms;
   wire::SharedMemory page;  // a TenantPage
   std::bitset<tenant_sessions_max> slots;
-  arbiter::ComputeTerms terms;
 
+  bool registered() const { return key.uid == TenantKey::no_uid; }
   std::size_t sessions() const { return slots.count(); }
   std::uint64_t held_bytes() const { return TenantMemory::held_by_tenant(page.bytes()); }
 };
@@ -41,6 +45,9 @@ class Tenants {
  public:
   // Null: no such tenant now. Pointers stay good until leave() removes the tenant.
   Tenant* find(const TenantKey& key);
+  const Tenant* find_registered(const std::string& name) const;
+  // Of any user, ad hoc.
+  const Tenant* find_ad_hoc(const std::string& name) const;
   // Makes its page. REQUIRES: there is no such tenant.
   Result<Tenant*> create(const TenantKey& key, const allocator::Placement& slice);
   // Takes over a tenant of an earlier daemon, whose page comes from one of its workers. Another session's page of the

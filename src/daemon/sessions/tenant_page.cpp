@@ -78,6 +78,11 @@ std::uint64_t TenantMemory::held_by_session() const { return page_->held_bytes[s
 
 void TenantMemory::clear() { page_->held_bytes[slot_].store(0, std::memory_order_relaxed); }
 
+void TenantMemory::set_limit(std::span<std::byte> page, std::uint64_t limit_bytes) {
+  // One store, which reserve() loads once, under its lock: no lock is needed here, and a stuck holder stops nobody.
+  reinterpret_cast<TenantPage*>(page.data())->limit_bytes.store(limit_bytes, std::memory_order_relaxed);
+}
+
 std::uint64_t TenantMemory::held_by_tenant(std::span<std::byte> page) {
   return sum_of(*reinterpret_cast<const TenantPage*>(page.data()));
 }

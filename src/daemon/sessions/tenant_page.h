@@ -43,6 +43,9 @@ class TenantMemory {
 
   // By the daemon, when the session's worker is dead.
   void clear();
+  // By the daemon, at any time: what is reserved after this call is held against the new limit. A limit below what is
+  // held takes nothing away, and lets nothing more be reserved until enough was released.
+  static void set_limit(std::span<std::byte> page, std::uint64_t limit_bytes);
   static std::uint64_t held_by_tenant(std::span<std::byte> page);
 
  private:

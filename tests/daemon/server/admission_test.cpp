@@ -79,3 +79,40 @@ TEST_CASE("the limit on a tenant's memory holds for the default slice too") {
   rules.memory_max_bytes = gib / 2;
   CHECK(admit(rules, one_device, 0, std::nullopt, {"alice", {}, 0}).value().memory_bytes == gib / 2);
 }
+
+TEST_CASE("a registered tenant's slice is what the registry says, whatever the defaults are") {
+  AdmissionRules rules;
+  rules.memory_max_bytes = gib;
+  rules.default_memory_bytes = gib;
+  rules.default_gpu = MilliGpu{1};
+  store::TenantRecord alice;
+  alice.name = "alice";
+  alice.terms = {MilliGpu{250}, MilliGpu{500}};
+  alice.memory_bytes = 2 * gib;
+  alice.sessions_max = 2;
+  const auto ask = [&](const std::optional<LiveSlice>& slice, MilliGpu gpu, std::uint64_t memory) {
+    return admit_registered(alice, rules, one_device, 1, slice, {"alice", gpu, memory});
+  };
+  const auto fresh = ask(std::nullopt, {}, 0);
+  REQUIRE(fresh.ok());
+  CHECK(fresh.value().gpu == MilliGpu{250});
+  CHECK(fresh.value().memory_bytes == 2 * gib);
+  CHECK(ask(std::nullopt, MilliGpu{250}, 2 * gib).ok());
+  CHECK(ask(std::nullopt, MilliGpu{251}, 0).status().code() == Code::invalid_argument);
+  CHECK(ask(live(250, 2 * gib, 1), {}, gib).status().message() ==
+        "tenant alice has a slice of 250m and 2 GiB of memory; ask for the same or for nothing");
+  CHECK(ask(live(250, 2 * gib, 1), {}, 0).ok());
+  CHECK(ask(live(250, 2 * gib, 2), {}, 0).status().code() == Code::quota_exceeded);
+  alice.terms.suspended = true;
+  CHECK(ask(live(250, 2 * gib, 1), {}, 0).status().code() == Code::permission_denied);
+  CHECK(ask(std::nullopt, {}, 0).status().code() == Code::permission_denied);
+}
+
+TEST_CASE("a registered tenant that no device has room for is refused like any other") {
+  store::TenantRecord alice;
+  alice.memory_bytes = 5 * gib;
+  CHECK(admit_registered(alice, {}, one_device, 0, std::nullopt, {"alice", {}, 0}).status().code() == Code::exhausted);
+  alice.memory_bytes = 9 * gib;
+  CHECK(admit_registered(alice, {}, one_device, 0, std::nullopt, {"alice", {}, 0}).status().code() ==
+        Code::invalid_argument);
+}

@@ -50,6 +50,9 @@ gpu = "250m"
 sessions_max = 9
 sessions_per_tenant_max = 3
 memory_max = "1.5GiB"
+[tenants]
+anonymous = "guest"
+ad_hoc = true
 [opencl]
 icd_dir = "/etc/icd"
 environment = { POCL_DEVICES = "basic", B = "2" }
@@ -72,6 +75,8 @@ gpu = "0.5"
   CHECK(c.start_timeout_s == 7);
   CHECK(c.default_memory_bytes == 2ull << 30);
   CHECK(c.default_gpu == MilliGpu{250});
+  CHECK(c.anonymous_tenant == "guest");
+  CHECK(c.ad_hoc_tenants == true);
   CHECK(c.sessions_max == 9);
   CHECK(c.sessions_per_tenant_max == 3);
   CHECK(c.memory_max_bytes == 3ull << 29);
@@ -84,7 +89,7 @@ gpu = "0.5"
   CHECK(c.devices[1].name == "pthread*");
   CHECK(c.devices[1].memory_bytes == 512ull << 20);
   CHECK(c.devices[1].gpu == MilliGpu{500});
-  CHECK(c.devices[1].where == "sluiced.toml:23");
+  CHECK(c.devices[1].where == "sluiced.toml:26");
 }
 
 TEST_CASE("an unknown key is refused with its place and the keys there are") {

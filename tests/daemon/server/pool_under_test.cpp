@@ -138,6 +138,7 @@ wire::AttachRequest request_of(const Wish& wish) {
   wire::set_text(request.program, "test");
   request.gpu_milli = wish.gpu_milli;
   request.memory_bytes = wish.memory_bytes;
+  wire::set_text(request.token, wish.token);
   return request;
 }
 

@@ -52,6 +52,7 @@ struct Wish {
   std::string tenant;
   std::uint32_t gpu_milli = 0;
   std::uint64_t memory_bytes = 0;
+  std::string token = {};
 };
 
 wire::AttachRequest request_of(const Wish& wish);

@@ -39,6 +39,21 @@ wire::SharedMemory page_of(const Seat& seat) {
   return page.take();
 }
 
+store::TenantRecord registered(const std::string& name, std::uint32_t gpu, std::uint64_t memory) {
+  store::TenantRecord tenant;
+  tenant.name = name;
+  tenant.terms.guarantee = MilliGpu{gpu};
+  tenant.memory_bytes = memory;
+  return tenant;
+}
+
+bool has_room(const Seat& seat, std::uint64_t bytes) {
+  TenantMemory memory(seat.tenant->page.bytes(), seat.slot);
+  const bool fits = memory.reserve(bytes).ok();
+  if (fits) memory.release(bytes);
+  return fits;
+}
+
 }  // namespace
 
 TEST_CASE("a tenant is a user and a name together") {
@@ -145,4 +160,82 @@ TEST_CASE("an adopted session with another page, a taken place or a missing devi
 TEST_CASE("a user who names no tenant is one under their own name") {
   CHECK(default_tenant_name(0) == "root");
   CHECK(default_tenant_name(3999999999u) == "uid-3999999999");
+}
+
+TEST_CASE("a registered tenant is one tenant, whichever users it has") {
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  const auto first = seats.take(registered("alice", 100, 8 * mib), {}, 0);
+  const auto second = seats.take(registered("alice", 100, 8 * mib), {}, 0);
+  REQUIRE((first.ok() && second.ok()));
+  CHECK(first.value().tenant == second.value().tenant);
+  const auto other = seats.take({1000, "alice"}, {}, mib);
+  REQUIRE(other.ok());
+  CHECK(other.value().tenant != first.value().tenant);
+  CHECK(seats.tenants().find_registered("alice") == first.value().tenant);
+  CHECK(seats.tenants().find_ad_hoc("alice") == other.value().tenant);
+  CHECK(pool.devices()[0].memory_promised_bytes == 9 * mib);
+}
+
+TEST_CASE("new amounts hold for seats that are taken, and for what the device has promised") {
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  std::vector<std::uint64_t> told;
+  seats.on_terms_changed([&told](const Tenant& tenant) { told.push_back(tenant.slice.memory_bytes); });
+  const Seat seat = seats.take(registered("alice", 100, 8 * mib), {}, 0).take();
+  store::TenantRecord more = registered("alice", 300, 16 * mib);
+  more.terms.priority_class = arbiter::PriorityClass::latency;
+  seats.change(more);
+  CHECK(has_room(seat, 16 * mib));
+  CHECK(seat.tenant->terms == more.terms);
+  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
+  CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
+  seats.change(registered("alice", 0, mib));
+  CHECK_FALSE(has_room(seat, mib + 1));
+  CHECK(has_room(seat, mib));
+  seats.change(registered("nobody", 0, mib));
+  CHECK(told == std::vector<std::uint64_t>{8 * mib, 16 * mib, mib});
+  seats.leave(seat);
+  CHECK(pool.devices()[0].memory_promised_bytes == 0);
+  CHECK(pool.devices()[0].gpu_promised == MilliGpu{0});
+}
+
+TEST_CASE("a raise that the device has no room for is refused with what is free") {
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  REQUIRE(seats.take(registered("alice", 400, 24 * mib), {}, 0).ok());
+  REQUIRE(seats.take(registered("bob", 400, 24 * mib), {}, 0).ok());
+  const auto may = [&](std::vector<store::TenantRecord> tenants) { return seats.check(tenants); };
+  CHECK(may({registered("alice", 600, 40 * mib)}).ok());
+  CHECK(may({registered("alice", 400, 40 * mib + 1)}).message() ==
+        "tenant alice runs on device 0 (card), which has no room for 16 MiB more: 200m and 16 MiB of memory are free "
+        "there");
+  CHECK(may({registered("alice", 601, 24 * mib)}).code() == Code::exhausted);
+  CHECK(may({registered("alice", 400, 48 * mib), registered("bob", 400, 8 * mib)}).ok());
+  CHECK_FALSE(may({registered("alice", 400, 48 * mib), registered("bob", 400, 17 * mib)}).ok());
+  CHECK(may({registered("idle", 1000, 1000 * mib)}).ok());
+}
+
+TEST_CASE("adopted sessions of a registered tenant get what the registry says now") {
+  DevicePool old_pool = one_device();
+  Seats old_seats(old_pool, {});
+  const Seat first = old_seats.take(registered("alice", 100, 8 * mib), {}, 0).take();
+  const SessionRecord older = record_of(first);
+  old_seats.change(registered("alice", 200, 16 * mib));
+  const Seat second = old_seats.take(registered("alice", 200, 16 * mib), {}, 0).take();
+
+  DevicePool pool = one_device();
+  Seats seats(pool, {});
+  const store::TenantRecord now = registered("alice", 250, 32 * mib);
+  REQUIRE(seats.adopt(older, page_of(first), &now).ok());
+  const auto adopted = seats.adopt(record_of(second), page_of(second), &now);
+  REQUIRE(adopted.ok());
+  CHECK(seats.tenants().find_registered("alice")->sessions() == 2);
+  CHECK(pool.devices()[0].memory_promised_bytes == 32 * mib);
+  CHECK(pool.devices()[0].gpu_promised == MilliGpu{250});
+  CHECK(has_room(adopted.value(), 32 * mib));
+  SessionRecord elsewhere = older;
+  elsewhere.device_index = 1;
+  elsewhere.tenant_slot = 7;
+  CHECK_FALSE(seats.adopt(elsewhere, page_of(first), &now).ok());
 }
