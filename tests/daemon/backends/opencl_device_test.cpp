@@ -310,5 +310,40 @@ TEST_CASE("a program that is linked is judged by the text of all its parts") {
   CHECK(linked("int f(int x) { return get_group_id(0); }") == Divisible::never);
 }
 
+TEST_CASE("a command that fails early lets no later one of its queue in before new memory is filled with zeroes") {
+  setenv("SLUICE_STAGED_MEMORY", "1", 1);
+  Bench bench;
+  unsetenv("SLUICE_STAGED_MEMORY");
+  constexpr std::uint64_t bytes = 4096, long_fill_bytes = 256u << 20;
+  const std::vector<std::byte> marks(bytes, std::byte{0xab});
+  std::vector<std::byte> seen(bytes);
+  const auto write = [&](Memory& to, std::uint64_t token, std::span<Event* const> wait_list) {
+    return bench.device->write_buffer({bench.queue.get(), wait_list, token, false}, to, 0, marks).outcome;
+  };
+  // Fills run in order: that of the last buffer comes after those of the large ones, which take a while.
+  const auto first = bench.device->create_buffer(long_fill_bytes, {}, wire::device_writes);
+  const auto second = bench.device->create_buffer(long_fill_bytes, {}, wire::device_writes);
+  const auto buffer = bench.device->create_buffer(bytes, {}, wire::device_reads | wire::device_writes);
+  REQUIRE(buffer.outcome == Outcome::ok);
+  const auto event = bench.device->create_user_event();
+  REQUIRE(event.outcome == Outcome::ok);
+  Event* const waits[] = {event.object.get()};
+  REQUIRE(write(*buffer.object, 1, waits) == Outcome::ok);
+  REQUIRE(write(*buffer.object, 2, {}) == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  bench.device->set_user_event(*event.object, true);
+  CHECK(bench.ends.wait_for(1).outcome != Outcome::ok);
+  REQUIRE(write(*buffer.object, 3, {}) == Outcome::ok);
+  REQUIRE(bench.device->read_buffer(bench.how(4), *buffer.object, 0, seen).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(4).outcome == Outcome::ok);
+  CHECK(seen == marks);
+  // A fill that came late would show now.
+  REQUIRE(bench.device->read_buffer(bench.how(5), *buffer.object, 0, seen).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(5).outcome == Outcome::ok);
+  CHECK(seen == marks);
+}
+
 }  // namespace
 }  // namespace sluice::backend::opencl
