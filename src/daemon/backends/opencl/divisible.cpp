@@ -75,12 +75,9 @@ bool can_name(const Token& token) { return token.kind == TokenKind::identifier |
 
 class Judge {
  public:
-  explicit Judge(const ProgramText& text) : definitions_(text), understood_(text.complete) {
-    for (const auto& part : text.parts) {
-      understood_ &= part->understood();
-      for (const Token& token : part->tokens()) words_.insert(token.text);
-    }
-    read_loops();
+  explicit Judge(const ProgramText& text) : text_(text), definitions_(text), understood_(text.complete) {
+    for (const auto& part : text.parts) understood_ &= part->understood();
+    find_loop_macros();
   }
 
   Division of(const std::string& kernel) {
@@ -138,38 +135,50 @@ class Judge {
     return *pasted_;
   }
 
-  bool can_be_pasted(std::string_view name, std::size_t first_chars_min) const {
+  bool can_be_pasted(std::string_view name, std::size_t first_chars_min) {
     // reached[i]: the first i characters are words in a row; a single word that is all of it is not pasted.
     std::vector<bool> reached(name.size() + 1);
     reached[0] = true;
     for (std::size_t begin = 0; begin < name.size(); ++begin)
       for (std::size_t end = begin + (begin == 0 ? first_chars_min : 1); reached[begin] && end <= name.size(); ++end)
-        if (end - begin < name.size() && words_.contains(name.substr(begin, end - begin))) reached[end] = true;
+        if (end - begin < name.size() && words().contains(name.substr(begin, end - begin))) reached[end] = true;
     return reached[name.size()];
   }
 
-  void read_loops() {
+  // Most programs are large and their kernels lead to little of them: what follows is found when it is asked for.
+
+  const Names& words() {
+    if (!words_.empty()) return words_;
+    for (const auto& part : text_.parts)
+      for (const Token& token : part->tokens()) words_.insert(token.text);
+    return words_;
+  }
+
+  void find_loop_macros() {
     const auto has_loop_keyword = [](const Definition& definition) {
       return std::ranges::any_of(definition.tokens, [](const Token& token) { return is_loop_keyword(token.text); });
     };
-    Names loop_macros;
     for (const auto& [name, indices] : definitions_.by_name())
       for (const std::size_t index : indices)
-        if (definitions_.all()[index].is_macro && has_loop_keyword(definitions_.all()[index])) loop_macros.insert(name);
-    for (const Definition& definition : definitions_.all()) {
-      const bool all_in_loop =
-          std::ranges::any_of(definition.tokens, [&](const Token& token) { return loop_macros.contains(token.text); });
-      loops_.push_back(loops_of(definition, all_in_loop));
-    }
-    looking_ = std::ranges::any_of(loops_, &Loops::looks);
+        if (definitions_.all()[index].is_macro && has_loop_keyword(definitions_.all()[index]))
+          loop_macros_.insert(name);
+  }
+
+  const Loops& loops(std::size_t index) {
+    if (const auto known = loops_.find(index); known != loops_.end()) return known->second;
+    const Definition& definition = definitions_.all()[index];
+    const bool all_in_loop = !loop_macros_.empty() && std::ranges::any_of(definition.tokens, [&](const Token& token) {
+      return loop_macros_.contains(token.text);
+    });
+    return loops_.emplace(index, loops_of(definition, all_in_loop)).first->second;
   }
 
   // What a loop of this definition looks at memory with; empty: none does.
   std::string_view waits(std::size_t index) {
-    if (!loops_[index].waits.empty() || !looking_) return loops_[index].waits;
-    for (const std::string_view name : loops_[index].called)
-      if (leads_to_look(name)) return name;
-    return {};
+    const Loops& own = loops(index);
+    if (!own.waits.empty()) return own.waits;
+    const auto looks = std::ranges::find_if(own.called, [&](std::string_view name) { return leads_to_look(name); });
+    return looks == own.called.end() ? std::string_view() : *looks;
   }
 
   bool leads_to_look(std::string_view name) {
@@ -177,27 +186,28 @@ class Judge {
     if (const auto known = leads_to_look_.find(name); known != leads_to_look_.end()) return known->second;
     const Reached reached = reach(name);
     return leads_to_look_[name] =
-               std::ranges::any_of(reached.definitions, [&](std::size_t index) { return loops_[index].looks; });
+               std::ranges::any_of(reached.definitions, [&](std::size_t index) { return loops(index).looks; });
   }
 
   // By every word of the program.
   const Division& of_all() {
     if (of_all_) return *of_all_;
     of_all_ = Division{Divisible::always, {}};
-    for (const std::string_view word : words_)
+    for (const std::string_view word : words())
       if (!word.empty()) judge(*of_all_, word);
-    if (words_.contains("##")) std::ranges::for_each(pasted(), [&](std::string_view name) { judge(*of_all_, name); });
-    for (const Loops& loops : loops_)
-      if (loops.looks || !loops.waits.empty()) worsen(*of_all_, Divisible::never, "may wait for other work-groups");
+    if (words().contains("##")) std::ranges::for_each(pasted(), [&](std::string_view name) { judge(*of_all_, name); });
+    for (std::size_t index = 0; index < definitions_.all().size(); ++index)
+      if (const Loops& own = loops(index); own.looks || !own.waits.empty())
+        worsen(*of_all_, Divisible::never, "may wait for other work-groups");
     if (!of_all_->because.empty()) of_all_->because += ", perhaps";
     return *of_all_;
   }
 
+  const ProgramText& text_;
   const Definitions definitions_;
   bool understood_;
-  Names words_;
-  std::vector<Loops> loops_;  // of each definition
-  bool looking_ = false;      // some definition looks at memory outside of loops
+  Names words_, loop_macros_;
+  std::unordered_map<std::size_t, Loops> loops_;
   std::optional<std::vector<std::string_view>> pasted_;
   std::unordered_map<std::string_view, bool> leads_to_look_;
   std::optional<Division> of_all_;
