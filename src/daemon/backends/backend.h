@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,7 +38,9 @@ class Object {
 class Memory : public Object {};  // a buffer, a sub-buffer or an image
 class Sampler : public Object {};
 class Program : public Object {};
-// May a launch be cut into several, each a range of the work-groups with its own global offset, one after the other?
+// May a launch be cut into several, each a range of the work-groups with its own global offset, one after the other,
+// such that the kernel cannot tell? In the middle case, only if the launch says its local size: the device's own choice
+// may differ from piece to piece.
 enum class Divisible : std::uint8_t { never, if_local_size_given, always };
 class Kernel : public Object {
  public:

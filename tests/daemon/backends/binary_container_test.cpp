@@ -15,7 +15,8 @@ BinaryContainer example() {
       "\x7f"
       "ELF\0\0native",
       12);
-  container.attributes = {{"blur", "reqd_work_group_size(8,8,1)"}, {"sum", "vec_type_hint(float4)"}};
+  container.kernels = {{"blur", {"reqd_work_group_size(8,8,1)", {Divisible::never, "uses get_num_groups"}}},
+                       {"sum", {"vec_type_hint(float4)", {Divisible::always, ""}}}};
   return container;
 }
 
@@ -26,7 +27,7 @@ TEST_CASE("a container comes back as it was packed") {
   CHECK(back->kind == container.kind);
   CHECK(back->log == container.log);
   CHECK(back->native == container.native);
-  CHECK(back->attributes == container.attributes);
+  CHECK(back->kernels == container.kernels);
 }
 
 // The same bytes with another version and a checksum that fits.
@@ -40,14 +41,14 @@ std::string as_version(std::uint32_t version, const BinaryContainer& container) 
 
 TEST_CASE("a container that a program has kept since the first version is still read, one of a later version is not") {
   BinaryContainer container = example();
-  CHECK_FALSE(unpack(as_version(1, container), container.make));  // had no attributes
-  container.attributes.clear();
+  CHECK_FALSE(unpack(as_version(1, container), container.make));  // had no notes on kernels
+  container.kernels.clear();
   const auto back = unpack(as_version(1, container), container.make);
   REQUIRE(back);
   CHECK(back->native == container.native);
-  CHECK(back->attributes.empty());
+  CHECK(back->kernels.empty());
   CHECK_FALSE(unpack(as_version(0, container), container.make));
-  CHECK_FALSE(unpack(as_version(3, container), container.make));
+  CHECK_FALSE(unpack(as_version(4, container), container.make));
 }
 
 TEST_CASE("every flipped bit makes a container invalid") {

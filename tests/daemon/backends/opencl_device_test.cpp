@@ -1,4 +1,6 @@
 // The OpenCL backend on PoCL's first device, without a worker around it.
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -215,6 +217,132 @@ TEST_CASE("a build is forgotten after as many others as are remembered") {
   CHECK(native(built(bench, text(0))) == native(first));  // it was used since
   for (std::size_t i = 1; i <= RecentBuilds::builds_max; ++i) built(bench, text(i + 100));
   CHECK(native(built(bench, text(0))) != native(first));
+}
+
+Divisible first_kernels_division(Bench& bench, const std::unique_ptr<Program>& program) {
+  const auto kernel = bench.device->create_kernel(*program, 0);
+  REQUIRE(kernel.outcome == Outcome::ok);
+  return kernel.object->divisible;
+}
+
+TEST_CASE("a launch that may be cut writes the same in pieces as it does whole") {
+  Bench bench;
+  const auto program = built(bench,
+                             "kernel void k(global uint* out, global uint* sum) {\n"
+                             "  local uint shared_sum; if (get_local_id(0) == 0) shared_sum = 0;\n"
+                             "  barrier(CLK_LOCAL_MEM_FENCE);\n"
+                             "  const uint x = get_global_id(0), y = get_global_id(1);\n"
+                             "  atomic_add(&shared_sum, x * 31 + y); barrier(CLK_LOCAL_MEM_FENCE);\n"
+                             "  out[y * 64 + x] = shared_sum + x; atomic_add(sum, shared_sum); }");
+  const auto kernel = bench.device->create_kernel(*program, 0);
+  REQUIRE(kernel.outcome == Outcome::ok);
+  REQUIRE(kernel.object->divisible == Divisible::if_local_size_given);
+  constexpr std::uint64_t width = 64, height = 48, local_height = 2;
+  std::uint64_t token = 0;
+  // What the kernel leaves behind, launched in pieces of so many rows, from an offset of the program's own.
+  const auto run = [&](std::uint64_t rows) {
+    alignas(128) static std::array<std::uint32_t, width * 64 + 32> memory;
+    memory.fill(0);
+    const auto bytes = std::as_writable_bytes(std::span(memory));
+    const auto out = bench.device->create_buffer(width * 64 * 4, bytes.first(width * 64 * 4), wire::device_writes);
+    const auto sum = bench.device->create_buffer(128, bytes.last(128), wire::device_reads | wire::device_writes);
+    ArgumentRef arguments[2];
+    arguments[0].value = arguments[1].value = wire::ArgumentValue::object;
+    arguments[0].memory = out.object.get();
+    arguments[1].memory = sum.object.get();
+    for (std::uint64_t row = 0; row < height; row += rows) {
+      Launch piece;
+      piece.dimensions = 2;
+      piece.global_offset = {0, 16 + row, 0};
+      piece.global_size = {width, std::min(rows, height - row), 1};
+      piece.local_size = {8, local_height, 1};
+      piece.arguments = arguments;
+      REQUIRE(bench.device->launch(bench.how(++token), *kernel.object, piece).outcome == Outcome::ok);
+      bench.device->flush(*bench.queue);
+    }
+    CHECK(bench.ends.wait_for(token).outcome == Outcome::ok);
+    return std::vector(memory.begin(), memory.end());
+  };
+  const auto whole = run(height);
+  CHECK(whole[16 * width] != 0);
+  CHECK(run(local_height) == whole);
+  CHECK(run(10) == whole);
+}
+
+TEST_CASE("a program's binary keeps how its kernels may be cut, and so does a build that is shared") {
+  Bench bench;
+  const std::string whole = "kernel void k(global int* a) { a[get_global_id(0)] = get_num_groups(0); }";
+  const std::string cut = "kernel void k(global int* a) { a[get_global_id(0)] = 1; }";
+  for (const auto& [source, divisible] : {std::pair(whole, Divisible::never), std::pair(cut, Divisible::always)}) {
+    const auto program = built(bench, source), again = built(bench, source);
+    CHECK(first_kernels_division(bench, program) == divisible);
+    CHECK(first_kernels_division(bench, again) == divisible);
+    wire::BuildRequest load;
+    load.verb = wire::BuildVerb::build_binary;
+    REQUIRE(bench.device->binary(*program, load.source) == Outcome::ok);
+    std::unique_ptr<Program> loaded;
+    REQUIRE(bench.device->build(load, {}, loaded).outcome == Outcome::ok);
+    CHECK(first_kernels_division(bench, loaded) == divisible);
+  }
+}
+
+TEST_CASE("a program that is linked is judged by the text of all its parts") {
+  Bench bench;
+  const auto compiled = [&](const std::string& source) {
+    std::unique_ptr<Program> program;
+    wire::BuildRequest request;
+    request.verb = wire::BuildVerb::compile;
+    request.source = source;
+    REQUIRE(bench.device->build(request, {}, program).outcome == Outcome::ok);
+    return program;
+  };
+  const auto linked = [&](const std::string& helper) {
+    const auto main = compiled("int f(int);\nkernel void k(global int* a) { a[get_global_id(0)] = f(1); }");
+    const auto other = compiled(helper);
+    Program* const inputs[] = {main.get(), other.get()};
+    std::unique_ptr<Program> program;
+    wire::BuildRequest request;
+    request.verb = wire::BuildVerb::link;
+    REQUIRE(bench.device->build(request, inputs, program).outcome == Outcome::ok);
+    return first_kernels_division(bench, program);
+  };
+  CHECK(linked("int f(int x) { return x; }") == Divisible::always);
+  CHECK(linked("int f(int x) { return get_group_id(0); }") == Divisible::never);
+}
+
+TEST_CASE("a command that fails early lets no later one of its queue in before new memory is filled with zeroes") {
+  setenv("SLUICE_STAGED_MEMORY", "1", 1);
+  Bench bench;
+  unsetenv("SLUICE_STAGED_MEMORY");
+  constexpr std::uint64_t bytes = 4096, long_fill_bytes = 256u << 20;
+  const std::vector<std::byte> marks(bytes, std::byte{0xab});
+  std::vector<std::byte> seen(bytes);
+  const auto write = [&](Memory& to, std::uint64_t token, std::span<Event* const> wait_list) {
+    return bench.device->write_buffer({bench.queue.get(), wait_list, token, false}, to, 0, marks).outcome;
+  };
+  // Fills run in order: that of the last buffer comes after those of the large ones, which take a while.
+  const auto first = bench.device->create_buffer(long_fill_bytes, {}, wire::device_writes);
+  const auto second = bench.device->create_buffer(long_fill_bytes, {}, wire::device_writes);
+  const auto buffer = bench.device->create_buffer(bytes, {}, wire::device_reads | wire::device_writes);
+  REQUIRE(buffer.outcome == Outcome::ok);
+  const auto event = bench.device->create_user_event();
+  REQUIRE(event.outcome == Outcome::ok);
+  Event* const waits[] = {event.object.get()};
+  REQUIRE(write(*buffer.object, 1, waits) == Outcome::ok);
+  REQUIRE(write(*buffer.object, 2, {}) == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  bench.device->set_user_event(*event.object, true);
+  CHECK(bench.ends.wait_for(1).outcome != Outcome::ok);
+  REQUIRE(write(*buffer.object, 3, {}) == Outcome::ok);
+  REQUIRE(bench.device->read_buffer(bench.how(4), *buffer.object, 0, seen).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(4).outcome == Outcome::ok);
+  CHECK(seen == marks);
+  // A fill that came late would show now.
+  REQUIRE(bench.device->read_buffer(bench.how(5), *buffer.object, 0, seen).outcome == Outcome::ok);
+  bench.device->flush(*bench.queue);
+  CHECK(bench.ends.wait_for(5).outcome == Outcome::ok);
+  CHECK(seen == marks);
 }
 
 }  // namespace

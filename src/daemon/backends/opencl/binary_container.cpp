@@ -8,7 +8,6 @@ namespace sluice::backend::opencl {
 namespace {
 
 constexpr std::string_view magic = wire::program_binary_magic;
-constexpr std::uint32_t container_version = 2;
 
 struct Header {
   char magic[8] = {};
@@ -24,17 +23,28 @@ static_assert(sizeof(Header) == 64 && offsetof(Header, make) == 16 && offsetof(H
 
 std::string_view as_text(const auto& value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
 
-std::string packed_attributes(const std::map<std::string, std::string>& attributes) {
+bool holds_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+std::string packed_notes(const std::map<std::string, KernelNotes>& kernels) {
   std::string bytes;
-  for (const auto& [kernel, text] : attributes) {
-    if (text.empty() || kernel.find('\0') != std::string::npos || text.find('\0') != std::string::npos) continue;
-    bytes.append(kernel).append(1, '\0').append(text).append(1, '\0');
+  for (const auto& [name, notes] : kernels) {
+    const std::string& because = notes.division.because;
+    if (holds_nul(name) || holds_nul(notes.attributes) || holds_nul(because)) continue;
+    bytes.append(name).append(1, '\0').append(notes.attributes).append(1, '\0');
+    bytes.append(1, static_cast<char>('0' + static_cast<int>(notes.division.divisible)));
+    bytes.append(because).append(1, '\0');
   }
   return bytes;
 }
 
-// False: not pairs of whole strings.
-bool unpack_attributes(std::string_view bytes, std::map<std::string, std::string>& attributes) {
+bool unpack_division(std::string_view text, Division& division) {
+  if (text.empty() || text[0] < '0' || text[0] > '0' + static_cast<int>(Divisible::always)) return false;
+  division = {static_cast<Divisible>(text[0] - '0'), std::string(text.substr(1))};
+  return true;
+}
+
+// False: not rows of whole strings.
+bool unpack_notes(std::string_view bytes, std::uint32_t version, std::map<std::string, KernelNotes>& kernels) {
   const auto next = [&](std::string& text) {
     const std::size_t end = bytes.find('\0');
     if (end == std::string_view::npos) return false;
@@ -43,9 +53,11 @@ bool unpack_attributes(std::string_view bytes, std::map<std::string, std::string
     return true;
   };
   while (!bytes.empty()) {
-    std::string kernel, text;
-    if (!next(kernel) || !next(text)) return false;
-    attributes[kernel] = std::move(text);
+    std::string name, division;
+    KernelNotes notes;
+    if (!next(name) || !next(notes.attributes)) return false;
+    if (version >= 3 && (!next(division) || !unpack_division(division, notes.division))) return false;
+    kernels[name] = std::move(notes);
   }
   return true;
 }
@@ -62,7 +74,7 @@ std::string pack(const BinaryContainer& container) {
   header.log_bytes = container.log.size();
   header.native_bytes = container.native.size();
   std::string bytes(as_text(header));
-  bytes.append(container.log).append(container.native).append(packed_attributes(container.attributes));
+  bytes.append(container.log).append(container.native).append(packed_notes(container.kernels));
   bytes.append(as_text(checksum_of(bytes)));
   return bytes;
 }
@@ -78,8 +90,8 @@ std::optional<BinaryContainer> unpack(std::string_view bytes, const Digest& make
       header.kind > wire::BinaryKind::executable)
     return std::nullopt;
   if (header.log_bytes > payload_bytes || header.native_bytes > payload_bytes - header.log_bytes) return std::nullopt;
-  const std::size_t attribute_bytes = payload_bytes - header.log_bytes - header.native_bytes;
-  if (header.version == 1 && attribute_bytes != 0) return std::nullopt;
+  const std::size_t notes_bytes = payload_bytes - header.log_bytes - header.native_bytes;
+  if (header.version == 1 && notes_bytes != 0) return std::nullopt;
   const Digest checksum = checksum_of(bytes.substr(0, bytes.size() - sizeof(Digest)));
   if (std::memcmp(checksum.data(), bytes.data() + bytes.size() - sizeof checksum, sizeof checksum) != 0)
     return std::nullopt;
@@ -87,8 +99,8 @@ std::optional<BinaryContainer> unpack(std::string_view bytes, const Digest& make
   bytes.remove_prefix(sizeof header);
   container.log = bytes.substr(0, header.log_bytes);
   container.native = bytes.substr(header.log_bytes, header.native_bytes);
-  if (!unpack_attributes(bytes.substr(header.log_bytes + header.native_bytes, attribute_bytes), container.attributes))
-    return std::nullopt;
+  const std::string_view notes = bytes.substr(header.log_bytes + header.native_bytes, notes_bytes);
+  if (!unpack_notes(notes, header.version, container.kernels)) return std::nullopt;
   return container;
 }
 

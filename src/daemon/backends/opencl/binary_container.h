@@ -3,7 +3,8 @@
 // It is what a program gets as CL_PROGRAM_BINARIES and what the build cache keeps in files. Drivers are known to crash
 // on binaries that are cut short or made by another version, so nothing reaches the driver before the container's
 // checksum and make have been compared. Programs keep what they get (hashcat does, for one, and gives up if it is
-// refused later), so earlier versions are still read: version 1 has no attributes.
+// refused later), so earlier versions are still read: version 1 has no notes on kernels, version 2 their attributes
+// alone.
 //
 //   offset  bytes
 //        0      8   "SLUICEBN"
@@ -12,7 +13,8 @@
 //       16     32   make: SHA-256 over platform, device and driver version
 //       48      8   length of the build log
 //       56      8   length of the native binary
-//       64          build log, native binary, attributes (of each kernel that has any: its name, NUL, the text, NUL)
+//       64          build log, native binary, notes on kernels (of each: its name, NUL, its attributes, NUL, '0' + its
+//                   Divisible, what stands in the way, NUL)
 //      end     32   SHA-256 of everything before
 #pragma once
 
@@ -22,16 +24,28 @@
 #include <string_view>
 
 #include "daemon/backends/opencl/digest.h"
+#include "daemon/backends/opencl/divisible.h"
 #include "wire/kernel_traits.h"
 
 namespace sluice::backend::opencl {
+
+// What a driver's binary does not keep of a kernel.
+struct KernelNotes {
+  std::string attributes;  // PoCL 3.1 loses them
+  Division division;
+
+  bool operator==(const KernelNotes&) const = default;
+};
+
+// Goes into the key of a cached build, as older containers know less.
+inline constexpr std::uint32_t container_version = 3;
 
 struct BinaryContainer {
   wire::BinaryKind kind = wire::BinaryKind::none;
   Digest make{};
   std::string log;
   std::string native;
-  std::map<std::string, std::string> attributes = {};  // of kernels, by name: PoCL 3.1's binaries do not keep them
+  std::map<std::string, KernelNotes> kernels = {};  // by name
 };
 
 std::string pack(const BinaryContainer& container);

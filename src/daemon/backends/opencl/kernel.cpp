@@ -73,6 +73,8 @@ Made<Kernel> OpenClDevice::create_kernel(Program& program, std::uint32_t index) 
   kernel->handle = KernelHandle(clCreateKernel(from.handle.get(), from.kernels[index].name.c_str(), &error));
   if (error != CL_SUCCESS) return {nullptr, outcome_of(error)};
   kernel->traits = from.kernels[index].arguments;
+  const auto division = from.divisions.find(from.kernels[index].name);
+  if (division != from.divisions.end()) kernel->divisible = division->second.divisible;
   kernel->set.resize(kernel->traits.size());
   return {std::move(kernel), Outcome::ok};
 }

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/backends/backend.h"
 #include "daemon/backends/opencl/api.h"
+#include "daemon/backends/opencl/divisible.h"
 #include "daemon/backends/opencl/watcher.h"
 
 namespace sluice::backend::opencl {
@@ -27,6 +29,8 @@ struct ProgramObject final : Program {
   ProgramHandle handle;
   wire::BinaryKind kind = wire::BinaryKind::none;
   std::vector<wire::KernelTraits> kernels;  // of an executable
+  Divisions divisions;                      // of those
+  std::optional<ProgramText> text;          // of a compiled object or a library, for what is linked from it; if known
 };
 
 // What an argument was last set to, so that it need not be set again.

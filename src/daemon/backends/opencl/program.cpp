@@ -46,10 +46,33 @@ BuildReply failed(Outcome outcome, std::string log = {}) {
   return reply;
 }
 
-std::map<std::string, std::string> attributes_of(const std::vector<wire::KernelTraits>& kernels) {
-  std::map<std::string, std::string> attributes;
-  for (const wire::KernelTraits& kernel : kernels) attributes[kernel.name] = kernel.attributes;
-  return attributes;
+std::map<std::string, KernelNotes> notes_of(const ProgramObject& program) {
+  std::map<std::string, KernelNotes> notes;
+  for (const wire::KernelTraits& kernel : program.kernels) notes[kernel.name].attributes = kernel.attributes;
+  for (const auto& [kernel, division] : program.divisions) notes[kernel].division = division;
+  return notes;
+}
+
+Divisions divisions_of(const ProgramText& text, const std::vector<wire::KernelTraits>& kernels) {
+  std::vector<std::string> names;
+  for (const wire::KernelTraits& kernel : kernels) names.push_back(kernel.name);
+  return divisions_of(text, names);
+}
+
+// Of all that is linked together; nothing if some of it is not known.
+std::optional<ProgramText> text_of(std::span<Program* const> inputs) {
+  ProgramText all;
+  for (Program* input : inputs) {
+    const auto& text = static_cast<ProgramObject*>(input)->text;
+    if (!text) return std::nullopt;
+    all.parts.insert(all.parts.end(), text->parts.begin(), text->parts.end());
+    all.complete &= text->complete;
+  }
+  return all;
+}
+
+void log_divisions(const Divisions& divisions) {
+  for (const auto& [kernel, division] : divisions) log::debug("kernel {} may be cut: {}", kernel, describe(division));
 }
 
 // Counts as activity while it lives, and the end as the latest.
@@ -81,7 +104,9 @@ BuildReply OpenClDevice::build(const BuildRequest& request, std::span<Program* c
     case BuildVerb::compile: reply = compile(request, *built); break;
     case BuildVerb::link: reply = link(request, inputs, *built); break;
   }
-  if (reply.outcome == Outcome::ok) program = std::move(built);
+  if (reply.outcome != Outcome::ok) return reply;
+  log_divisions(built->divisions);
+  program = std::move(built);
   return reply;
 }
 
@@ -106,6 +131,7 @@ BuildReply OpenClDevice::describe(ProgramObject& program, cl_int error, Outcome 
 Digest OpenClDevice::build_key(const BuildRequest& request) const {
   Hasher hasher;
   hasher.add(std::as_bytes(std::span(make_)));
+  hasher.add(std::as_bytes(std::span(&container_version, 1)));
   hasher.add_field(request.source);
   hasher.add_field(request.options);
   return hasher.finish();
@@ -125,8 +151,11 @@ bool OpenClDevice::load_binary(const std::string& native, const std::string& opt
 BuildReply OpenClDevice::load(BinaryContainer container, const std::string& options, ProgramObject& program) const {
   if (!load_binary(container.native, options, program)) return failed(Outcome::invalid_binary);
   BuildReply reply = describe(program, CL_SUCCESS, Outcome::invalid_binary);
-  for (wire::KernelTraits& kernel : program.kernels)
-    if (kernel.attributes.empty()) kernel.attributes = container.attributes[kernel.name];
+  for (wire::KernelTraits& kernel : program.kernels) {
+    const KernelNotes& notes = container.kernels[kernel.name];
+    if (kernel.attributes.empty()) kernel.attributes = notes.attributes;
+    program.divisions[kernel.name] = notes.division;
+  }
   reply.kernels = program.kernels;
   return reply;
 }
@@ -146,10 +175,11 @@ BuildReply OpenClDevice::build_once(const Digest& key, ProgramObject& program, B
     program.handle = std::move(recent->program);
     program.kind = recent->reply.binary_kind;
     program.kernels = recent->reply.kernels;
+    program.divisions = std::move(recent->divisions);
     return recent->reply;
   }
   BuildReply reply = build();
-  if (reply.outcome == Outcome::ok) recent_builds_.keep(key, program.handle.get(), reply);
+  if (reply.outcome == Outcome::ok) recent_builds_.keep(key, program.handle.get(), reply, program.divisions);
   return reply;
 }
 
@@ -164,7 +194,7 @@ BuildReply OpenClDevice::build_cached(const BuildRequest& request, const Digest&
   if (reply.outcome == Outcome::ok && clRetainProgram(program.handle.get()) == CL_SUCCESS)
     saver_->add({ProgramHandle(program.handle.get()),
                  key,
-                 {program.kind, make_, reply.log, {}, attributes_of(program.kernels)},
+                 {program.kind, make_, reply.log, {}, notes_of(program)},
                  program.kernels.size()});
   return reply;
 }
@@ -177,7 +207,9 @@ BuildReply OpenClDevice::build_anew(const BuildRequest& request, ProgramObject& 
   if (error != CL_SUCCESS) return failed(outcome_of(error));
   error =
       clBuildProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(), nullptr, nullptr);
-  return describe(program, error, Outcome::build_failed);
+  BuildReply reply = describe(program, error, Outcome::build_failed);
+  if (reply.outcome == Outcome::ok) program.divisions = divisions_of(text_of(request), program.kernels);
+  return reply;
 }
 
 BuildReply OpenClDevice::build_with_headers(const BuildRequest& request, ProgramObject& program) {
@@ -233,7 +265,9 @@ BuildReply OpenClDevice::compile(const BuildRequest& request, ProgramObject& pro
   error = clCompileProgram(program.handle.get(), 1, &device_, (request.options + always_options).c_str(),
                            static_cast<cl_uint>(natives.size()), natives.empty() ? nullptr : natives.data(),
                            names.empty() ? nullptr : names.data(), nullptr, nullptr);
-  return describe(program, error, Outcome::compile_failed);
+  BuildReply reply = describe(program, error, Outcome::compile_failed);
+  if (reply.outcome == Outcome::ok) program.text = text_of(request);
+  return reply;
 }
 
 BuildReply OpenClDevice::link(const BuildRequest& request, std::span<Program* const> inputs, ProgramObject& program) {
@@ -244,7 +278,12 @@ BuildReply OpenClDevice::link(const BuildRequest& request, std::span<Program* co
   program.handle =
       ProgramHandle(clLinkProgram(context_.get(), 1, &device_, request.options.c_str(),
                                   static_cast<cl_uint>(natives.size()), natives.data(), nullptr, nullptr, &error));
-  return describe(program, error, Outcome::link_failed);
+  BuildReply reply = describe(program, error, Outcome::link_failed);
+  if (reply.outcome != Outcome::ok) return reply;
+  std::optional<ProgramText> text = text_of(inputs);
+  if (text) program.divisions = divisions_of(*text, program.kernels);
+  if (program.kind != wire::BinaryKind::executable) program.text = std::move(text);
+  return reply;
 }
 
 Outcome OpenClDevice::binary(Program& program, std::string& bytes) {
@@ -252,7 +291,7 @@ Outcome OpenClDevice::binary(Program& program, std::string& bytes) {
   auto& object = static_cast<ProgramObject&>(program);
   std::string native = native_binary(object.handle.get());
   if (native.empty()) return Outcome::invalid_program_executable;
-  bytes = pack({object.kind, make_, {}, std::move(native), attributes_of(object.kernels)});
+  bytes = pack({object.kind, make_, {}, std::move(native), notes_of(object)});
   return Outcome::ok;
 }
 

@@ -17,13 +17,14 @@ std::optional<RecentBuilds::Build> RecentBuilds::find(const Digest& key) {
   const auto found = std::ranges::find(entries_, key, &Entry::key);
   if (found == entries_.end()) return std::nullopt;
   entries_.splice(entries_.begin(), entries_, found);
-  Build build{shared(found->build.program.get()), found->build.reply};
+  Build build{shared(found->build.program.get()), found->build.reply, found->build.divisions};
   if (!build.program) return std::nullopt;
   return build;
 }
 
-void RecentBuilds::keep(const Digest& key, cl_program program, const wire::BuildReply& reply) {
-  Entry entry{key, {shared(program), reply}};
+void RecentBuilds::keep(const Digest& key, cl_program program, const wire::BuildReply& reply,
+                        const Divisions& divisions) {
+  Entry entry{key, {shared(program), reply, divisions}};
   if (!entry.build.program) return;
   std::list<Entry> gone;  // released after the lock
   const std::lock_guard lock(mutex_);

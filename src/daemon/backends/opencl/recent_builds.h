@@ -12,6 +12,7 @@
 
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/digest.h"
+#include "daemon/backends/opencl/divisible.h"
 #include "wire/kernel_traits.h"
 
 namespace sluice::backend::opencl {
@@ -23,12 +24,13 @@ class RecentBuilds {
   struct Build {
     ProgramHandle program;
     wire::BuildReply reply;
+    Divisions divisions;
   };
 
   // Nothing: not among the last. A found build holds a reference of its own to the program.
   std::optional<Build> find(const Digest& key);
   // Takes a reference to the program.
-  void keep(const Digest& key, cl_program program, const wire::BuildReply& reply);
+  void keep(const Digest& key, cl_program program, const wire::BuildReply& reply, const Divisions& divisions);
 
  private:
   struct Entry {
