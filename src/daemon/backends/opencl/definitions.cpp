@@ -92,6 +92,7 @@ class DefinitionReader {
     function_.tokens.insert(function_.tokens.end(), head_.begin(), head_.end());
     function_.body_at = function_.tokens.size();
     for (const std::string_view name : called_in(head_)) names_.push_back(name);
+    into_.complete_ &= !names_.empty() || holds_data(head_);
     head_.clear();
   }
 
@@ -108,6 +109,12 @@ class DefinitionReader {
     head_.clear();
     function_ = {};
     names_.clear();
+  }
+
+  static bool holds_data(const std::vector<Token>& head) {
+    return std::ranges::any_of(head, [](const Token& token) {
+      return token.is("=") || token.is("struct") || token.is("union") || token.is("enum");
+    });
   }
 
   // The names before an opening parenthesis that is in no other: the function's, and those of attributes.
@@ -138,6 +145,7 @@ class DefinitionReader {
 Definitions::Definitions(const ProgramText& text) {
   DefinitionReader reader(*this);
   for (const auto& part : text.parts) reader.read(*part);
+  find_functions_of_any_name();
   if (make_functions(std::move(reader).outermost_names())) complete_ = false;
 }
 
@@ -145,6 +153,12 @@ const std::vector<std::size_t>& Definitions::of(std::string_view name) const {
   static const std::vector<std::size_t> none;
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? none : found->second;
+}
+
+void Definitions::find_functions_of_any_name() {
+  const auto is_macro = [&](std::size_t index) { return all_[index].is_macro; };
+  for (const auto& [name, indices] : by_name_)
+    if (std::ranges::any_of(indices, is_macro) && !std::ranges::all_of(indices, is_macro)) of_any_name_.push_back(name);
 }
 
 bool Definitions::make_functions(const std::vector<std::string_view>& names) const {
