@@ -21,7 +21,9 @@ class DefinitionReader {
     end_statement();
   }
 
-  std::vector<std::string_view> outermost_names() && { return std::move(outermost_names_); }
+  const std::vector<std::string_view>& outermost_names() const { return outermost_names_; }
+  // Of functions alone, not of what else is called in their heads.
+  const std::vector<std::string_view>& functions() const { return functions_; }
 
  private:
   // An #if that is open: each of its branches starts at one depth, and all end at another.
@@ -93,6 +95,7 @@ class DefinitionReader {
     function_.body_at = function_.tokens.size();
     for (const std::string_view name : called_in(head_)) names_.push_back(name);
     into_.complete_ &= !names_.empty() || holds_data(head_);
+    if (!names_.empty()) functions_.push_back(names_.back());  // attributes' macros come before it
     head_.clear();
   }
 
@@ -139,14 +142,14 @@ class DefinitionReader {
   std::vector<Branches> branches_;
   std::vector<Token> head_;
   Definition function_;
-  std::vector<std::string_view> names_, outermost_names_;
+  std::vector<std::string_view> names_, outermost_names_, functions_;
 };
 
 Definitions::Definitions(const ProgramText& text) {
   DefinitionReader reader(*this);
   for (const auto& part : text.parts) reader.read(*part);
-  find_functions_of_any_name();
-  if (make_functions(std::move(reader).outermost_names())) complete_ = false;
+  find_functions_of_any_name(reader.functions());
+  if (make_functions(reader.outermost_names())) complete_ = false;
 }
 
 const std::vector<std::size_t>& Definitions::of(std::string_view name) const {
@@ -155,10 +158,10 @@ const std::vector<std::size_t>& Definitions::of(std::string_view name) const {
   return found == by_name_.end() ? none : found->second;
 }
 
-void Definitions::find_functions_of_any_name() {
+void Definitions::find_functions_of_any_name(const std::vector<std::string_view>& functions) {
   const auto is_macro = [&](std::size_t index) { return all_[index].is_macro; };
-  for (const auto& [name, indices] : by_name_)
-    if (std::ranges::any_of(indices, is_macro) && !std::ranges::all_of(indices, is_macro)) of_any_name_.push_back(name);
+  for (const std::string_view name : functions)
+    if (std::ranges::any_of(of(name), is_macro)) of_any_name_.push_back(name);
 }
 
 bool Definitions::make_functions(const std::vector<std::string_view>& names) const {
