@@ -127,6 +127,10 @@ TEST_CASE("a function whose name a macro makes may be any that is called") {
   }
   CHECK(body("a[0] = 1;", "#define GROUP(n) __attribute__((reqd_work_group_size(n, 1, 1)))\nGROUP(8) int f(int x) " +
                               tells) == always);
+  CHECK(
+      body("a[0] = 1;",
+           "#ifdef IS_CUDA\nbool operator != (const u32x a, const u32 b) { return a.s0 != b; }\n#endif\nint f(int x) " +
+               tells) == always);
   CHECK(body("a[0] = g(0);", "#define HEAD g(int x)\nint HEAD " + tells) == never);
   CHECK(body("a[0] = g(0);",
              "struct point { int x; };\nconstant int table[] = { 1, 2 };\nint unused(int x) " + tells) == always);

@@ -94,7 +94,7 @@ class DefinitionReader {
     function_.tokens.insert(function_.tokens.end(), head_.begin(), head_.end());
     function_.body_at = function_.tokens.size();
     for (const std::string_view name : called_in(head_)) names_.push_back(name);
-    into_.complete_ &= !names_.empty() || holds_data(head_);
+    into_.complete_ &= !names_.empty() || is_no_function(head_);
     if (!names_.empty()) functions_.push_back(names_.back());  // attributes' macros come before it
     head_.clear();
   }
@@ -114,9 +114,10 @@ class DefinitionReader {
     names_.clear();
   }
 
-  static bool holds_data(const std::vector<Token>& head) {
+  // Data or a type; or an operator of another language, in a branch that is not taken.
+  static bool is_no_function(const std::vector<Token>& head) {
     return std::ranges::any_of(head, [](const Token& token) {
-      return token.is("=") || token.is("struct") || token.is("union") || token.is("enum");
+      return token.is("=") || token.is("struct") || token.is("union") || token.is("enum") || token.is("operator");
     });
   }
 
