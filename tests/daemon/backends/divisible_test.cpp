@@ -119,6 +119,23 @@ TEST_CASE("where macros make functions, every word of the program counts") {
   CHECK(body("a[0] = f(0);", "#define WHERE get_global_id\n" + helper) == always);
 }
 
+TEST_CASE("a function whose name a macro makes may be any that is called") {
+  const std::string tells = "{ return get_group_id(x); }\n", harmless = "{ return x; }\n";
+  for (const std::string head : {"#define f g\nint f(int x) ", "#define FN(x) x##_of_int\nint FN(g)(int x) "}) {
+    CHECK(body("a[0] = g(0) + g_of_int(0);", head + tells) == never);
+    CHECK(body("a[0] = g(0) + g_of_int(0);", head + harmless) == always);
+  }
+  CHECK(body("a[0] = 1;", "#define GROUP(n) __attribute__((reqd_work_group_size(n, 1, 1)))\nGROUP(8) int f(int x) " +
+                              tells) == always);
+  CHECK(
+      body("a[0] = 1;",
+           "#ifdef IS_CUDA\nbool operator != (const u32x a, const u32 b) { return a.s0 != b; }\n#endif\nint f(int x) " +
+               tells) == always);
+  CHECK(body("a[0] = g(0);", "#define HEAD g(int x)\nint HEAD " + tells) == never);
+  CHECK(body("a[0] = g(0);",
+             "struct point { int x; };\nconstant int table[] = { 1, 2 };\nint unused(int x) " + tells) == always);
+}
+
 TEST_CASE("a name that may be pasted together counts as named") {
   const std::string paste = "#define CAT(a, b) a##b\n";
   CHECK(body("a[0] = CAT(get_group, _id)(0);", paste) == never);

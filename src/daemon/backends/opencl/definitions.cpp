@@ -21,7 +21,9 @@ class DefinitionReader {
     end_statement();
   }
 
-  std::vector<std::string_view> outermost_names() && { return std::move(outermost_names_); }
+  const std::vector<std::string_view>& outermost_names() const { return outermost_names_; }
+  // Of functions alone, not of what else is called in their heads.
+  const std::vector<std::string_view>& functions() const { return functions_; }
 
  private:
   // An #if that is open: each of its branches starts at one depth, and all end at another.
@@ -92,6 +94,8 @@ class DefinitionReader {
     function_.tokens.insert(function_.tokens.end(), head_.begin(), head_.end());
     function_.body_at = function_.tokens.size();
     for (const std::string_view name : called_in(head_)) names_.push_back(name);
+    into_.complete_ &= !names_.empty() || is_no_function(head_);
+    if (!names_.empty()) functions_.push_back(names_.back());  // attributes' macros come before it
     head_.clear();
   }
 
@@ -108,6 +112,13 @@ class DefinitionReader {
     head_.clear();
     function_ = {};
     names_.clear();
+  }
+
+  // Data or a type; or an operator of another language, in a branch that is not taken.
+  static bool is_no_function(const std::vector<Token>& head) {
+    return std::ranges::any_of(head, [](const Token& token) {
+      return token.is("=") || token.is("struct") || token.is("union") || token.is("enum") || token.is("operator");
+    });
   }
 
   // The names before an opening parenthesis that is in no other: the function's, and those of attributes.
@@ -132,19 +143,26 @@ class DefinitionReader {
   std::vector<Branches> branches_;
   std::vector<Token> head_;
   Definition function_;
-  std::vector<std::string_view> names_, outermost_names_;
+  std::vector<std::string_view> names_, outermost_names_, functions_;
 };
 
 Definitions::Definitions(const ProgramText& text) {
   DefinitionReader reader(*this);
   for (const auto& part : text.parts) reader.read(*part);
-  if (make_functions(std::move(reader).outermost_names())) complete_ = false;
+  find_functions_of_any_name(reader.functions());
+  if (make_functions(reader.outermost_names())) complete_ = false;
 }
 
 const std::vector<std::size_t>& Definitions::of(std::string_view name) const {
   static const std::vector<std::size_t> none;
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? none : found->second;
+}
+
+void Definitions::find_functions_of_any_name(const std::vector<std::string_view>& functions) {
+  const auto is_macro = [&](std::size_t index) { return all_[index].is_macro; };
+  for (const std::string_view name : functions)
+    if (std::ranges::any_of(of(name), is_macro)) of_any_name_.push_back(name);
 }
 
 bool Definitions::make_functions(const std::vector<std::string_view>& names) const {

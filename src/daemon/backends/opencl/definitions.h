@@ -30,15 +30,19 @@ class Definitions {
   // Indices into all(), of every definition of that name.
   const std::vector<std::size_t>& of(std::string_view name) const;
   const std::unordered_map<std::string_view, std::vector<std::size_t>>& by_name() const { return by_name_; }
+  // Functions whose names are macros' as well, as in `int NAME(f)(int x) {`: they may have any name.
+  const std::vector<std::string_view>& of_any_name() const { return of_any_name_; }
 
  private:
   friend class DefinitionReader;
 
+  void find_functions_of_any_name(const std::vector<std::string_view>& functions);
   // Does a macro among these names stand for one with a brace in it?
   bool make_functions(const std::vector<std::string_view>& names) const;
 
   std::vector<Definition> all_;
   std::unordered_map<std::string_view, std::vector<std::size_t>> by_name_;
+  std::vector<std::string_view> of_any_name_;
   bool complete_ = true;
 };
 

@@ -93,7 +93,7 @@ class Judge {
   }
 
  private:
-  // What a name leads to.
+  // What a name leads to, with what may have been defined by that name.
   struct Reached {
     Names names;
     std::unordered_set<std::size_t> definitions;
@@ -109,6 +109,7 @@ class Judge {
     const auto name = [&](std::string_view next) {
       if (reached.names.insert(next).second) left.push_back(next);
     };
+    std::ranges::for_each(definitions_.of_any_name(), name);
     while (!left.empty()) {
       const std::string_view next = left.back();
       left.pop_back();

@@ -14,11 +14,12 @@
 //        only if the launch says the local size.
 // 2. No loop among these looks at memory that others may change (loops.h).
 //
-// Where a name is pasted together (`##`), every name in question that the program's words can be put together to counts
-// as named. Where functions may have been missed (definitions.h), or the kernel's definition is not found, it is judged
-// by every word of the program. Where the text is not complete (program_text.h) or not
-// understood (source_text.h), it is never cut. What branches of the preprocessor are taken does not matter: all count.
-// This convinces for what programs do, not against a program that wants to be cut wrongly: it harms only itself.
+// Functions whose names macros make count as called. Where a name is pasted together (`##`), every name in question
+// that the program's words can be put together to counts as named. Where functions may have been missed
+// (definitions.h), or the kernel's definition is not found, it is judged by every word of the program. Where the text
+// is not complete (program_text.h) or not understood (source_text.h), it is never cut. What branches of the
+// preprocessor are taken does not matter: all count. This convinces for what programs do, not against a program that
+// wants to be cut wrongly: it harms only itself.
 #pragma once
 
 #include <map>
