@@ -78,6 +78,55 @@ def limits_change_under_a_program(scenario):
     holder.end()
 
 
+class Greedy(threading.Thread):
+    """A session that takes pieces of memory until it is told to stop, and knows what it got."""
+
+    def __init__(self, scenario, tenant_name, seed):
+        super().__init__()
+        self.holder = Holder(scenario, tenant_name, LIMIT, 1)
+        self.held, self.enough, self.random = 1, threading.Event(), random.Random(seed)
+
+    def take(self, count):
+        got = self.holder.more(count) == "held"
+        self.held += count if got else 0
+        return got
+
+    def run(self):
+        while not self.enough.is_set():
+            self.take(self.random.randrange(1, 20_000))
+
+    def fill(self):
+        for count in (10_000, 100, 1):
+            while self.take(count):
+                pass
+
+
+def limits_change_while_sessions_allocate(scenario):
+    create(scenario, "crowd")
+    sessions = [Greedy(scenario, "crowd", seed) for seed in range(3)]
+    for session in sessions:
+        session.start()
+    luck = random.Random(5)
+    for limit in [luck.randrange(MIB, LIMIT) for _ in range(20)] + [LIMIT // 2]:
+        tenant(scenario, "set", "crowd", "--memory", str(limit))
+        time.sleep(0.02)
+    for session in sessions:
+        session.enough.set()
+    for session in sessions:
+        session.join()
+    limit = max(LIMIT // 2, sum(session.held for session in sessions) + 12_345)
+    tenant(scenario, "set", "crowd", "--memory", str(limit))
+    for session in sessions:
+        session.fill()
+    got = sum(session.held for session in sessions)
+    shown = {item["name"]: item["memory_held_bytes"] for item in scenario.pool.ask("tenant", "list")["tenants"]}["crowd"]
+    scenario.check(got == shown == limit, "a limit that changes while three sessions allocate is filled to the byte",
+                   f"limit {limit}, programs hold {got}, `sluice tenant list` shows {shown}")
+    for session in sessions:
+        session.holder.end()
+    must(scenario, "delete", "crowd", "--force")
+
+
 def suspension(scenario):
     must(scenario, "suspend", "alice")
     refused(scenario, "a suspended tenant gets no session", scenario.pool.run([scenario.program("quota"), "1"]),
@@ -270,6 +319,7 @@ def a_file_of_tenants(scenario):
 def main(scenario):
     a_program_sees_its_tenant(scenario)
     limits_change_under_a_program(scenario)
+    limits_change_while_sessions_allocate(scenario)
     suspension(scenario)
     deletion(scenario)
     tokens(scenario)

@@ -32,10 +32,11 @@ Examples:
 
 struct Options {
   PoolPlace place;
-  json request;
-  std::string file, label, revoke;
+  std::string tenant, file, label, revoke;
   bool list = false, as_json = false;
 };
+
+json request_for(const Options& options, const char* verb) { return {{"verb", verb}, {"tenant", options.tenant}}; }
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -55,11 +56,11 @@ Status keep(const UniqueFd& file, const std::string& token) {
   return Status();
 }
 
-int make_into_file(Options& options, const std::vector<std::string>& sockets) {
+int make_into_file(const Options& options, const std::vector<std::string>& sockets, const json& request) {
   const auto file = make_token_file(options.file);
   if (!file.ok()) return complain(exit_usage, file.status().message());
   json reply;
-  if (const int code = ask_or_complain(sockets, options.request, reply); code != exit_ok) {
+  if (const int code = ask_or_complain(sockets, request, reply); code != exit_ok) {
     (void)unlink(options.file.c_str());
     return code;
   }
@@ -69,37 +70,35 @@ int make_into_file(Options& options, const std::vector<std::string>& sockets) {
   return exit_ok;
 }
 
-int make_to_print(const Options& options, const std::vector<std::string>& sockets) {
+int make_to_print(const Options& options, const std::vector<std::string>& sockets, const json& request) {
   json reply;
-  const int code = ask_or_complain(sockets, options.request, reply);
+  const int code = ask_or_complain(sockets, request, reply);
   if (code == exit_ok) print(options.as_json ? reply.dump(2) + "\n" : reply.at("token").get<std::string>() + "\n");
   return code;
 }
 
-int make(Options& options, const std::vector<std::string>& sockets) {
-  options.request["verb"] = "tenant-token-create";
-  if (!options.label.empty()) options.request["label"] = options.label;
-  return options.file.empty() ? make_to_print(options, sockets) : make_into_file(options, sockets);
+int make(const Options& options, const std::vector<std::string>& sockets) {
+  json request = request_for(options, "tenant-token-create");
+  if (!options.label.empty()) request["label"] = options.label;
+  return options.file.empty() ? make_to_print(options, sockets, request) : make_into_file(options, sockets, request);
 }
 
-int look(Options& options, const std::vector<std::string>& sockets) {
-  options.request["verb"] = "tenant-token-list";
+int look(const Options& options, const std::vector<std::string>& sockets) {
   json reply;
-  const int code = ask_or_complain(sockets, options.request, reply);
+  const int code = ask_or_complain(sockets, request_for(options, "tenant-token-list"), reply);
   if (code == exit_ok) print(options.as_json ? reply.dump(2) + "\n" : print_tokens(reply));
   return code;
 }
 
-int revoke(Options& options, const std::vector<std::string>& sockets) {
-  options.request["verb"] = "tenant-token-revoke";
-  options.request["id"] = options.revoke;
-  json reply;
-  const int code = ask_or_complain(sockets, options.request, reply);
+int revoke(const Options& options, const std::vector<std::string>& sockets) {
+  json request = request_for(options, "tenant-token-revoke"), reply;
+  request["id"] = options.revoke;
+  const int code = ask_or_complain(sockets, request, reply);
   if (code == exit_ok) print(options.as_json ? reply.dump(2) + "\n" : "revoked; sessions that it began go on\n");
   return code;
 }
 
-int run(Options& options) {
+int run(const Options& options) {
   if (const std::string wrong = check_place(options.place); !wrong.empty()) return complain(exit_usage, wrong);
   const auto sockets = sockets_to_try(options.place, "admin.sock", nullptr);
   if (options.list) return look(options, sockets);
@@ -111,7 +110,10 @@ int run(Options& options) {
 void add_token(CLI::App& tenant, int& exit_code) {
   CLI::App* command = tenant.add_subcommand("token", "Make, list or revoke tokens, for programs that no rule can tell");
   auto options = std::make_shared<Options>();
-  add_tenant_name(*command, options->request, "tenant");
+  command->add_option("NAME", options->tenant, "The tenant's name")
+      ->required()
+      ->type_name("")
+      ->check(CLI::Validator(check_tenant_name, ""));
   CLI::Option* file =
       command->add_option("--file", options->file, "Write the token here (mode 0600) instead of printing it");
   CLI::Option* label = command->add_option("--label", options->label, "What it is for, for the list");

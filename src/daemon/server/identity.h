@@ -43,7 +43,7 @@ struct Identity {
   std::string ad_hoc;                               // a name among the peer's user's own
 };
 
-// own_name: that of an ad-hoc tenant which is not named.
+// own_name: that of an ad-hoc tenant, if the peer names none.
 // permission_denied: with a sentence that says what to do. It does not tell strangers which tenants there are, but in a
 // pool with ad-hoc ones, where a registered name is refused to whom it does not belong.
 Result<Identity> identify(const store::TenantList& list, const IdentityRules& rules, const PeerFacts& peer,

@@ -60,7 +60,7 @@ Result<Seat> Seats::take(const store::TenantRecord& tenant, MilliGpu gpu, std::u
   const auto slice =
       admit_registered(tenant, rules_, pool_.inventory(), taken_, live(key), {tenant.name, gpu, memory_bytes});
   if (!slice.ok()) return slice.status();
-  const auto seat = sit_down(key, slice.value());
+  auto seat = sit_down(key, slice.value());
   if (seat.ok() && is_new) set_terms(*seat.value().tenant, tenant);
   return seat;
 }

@@ -1,5 +1,6 @@
 #include "daemon/server/tenant_admin.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>

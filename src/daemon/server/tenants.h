@@ -26,7 +26,7 @@ struct TenantKey {
   static constexpr std::uint32_t no_uid = ~0u;  // as in the kernel, nobody's: a registered tenant's
   std::uint32_t uid = 0;
   std::string name;
-  friend auto operator<=>(const TenantKey&, const TenantKey&) = default;
+  friend auto operator<=>(const TenantKey&, const TenantKey&) = default;  // NOLINT(modernize-use-nullptr): see units.h
 };
 
 struct Tenant {

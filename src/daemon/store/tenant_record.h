@@ -20,7 +20,7 @@ struct Rule {
   RuleKind kind = RuleKind::uid;
   std::uint32_t id = 0;  // of the user or the group
   std::string path;      // of the cgroup, as in /proc/PID/cgroup: "/machine.slice/alice.scope"
-  friend auto operator<=>(const Rule&, const Rule&) = default;
+  friend auto operator<=>(const Rule&, const Rule&) = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
 };
 
 inline constexpr std::uint32_t sessions_per_tenant_max = 256;
