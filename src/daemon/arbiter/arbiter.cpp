@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace sluice::arbiter {
 namespace {
@@ -18,7 +19,7 @@ struct Arbiter::Tenant {
   Tenant(const ComputeTerms& its_terms, const Settings& settings, Nanoseconds now)
       : terms(its_terms),
         cap(its_terms.cap, settings.cap_period_ns, now),
-        guarantee(std::max(its_terms.guarantee, settings.floor), settings.guarantee_depth_ns, now) {}
+        guarantee(std::max(its_terms.guarantee, settings.floor_guarantee), settings.guarantee_depth_ns, now) {}
   ComputeTerms terms;
   Bucket cap, guarantee;
   std::uint64_t tag = 0;
@@ -30,6 +31,9 @@ struct Arbiter::Session {
   bool waiting = false;
   Nanoseconds since_ns = 0;         // waiting, or holding
   Nanoseconds capped_until_ns = 0;  // of this wait, what its cap is to blame for
+  bool comes_back = true;           // when it was idle last, it was so for less than the linger time
+  bool left_idle = false;           // its last lease ended because it was idle,
+  Nanoseconds lingered_ns = 0;      // after so long
   std::uint64_t leases = 0, asked_back = 0;
   Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0, charged_ns = 0;
 };
@@ -52,7 +56,7 @@ void Arbiter::set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now
   }
   tenant->terms = terms;
   tenant->cap.set_rate(terms.cap, now);
-  tenant->guarantee.set_rate(std::max(terms.guarantee, settings_.floor), now);
+  tenant->guarantee.set_rate(std::max(terms.guarantee, settings_.floor_guarantee), now);
 }
 
 void Arbiter::remove_tenant(TenantId id) { tenants_.erase(id); }
@@ -82,6 +86,10 @@ void Arbiter::wants(SessionId id, Nanoseconds now) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || found->second->waiting || holder_ == found->second.get()) return;
   Session& session = *found->second;
+  if (session.left_idle) session.comes_back = now - session.since_ns + session.lingered_ns < settings_.linger_ns;
+  session.left_idle = false;
+  // A guarantee that nobody asks for is not saved up; one that is waited for is owed.
+  if (!wants_already(*session.tenant)) session.tenant->guarantee.fill(now);
   session.waiting = true;
   session.since_ns = now;
   session.tenant->cap.fill(now);
@@ -94,35 +102,46 @@ void Arbiter::observe(const Use& since_grant, Nanoseconds now) {
   use_.idle_ns = std::max(use_.idle_ns, since_grant.idle_ns);
   const Nanoseconds held_ns = now - granted_ns_;
   const Nanoseconds device_ns = std::min(use_.device_ns, held_ns);
-  Nanoseconds turn_ns = device_ns;
-  if (shared_ns_ != 0) {
-    const Nanoseconds shared_ns = now - shared_ns_;
-    const Nanoseconds idle_ns = std::min(use_.idle_ns - idle_before_ns_, shared_ns);
-    turn_ns = std::max(device_ns, shared_ns / 2) + idle_ns;
-  }
+  const Nanoseconds turn = turn_ns(device_ns, now);
   // Neither shrinks, but the bounds may make one stand still.
   const Nanoseconds more_device_ns = device_ns - std::min(device_ns, charged_device_ns_);
-  const Nanoseconds more_turn_ns = turn_ns - std::min(turn_ns, charged_turn_ns_);
+  const Nanoseconds more_turn_ns = turn - std::min(turn, charged_turn_ns_);
   charged_device_ns_ += more_device_ns;
   charged_turn_ns_ += more_turn_ns;
   holder_->charged_ns += more_device_ns;
   charge(*holder_->tenant, more_device_ns, more_turn_ns, now);
 }
 
+Nanoseconds Arbiter::turn_ns(Nanoseconds device_ns, Nanoseconds now) const {
+  if (shared_ns_ == 0) return device_ns;
+  const auto less_hand_over = [this](Nanoseconds time_ns) {
+    return time_ns - std::min(time_ns, settings_.hand_over_ns);
+  };
+  const Nanoseconds shared_ns = now - shared_ns_;
+  const Nanoseconds idle_ns = std::min(use_.idle_ns - idle_before_ns_, shared_ns);
+  return std::max(device_ns + less_hand_over(idle_ns), less_hand_over(shared_ns) / 2);
+}
+
 void Arbiter::charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now) {
   // In this order, so that what flows in while it runs is not lost to a full bucket.
   tenant.cap.take(device_ns);
   tenant.cap.fill(now);
-  tenant.guarantee.take(turn_ns);
-  tenant.guarantee.fill(now);
-  tenant.tag += turn_ns * tag_units / std::max(tenant.terms.guarantee, settings_.floor).value;
+  // What a tenant had because nobody else wanted it is not held against it; one long command is.
+  const Nanoseconds one_turn_ns = shared_ns_ != 0 ? charged_turn_ns_ : 0;
+  tenant.guarantee.take_within(turn_ns, std::max(one_turn_ns, settings_.turn_ns));
+  tenant.guarantee.flow_in(now);
+  const MilliGpu guarantee = tenant.terms.guarantee;
+  const std::uint32_t weight = guarantee.value != 0 ? guarantee.value : settings_.floor_weight.value;
+  tenant.tag += turn_ns * tag_units / weight;
 }
 
 void Arbiter::returned(bool wants_more, Nanoseconds now) {
   if (holder_ == nullptr) return;
-  const SessionId id = holder_->id;
+  Session& session = *holder_;
   end_lease(now);
-  if (wants_more) wants(id, now);
+  session.left_idle = !wants_more;
+  session.lingered_ns = lease_.linger_ns != unlimited_ns ? lease_.linger_ns : 0;
+  if (wants_more) wants(session.id, now);
 }
 
 void Arbiter::end_lease(Nanoseconds now) {
@@ -141,6 +160,12 @@ void Arbiter::stop_waiting(Session& session, Nanoseconds now) {
 }
 
 // ---- who is next ----
+
+bool Arbiter::wants_already(const Tenant& tenant) const {
+  if (holder_ != nullptr && holder_->tenant == &tenant) return true;
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [&](const Session* session) { return session->tenant == &tenant; });
+}
 
 Nanoseconds Arbiter::cap_ready_ns(const Tenant& tenant) const {
   if (!is_capped(tenant.terms)) return 0;
@@ -163,16 +188,20 @@ bool Arbiter::goes_before(const Session& a, const Session& b) const {
 Arbiter::Choice Arbiter::choose(Nanoseconds now) {
   Choice choice;
   std::uint64_t lowest_tag = holder_ != nullptr ? holder_->tenant->tag : std::numeric_limits<std::uint64_t>::max();
-  if (holder_ != nullptr) holder_->tenant->guarantee.fill(now);
+  if (holder_ != nullptr) holder_->tenant->guarantee.flow_in(now);
   const auto ready = [&](const Session& session) {
     return !session.tenant->terms.suspended && cap_ready_ns(*session.tenant) <= now;
   };
   for (Session* session : waiting_) {
     session->tenant->cap.fill(now);
-    session->tenant->guarantee.fill(now);
+    if (session->tenant->terms.suspended) {
+      session->tenant->guarantee.fill(now);
+      continue;
+    }
+    session->tenant->guarantee.flow_in(now);
+    ++choice.awaited;
     if (ready(*session)) lowest_tag = std::min(lowest_tag, session->tenant->tag);
-    else if (!session->tenant->terms.suspended)
-      choice.again_ns = std::min(choice.again_ns, cap_ready_ns(*session->tenant));
+    else choice.again_ns = std::min(choice.again_ns, cap_ready_ns(*session->tenant));
   }
   if (lowest_tag != std::numeric_limits<std::uint64_t>::max()) virtual_time_ = std::max(virtual_time_, lowest_tag);
   for (Session* session : waiting_) {
@@ -188,7 +217,10 @@ bool Arbiter::must_give_back(const Choice& waiting, Nanoseconds now) const {
   if (holder_->tenant->terms.suspended) return true;
   if (waiting.best == nullptr) return false;
   if (!shared_ || now >= lease_.until_ns) return true;
-  const Tenant& next = *waiting.best->tenant;
+  return overtakes(*waiting.best->tenant);
+}
+
+bool Arbiter::overtakes(const Tenant& next) const {
   return next.terms.priority_class == PriorityClass::latency && rank(next) < rank(*holder_->tenant);
 }
 
@@ -204,6 +236,7 @@ Decision Arbiter::decide(Nanoseconds now) {
   if (asked_back_) return decision;
   if (must_give_back(choice, now)) {
     asked_back_ = true;
+    overtaken_ = choice.best != nullptr && overtakes(*choice.best->tenant);
     ++holder_->asked_back;
     decision.kind = Decision::Kind::ask_back;
     decision.session = holder_->id;
@@ -219,7 +252,11 @@ Decision Arbiter::grant(const Choice& choice, Nanoseconds now) {
   ++session.leases;
   holder_ = &session;
   shared_ = choice.ready > 1;
-  lease_ = lease_for(*session.tenant, shared_, now);
+  lease_ = lease_for(*session.tenant, choice, now);
+  if (shared_ && !session.comes_back) lease_.linger_ns = 0;
+  // Who overtakes pays for handing the device over and back, or many short commands could make everybody else stop.
+  if (std::exchange(overtaken_, false) && session.tenant->terms.priority_class == PriorityClass::latency)
+    charge(*session.tenant, 0, 2 * settings_.hand_over_ns, now);
   granted_ns_ = now;
   shared_ns_ = shared_ ? now : 0;
   idle_before_ns_ = charged_device_ns_ = charged_turn_ns_ = 0;
@@ -229,14 +266,16 @@ Decision Arbiter::grant(const Choice& choice, Nanoseconds now) {
   return decision;
 }
 
-Lease Arbiter::lease_for(const Tenant& tenant, bool shared, Nanoseconds now) const {
+Lease Arbiter::lease_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const {
   Lease lease;
   lease.window_ns = settings_.window_alone_ns;
-  if (shared) {
-    lease.budget_ns = settings_.turn_ns;
-    lease.until_ns = now + 2 * settings_.turn_ns;
+  if (choice.awaited > 1) {
     lease.window_ns = settings_.window_shared_ns;
     lease.piece_ns = settings_.piece_shared_ns;
+  }
+  if (shared_) {
+    lease.budget_ns = settings_.turn_ns;
+    lease.until_ns = now + 2 * settings_.turn_ns;
     lease.linger_ns = settings_.linger_ns;
   }
   if (is_capped(tenant.terms)) {

@@ -15,7 +15,8 @@
 //   A cap is a bucket that carries debt: a long command may overdraw it, and is paid for by waiting.
 //
 // What is charged is the device time that the worker measured, but never more than the time that the lease was held,
-// nor, while others waited, less than half of it; and all of the time that the lease was held idle while others waited.
+// nor, while others waited, less than half of it; and all of the time that the lease was held idle while others waited,
+// but for what it took to hand it over.
 // So neither many queues nor empty commands nor a worker's lies gain anything.
 //
 // Not thread-safe. All times are CLOCK_MONOTONIC's, and never go back.
@@ -44,8 +45,12 @@ struct Settings {
   Nanoseconds guarantee_depth_ns = 30 * ns_per_ms;
   Nanoseconds window_alone_ns = 10 * ns_per_ms, window_shared_ns = 4 * ns_per_ms, window_latency_ns = ns_per_ms;
   Nanoseconds piece_shared_ns = 4 * ns_per_ms, piece_latency_ns = ns_per_ms / 2;
+  // A holder that is idle keeps the device for so long, if it was seen to come back sooner: to hand the device over and
+  // back costs about as much (deceptive idleness: Iyer and Druschel, SOSP 2001).
   Nanoseconds linger_ns = 100 * ns_per_us;
-  MilliGpu floor{5};  // the weight and the guarantee of a tenant that was promised nothing
+  Nanoseconds hand_over_ns = 60 * ns_per_us;  // of each lease nobody is charged for
+  // Of a tenant that was promised nothing: its weight among equals, and what keeps it from starving.
+  MilliGpu floor_weight{5}, floor_guarantee{1};
 };
 
 // What a holder may do.
@@ -120,6 +125,7 @@ class Arbiter {
   struct Choice {
     Session* best = nullptr;
     std::size_t ready = 0;                // who could have been chosen
+    std::size_t awaited = 0;              // and who could be once its cap lets it
     Nanoseconds again_ns = unlimited_ns;  // the first who is held back by a cap may go on
   };
 
@@ -128,11 +134,14 @@ class Arbiter {
   int rank(const Tenant& tenant) const;
   bool must_give_back(const Choice& waiting, Nanoseconds now) const;
   Decision grant(const Choice& choice, Nanoseconds now);
-  Lease lease_for(const Tenant& tenant, bool shared, Nanoseconds now) const;
+  Lease lease_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const;
+  bool wants_already(const Tenant& tenant) const;
+  bool overtakes(const Tenant& next) const;
   Nanoseconds cap_ready_ns(const Tenant& tenant) const;
   void charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now);
   void stop_waiting(Session& session, Nanoseconds now);
   void end_lease(Nanoseconds now);
+  Nanoseconds turn_ns(Nanoseconds device_ns, Nanoseconds now) const;
 
   Settings settings_;
   std::map<TenantId, std::unique_ptr<Tenant>> tenants_;
@@ -145,6 +154,7 @@ class Arbiter {
   Session* holder_ = nullptr;
   Lease lease_;
   bool shared_ = false, asked_back_ = false;
+  bool overtaken_ = false;  // the last holder was asked for the sake of class latency
   Nanoseconds granted_ns_ = 0;
   Nanoseconds shared_ns_ = 0;       // since when others have waited; 0: nobody does
   Nanoseconds idle_before_ns_ = 0;  // of the lease's idle time, what was before that

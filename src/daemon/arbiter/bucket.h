@@ -22,12 +22,25 @@ class Bucket {
     level_ = std::min(level_, full());
   }
   void fill(Nanoseconds now) {
+    flow_in(now);
+    level_ = std::min(level_, full());
+  }
+  // What flows in meanwhile is owed, and kept beyond the depth.
+  void flow_in(Nanoseconds now) {
     if (now <= seen_ns_) return;
     const Nanoseconds passed = std::min(now - seen_ns_, passed_ns_max);
-    level_ = std::min(full(), level_ + static_cast<std::int64_t>(passed) * rate_);
+    level_ = std::min(level_ + static_cast<std::int64_t>(passed) * rate_, owed_max);
     seen_ns_ = now;
   }
   void take(Nanoseconds used_ns) { level_ -= static_cast<std::int64_t>(std::min(used_ns, passed_ns_max)) * 1000; }
+
+  // The same, but a debt grows no further than to `debt_ns_max`; one that is larger already stays what it is.
+  void take_within(Nanoseconds used_ns, Nanoseconds debt_ns_max) {
+    const std::int64_t lowest = -static_cast<std::int64_t>(std::min(debt_ns_max, passed_ns_max)) * 1000;
+    const std::int64_t floor = std::min(level_, lowest);
+    take(used_ns);
+    level_ = std::max(level_, floor);
+  }
 
   // As of the last fill.
   std::int64_t level_ns() const { return level_ / 1000; }
@@ -41,6 +54,7 @@ class Bucket {
  private:
   // Thousandths of a nanosecond: a rate of one milli-GPU adds one of them in a nanosecond.
   static constexpr Nanoseconds passed_ns_max = 1'000'000 * ns_per_s;  // so that nothing overflows
+  static constexpr std::int64_t owed_max = static_cast<std::int64_t>(passed_ns_max) * 1000;
   std::int64_t full() const { return static_cast<std::int64_t>(depth_ns_) * rate_; }
 
   std::int64_t rate_;

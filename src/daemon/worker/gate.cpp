@@ -66,8 +66,8 @@ Nanoseconds Gate::rest(Nanoseconds now) {
     return std::max(next_own_lease_ns_, now + 1);
   const Nanoseconds linger_ns = lease_.held() ? lease_.terms().linger_ns : UINT64_MAX;
   if (linger_ns == UINT64_MAX) return wire::no_deadline;
+  if (lease_.in_flight() != 0) return wire::no_deadline;  // ended() wakes us when the last command does
   const Nanoseconds idle_ns = lease_.idle_for(now);
-  if (idle_ns == 0) return wire::no_deadline;  // ended() wakes us when the last command does
   if (idle_ns < linger_ns) return now + (linger_ns - idle_ns);
   (void)lease_.give_back(false);
   return wire::no_deadline;

@@ -154,7 +154,7 @@ TEST_CASE("a tenant that was promised nothing does not starve") {
   model.session(1, 1, always(ms));
   model.session(2, 2, always(ms));
   model.run_until(20 * s);
-  CHECK(model.used_ns(1) >= 20 * 4 * ms);
+  CHECK(model.used_ns(1) >= 20 * ms);  // a thousandth
 }
 
 TEST_CASE("a suspended tenant gets nothing until it is resumed, and keeps nobody waiting") {

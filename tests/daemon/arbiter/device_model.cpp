@@ -44,7 +44,7 @@ void DeviceModel::run_until(Nanoseconds end_ns) {
 }
 
 bool DeviceModel::wasting() const {
-  if (held_ && held_->program->busy) return false;
+  if (held_ && (held_->program->busy || held_->lease.linger_ns != unlimited_ns)) return false;
   return std::any_of(programs_.begin(), programs_.end(), [this](const auto& entry) {
     if (held_ && held_->program == entry.second.get()) return entry.second->next.has_value();
     return arbiter_.why(entry.first, now_).state == arbiter::Why::State::waits_for_turn;
@@ -101,7 +101,7 @@ void DeviceModel::note_idle() {
 }
 
 void DeviceModel::go_idle() {
-  if (held_->asked_back) return give_back(false);
+  if (held_->asked_back || held_->lease.linger_ns == 0) return give_back(false);
   held_->idle_since_ns = now_;
   if (held_->lease.linger_ns == unlimited_ns) return;
   at(now_ + held_->lease.linger_ns, [this, number = held_->number, since = now_] {

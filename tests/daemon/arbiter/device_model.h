@@ -64,7 +64,8 @@ class DeviceModel {
   Nanoseconds used_ns(TenantId tenant, Nanoseconds from_ns, Nanoseconds to_ns) const;
   // The most that a tenant used within any window of this length.
   Nanoseconds most_used_ns(TenantId tenant, Nanoseconds window_ns) const;
-  // Time in which the device did nothing although a command was there that its tenant's cap did not hold back.
+  // Time in which the device did nothing although a command was there that its tenant's cap did not hold back, but for
+  // what it takes to hand the device over, and for how long a holder may linger.
   Nanoseconds wasted_ns() const { return wasted_ns_; }
 
  private:

@@ -68,8 +68,7 @@ class Scenario {
     const bool busy = chance(60);
     for (std::size_t i = 0; i < plan.sessions; ++i) {
       ++report_.sessions;
-      const bool works_on = busy && i == 0;  // one that always has a command makes its tenant one that does
-      model_.session(next_session_++, id, behaviour(plan.habits, works_on), works_on ? 0 : between(0, 500) * ms);
+      model_.session(next_session_++, id, behaviour(plan.habits, busy), busy ? 0 : between(0, 500) * ms);
     }
     plan.habits.busy = busy;
   }
@@ -98,9 +97,7 @@ class Scenario {
       if (plan.habits.busy) check_guarantee(id, plan, who);
     }
     check_starvation();
-    // What it costs to hand the device over, and what a holder may leave idle before it loses it, for each lease.
-    const Nanoseconds excused_ns = model_.grants() * (hand_over_ns + 100 * us) + ms;
-    if (model_.wasted_ns() > excused_ns)
+    if (model_.wasted_ns() > ms)
       broken("the device idled for " + std::to_string(model_.wasted_ns() / us) + " us while somebody wanted it");
   }
 
@@ -114,14 +111,23 @@ class Scenario {
       broken(who + " used " + std::to_string(most_ns / us) + " us in a second with a cap of " + std::to_string(cap));
   }
 
-  // From one second on: its rate, less what others' long commands and its own can put off.
+  // From one second on: its rate, less one command of each tenant, for which each may be in debt in the end. A cap is
+  // kept before a guarantee: what flows into its bucket while others' long commands run is lost to the tenant.
   void check_guarantee(TenantId id, const TenantPlan& plan, const std::string& who) {
-    const std::uint64_t rate = std::min(plan.terms.guarantee.value, plan.terms.cap.value);
+    const bool near_cap = plan.terms.cap.value < plan.terms.guarantee.value * 3 && plan.terms.cap != whole_gpu;
+    if (near_cap && longest_ns_ > 10 * ms) return;
+    const std::uint64_t rate = plan.terms.guarantee.value;
     const Nanoseconds used_ns = model_.used_ns(id, s, end_ns_);
     const Nanoseconds owed_ns = (end_ns_ - s) * rate / 1000;
-    const Nanoseconds slack_ns = 3 * longest_ns_ + 30 * ms + owed_ns / 20;  // a twentieth for handing over
+    const Nanoseconds slack_ns = one_of_each_ns() + 30 * ms + owed_ns / 20;  // a twentieth for handing over
     if (used_ns + slack_ns < owed_ns)
       broken(who + " had " + std::to_string(used_ns / us) + " us of " + std::to_string(owed_ns / us) + " guaranteed");
+  }
+
+  Nanoseconds one_of_each_ns() const {
+    Nanoseconds sum = 0;
+    for (const TenantPlan& plan : plans_) sum += std::max(plan.habits.longest_ns, 4 * ms);
+    return sum;
   }
 
   // Nobody waits longer than it takes to serve everybody's longest command once for every turn of the one with the
@@ -130,9 +136,9 @@ class Scenario {
     for (const Wait& wait : model_.waits()) {
       const TenantPlan& plan = plans_[wait.tenant];
       if (plan.terms.cap != whole_gpu) continue;
-      const std::uint64_t weight = std::max(plan.terms.guarantee.value, 5u);
+      const std::uint64_t weight = std::max(plan.terms.guarantee.value, 1u);
       const Nanoseconds own_ns = std::max(plan.habits.longest_ns, 4 * ms);
-      const Nanoseconds most_ns = (own_ns + 30 * ms) * 1000 / weight + 2 * longest_ns_ * plans_.size() + 100 * ms;
+      const Nanoseconds most_ns = (own_ns + 30 * ms) * 1000 / weight + 2 * one_of_each_ns() + 100 * ms;
       if (wait.ended_ns - wait.began_ns > most_ns)
         broken("tenant " + std::to_string(wait.tenant) + " waited for " +
                std::to_string((wait.ended_ns - wait.began_ns) / us) + " us, more than " + std::to_string(most_ns / us));
