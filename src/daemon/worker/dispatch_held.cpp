@@ -122,7 +122,7 @@ CutLaunch Dispatcher::cut_of(const HeldCommand& held) {
   if (held.op != wire::Op::kernel_launch || held.started.queue->out_of_order || !take(held.bytes, launch)) return {};
   const KernelEntry* kernel = objects_.find<KernelEntry>(launch.kernel);
   if (kernel == nullptr || kernel->kernel == nullptr) return {};
-  return plan_cut(launch, kernel->kernel->divisible);
+  return plan_cut(launch, kernel->kernel->divisible, device_.traits().compute_units);
 }
 
 // ---- when it may go ----
@@ -162,12 +162,15 @@ Status Dispatcher::settle() {
 
 Status Dispatcher::pump() {
   if (held_.ready().empty() && !waiting_) return Status();
-  bool gone = true;
-  while (gone && !held_.ready().empty())
-    if (Status status = run_next(gone); !status.ok()) return status;
-  waiting_ = !held_.ready().empty();
-  gate_.set_waiting(waiting_);
-  return Status();
+  for (;;) {
+    bool gone = true;
+    while (gone && !held_.ready().empty())
+      if (Status status = run_next(gone); !status.ok()) return status;
+    const bool known = std::exchange(waiting_, !held_.ready().empty());
+    gate_.set_waiting(waiting_);
+    // What ended before the gate knew has woken nobody: once more.
+    if (known || !waiting_) return Status();
+  }
 }
 
 // Submits the first of the ready, or its next piece. `gone`: the gate let it through.

@@ -33,8 +33,8 @@ bool Gate::fits(Nanoseconds estimate_ns) {
   if (lease_.changed().load(std::memory_order_relaxed) != lease_number_) take_up_lease();
   const std::uint32_t in_flight = lease_.in_flight();
   const Nanoseconds pending = pending_ns();
-  const bool shared = terms_.until_ns != UINT64_MAX;
-  if (in_flight != 0 && pending + estimate_ns > terms_.window_ns && (shared || in_flight >= in_flight_alone_min))
+  const bool limited = terms_.until_ns != UINT64_MAX || terms_.budget_ns != UINT64_MAX;
+  if (in_flight != 0 && pending + estimate_ns > terms_.window_ns && (limited || in_flight >= in_flight_alone_min))
     return false;
   if (within_lease(estimate_ns, pending, in_flight)) return true;
   (void)lease_.give_back(true);

@@ -5,11 +5,26 @@
 namespace sluice::worker {
 namespace {
 
-constexpr std::uint64_t row_unit = 256;  // along the fastest dimension, where no local size says what stays together
+// Where no local size says what stays together: along the fastest dimension, and what a work-group may have at least.
+constexpr std::uint64_t row_unit = 256;
+constexpr std::uint64_t group_items = 64;
+
+// How many steps along dimension `cut` it takes to have a work-group for each compute unit.
+std::uint64_t steps_for(const wire::KernelLaunch& launch, std::uint32_t cut, std::uint64_t unit, std::uint64_t units) {
+  const bool local_given = launch.local_size[0] != 0;
+  unsigned __int128 groups = 1;  // in one step
+  for (std::uint32_t i = 0; i < std::min(launch.dimensions, 3u); ++i) {
+    const std::uint64_t items = i == cut ? unit : launch.global_size[i];
+    groups *= local_given ? items / launch.local_size[i] : items;
+  }
+  if (!local_given) groups /= group_items;
+  const auto in_step = static_cast<std::uint64_t>(std::clamp<unsigned __int128>(groups, 1, units));
+  return (units + in_step - 1) / in_step;
+}
 
 }  // namespace
 
-CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisible) {
+CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisible, std::uint32_t compute_units) {
   using backend::Divisible;
   const bool local_given = launch.local_size[0] != 0;
   if (divisible == Divisible::never || (divisible == Divisible::if_local_size_given && !local_given)) return {};
@@ -18,7 +33,9 @@ CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisibl
     const std::uint64_t whole = launch.global_size[i];
     // A remainder would be a smaller work-group of its own.
     if (local_given && (unit == 0 || whole % unit != 0)) return {};
-    if (whole > unit) return {i, unit, whole, 0};
+    if (whole <= unit) continue;
+    const std::uint64_t together = unit * steps_for(launch, i, unit, std::max(compute_units, 1u));
+    return whole > together ? CutLaunch{i, together, whole, 0} : CutLaunch{};
   }
   return {};
 }

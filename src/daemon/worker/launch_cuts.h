@@ -27,7 +27,8 @@ struct CutLaunch {
   std::uint64_t done = 0;   // in pieces that were taken
 };
 
-CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisible);
+// A piece has work for all of the device's `compute_units`, as far as the launch has.
+CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisible, std::uint32_t compute_units = 1);
 
 // The next piece, of about `piece_ns` where the whole launch takes `whole_ns`; all that is left if piece_ns is 0 or
 // what would be left after it is not worth a launch. Does not advance `cut`. REQUIRES: cut.unit > 0.

@@ -25,7 +25,8 @@ LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<con
 
 class Lengths {
  public:
-  static constexpr Nanoseconds unknown_ns = ns_per_ms;
+  // So long that it goes alone, or nearly: there may be more like it.
+  static constexpr Nanoseconds unknown_ns = 10 * ns_per_ms;
 
   Nanoseconds estimate(const LengthKey& key) const;
   bool knows(const LengthKey& key) const;

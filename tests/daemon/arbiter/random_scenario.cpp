@@ -137,7 +137,7 @@ class Scenario {
       const TenantPlan& plan = plans_[wait.tenant];
       if (plan.terms.cap != whole_gpu) continue;
       const std::uint64_t weight = std::max(plan.terms.guarantee.value, 1u);
-      const Nanoseconds own_ns = std::max(plan.habits.longest_ns, 4 * ms);
+      const Nanoseconds own_ns = std::max(plan.habits.longest_ns, 4 * ms) * plan.sessions;
       const Nanoseconds most_ns = (own_ns + 30 * ms) * 1000 / weight + 2 * one_of_each_ns() + 100 * ms;
       if (wait.ended_ns - wait.began_ns > most_ns)
         broken("tenant " + std::to_string(wait.tenant) + " waited for " +
