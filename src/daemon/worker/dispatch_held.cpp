@@ -162,12 +162,15 @@ Status Dispatcher::settle() {
 
 Status Dispatcher::pump() {
   if (held_.ready().empty() && !waiting_) return Status();
-  bool gone = true;
-  while (gone && !held_.ready().empty())
-    if (Status status = run_next(gone); !status.ok()) return status;
-  waiting_ = !held_.ready().empty();
-  gate_.set_waiting(waiting_);
-  return Status();
+  for (;;) {
+    bool gone = true;
+    while (gone && !held_.ready().empty())
+      if (Status status = run_next(gone); !status.ok()) return status;
+    const bool gate_knew = waiting_;
+    waiting_ = !held_.ready().empty();
+    gate_.set_waiting(waiting_);
+    if (!waiting_ || gate_knew) return Status();
+  }
 }
 
 // Submits the first of the ready, or its next piece. `gone`: the gate let it through.
@@ -198,7 +201,8 @@ Status Dispatcher::run_next(bool& gone) {
   running.admitted = true;
   next.cut.done += piece.items;
   const Status status = run(row, next.bytes, running);
-  if (running_.last || running_.failed) held_.ready().pop_front();
+  // A malformed one has not ended: it stays, for drop_held().
+  if (status.ok() && (running_.last || running_.failed)) held_.ready().pop_front();
   return status;
 }
 
