@@ -145,6 +145,7 @@ class Arbiter {
   Session* holder_ = nullptr;
   Lease lease_;
   bool shared_ = false, asked_back_ = false;
+  bool stale_ = false;  // its tenant's terms have changed since
   Nanoseconds granted_ns_ = 0;
   Nanoseconds shared_ns_ = 0;       // since when others have waited; 0: nobody does
   Nanoseconds idle_before_ns_ = 0;  // of the lease's idle time, what was before that
