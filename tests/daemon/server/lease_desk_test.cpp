@@ -273,17 +273,17 @@ TEST_CASE("a cap that is set on a running tenant holds for the lease that it has
   CHECK_FALSE((session.holder.held() && session.holder.terms().budget_ns == UINT64_MAX));
 }
 
-// Everything that is logged meanwhile: stderr goes to a file.
+// Everything that is logged meanwhile. The log has a descriptor of its own, which it takes from stderr.
 class Logged {
  public:
   Logged() {
-    REQUIRE(log::configure("info", "sluiced").ok());
+    const UniqueFd before(dup(STDERR_FILENO));
     REQUIRE(dup2(file_.get(), STDERR_FILENO) == STDERR_FILENO);
+    const Status configured = log::configure("info", "sluiced");
+    dup2(before.get(), STDERR_FILENO);
+    REQUIRE(configured.ok());
   }
-  ~Logged() {
-    dup2(before_.get(), STDERR_FILENO);
-    (void)log::configure("error", "sluiced");
-  }
+  ~Logged() { (void)log::configure("error", "sluiced"); }
   std::size_t count(const std::string& words) const {
     std::string all(1 << 16, ' ');
     const ssize_t bytes = pread(file_.get(), all.data(), all.size(), 0);
@@ -295,7 +295,6 @@ class Logged {
 
  private:
   UniqueFd file_{memfd_create("log", MFD_CLOEXEC)};
-  UniqueFd before_{dup(STDERR_FILENO)};
 };
 
 TEST_CASE("a tenant that is held back by its cap is named in the log, not each time") {
