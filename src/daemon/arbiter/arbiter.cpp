@@ -54,6 +54,7 @@ void Arbiter::set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now
     latency_sessions_ -= tenant->terms.priority_class == PriorityClass::latency ? 1 : 0;
     latency_sessions_ += terms.priority_class == PriorityClass::latency ? 1 : 0;
   }
+  if (holder_ != nullptr && holder_->tenant == tenant.get() && tenant->terms != terms) stale_ = true;
   tenant->terms = terms;
   tenant->cap.set_rate(terms.cap, now);
   tenant->guarantee.set_rate(std::max(terms.guarantee, settings_.floor_guarantee), now);
@@ -148,7 +149,7 @@ void Arbiter::end_lease(Nanoseconds now) {
   holder_->leased_ns += now - granted_ns_;
   holder_->since_ns = now;
   holder_ = nullptr;
-  asked_back_ = false;
+  asked_back_ = stale_ = false;
 }
 
 void Arbiter::stop_waiting(Session& session, Nanoseconds now) {
@@ -214,7 +215,7 @@ Arbiter::Choice Arbiter::choose(Nanoseconds now) {
 }
 
 bool Arbiter::must_give_back(const Choice& waiting, Nanoseconds now) const {
-  if (holder_->tenant->terms.suspended) return true;
+  if (holder_->tenant->terms.suspended || stale_) return true;
   if (waiting.best == nullptr) return false;
   if (!shared_ || now >= lease_.until_ns) return true;
   return overtakes(*waiting.best->tenant);

@@ -51,9 +51,14 @@ Status LeaseDesk::start() {
 LeaseDesk::~LeaseDesk() {
   if (!thread_.joinable()) return;
   stopping_.store(true, std::memory_order_release);
+  wake_thread();
+  thread_.join();
+}
+
+// It must learn of another deadline.
+void LeaseDesk::wake_thread() const {
   const std::uint64_t one = 1;
   (void)!::write(stop_.get(), &one, sizeof one);
-  thread_.join();
 }
 
 void LeaseDesk::run() {
@@ -124,6 +129,7 @@ Status LeaseDesk::open(const Opening& opening) {
   device->kicked.push_back(session.get());  // it may have asked before
   sessions_[opening.session_id] = std::move(session);
   settle(*device, now);
+  wake_thread();
   return Status();
 }
 
@@ -141,6 +147,7 @@ void LeaseDesk::close(std::uint64_t session_id) {
   std::erase(device.draining, &session);
   sessions_.erase(found);
   settle(device, now);
+  wake_thread();
 }
 
 void LeaseDesk::set_terms(const std::string& tenant, const arbiter::ComputeTerms& terms) {
@@ -158,8 +165,7 @@ void LeaseDesk::set_terms(const std::string& tenant, const arbiter::ComputeTerms
     device->arbiter.set_tenant(found->second, terms, now);
     settle(*device, now);
   }
-  const std::uint64_t one = 1;
-  (void)!::write(stop_.get(), &one, sizeof one);  // the thread must learn of another deadline
+  wake_thread();
 }
 
 std::optional<Why> LeaseDesk::why(std::uint64_t session_id) const {
@@ -191,7 +197,7 @@ void LeaseDesk::observe_holder(Device& device, Nanoseconds now) {
   const Session& holder = *sessions_.at(*device.arbiter.holder());
   const auto since = [](std::uint64_t sum, std::uint64_t before) { return sum > before ? sum - before : 0; };
   device.arbiter.observe({since(holder.meter->device_ns.load(std::memory_order_relaxed), holder.device_before_ns),
-                          since(holder.page.idle_ns(now), holder.idle_before_ns)},
+                          holder.page.idle_ns(now)},
                          now);
 }
 
@@ -202,6 +208,7 @@ void LeaseDesk::hear(Device& device, Nanoseconds now) {
     Session& session = *sessions_.at(*holder);
     if (!session.page.held()) {
       session.asked_back_ns = 0;
+      session.reported = false;
       device.arbiter.returned(session.page.wants(), now);
     }
   }
@@ -236,7 +243,6 @@ bool LeaseDesk::carry_out(Device& device, Nanoseconds now) {
     return true;
   }
   session.device_before_ns = session.meter->device_ns.load(std::memory_order_relaxed);
-  session.idle_before_ns = session.page.idle_ns(now);
   session.page.grant(terms_of(decision.lease));
   return true;
 }

@@ -81,9 +81,8 @@ class LeaseDesk {
     int kick_fd = -1;
     MilliGpu cap;
     std::uint64_t device_before_ns = 0;  // when its lease was granted
-    Nanoseconds idle_before_ns = 0;
-    bool draining = false;          // holds a lease that an earlier daemon gave, or none did
-    Nanoseconds asked_back_ns = 0;  // 0: it was not asked, or has obeyed
+    bool draining = false;               // holds a lease that an earlier daemon gave, or none did
+    Nanoseconds asked_back_ns = 0;       // 0: it was not asked, or has obeyed
     bool reported = false;
   };
   struct Device {
@@ -99,6 +98,7 @@ class LeaseDesk {
   };
 
   void run();
+  void wake_thread() const;
   void settle(Device& device, Nanoseconds now);
   void hear(Device& device, Nanoseconds now);
   bool carry_out(Device& device, Nanoseconds now);

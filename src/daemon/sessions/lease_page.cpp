@@ -22,7 +22,7 @@ std::uint64_t ask_for(std::atomic<std::uint64_t>& state) {
 // Ends a lease that was asked for and has nothing in flight. False: somebody else did, or it is not so.
 bool end_drained(std::atomic<std::uint64_t>& state) {
   std::uint64_t expected = drained;
-  return state.compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+  return state.compare_exchange_strong(expected, 0, std::memory_order_seq_cst);
 }
 
 }  // namespace
@@ -32,8 +32,9 @@ bool end_drained(std::atomic<std::uint64_t>& state) {
 LeaseHolder::LeaseHolder(std::span<std::byte> page, int kick_fd)
     : page_(reinterpret_cast<LeasePage*>(page.data())), kick_fd_(kick_fd) {}
 
+// Sequentially consistent, as the ends are: see Gate::set_waiting.
 bool LeaseHolder::held() const {
-  return (page_->state.load(std::memory_order_acquire) & lease_granted) != 0;  // pairs with grant
+  return (page_->state.load(std::memory_order_seq_cst) & lease_granted) != 0;  // pairs with grant
 }
 
 bool LeaseHolder::asked_back() const { return (page_->state.load(std::memory_order_relaxed) & lease_asked_back) != 0; }
@@ -58,20 +59,22 @@ bool LeaseHolder::begin() {
 }
 
 bool LeaseHolder::end(bool wants_more) {
-  const std::uint64_t state = page_->state.fetch_sub(1, std::memory_order_acq_rel) - 1;
+  const std::uint64_t state = page_->state.fetch_sub(1, std::memory_order_seq_cst) - 1;
   if ((state & in_flight_mask) != 0) return false;
-  if ((state & lease_asked_back) != 0) return give_back(wants_more);
+  if ((state & lease_asked_back) != 0) return end_lease(wants_more);
   note_idle(true);
   if (in_flight() != 0) note_idle(false);  // another has begun meanwhile, perhaps before this noted the opposite
   return false;
 }
 
-bool LeaseHolder::give_back(bool wants_more) {
-  if (ask_for(page_->state) != drained) return false;
-  if (wants_more) page_->wants.store(1, std::memory_order_relaxed);
-  if (!end_drained(page_->state)) return false;
-  kick();
-  return true;
+bool LeaseHolder::give_back(bool wants_more) { return ask_for(page_->state) == drained && end_lease(wants_more); }
+
+// Of a lease that was seen drained. If the daemon ends it first it may miss the wish, and so hears of it all the same.
+bool LeaseHolder::end_lease(bool wants_more) {
+  if (wants_more) page_->wants.store(1, std::memory_order_release);
+  const bool ended = end_drained(page_->state);
+  if (ended || wants_more) kick();
+  return ended;
 }
 
 void LeaseHolder::want() {
@@ -113,9 +116,13 @@ void LeaseGrantor::grant(const LeaseTerms& terms) {
   page_->window_ns.store(terms.window_ns, std::memory_order_relaxed);
   page_->piece_ns.store(terms.piece_ns, std::memory_order_relaxed);
   page_->linger_ns.store(terms.linger_ns, std::memory_order_relaxed);
+  page_->idle_ns.store(0, std::memory_order_relaxed);
   page_->idle_since_ns.store(now_ns(), std::memory_order_relaxed);
   page_->wants.store(0, std::memory_order_relaxed);
-  page_->state.store(lease_granted, std::memory_order_release);  // pairs with begin
+  page_->number.fetch_add(1, std::memory_order_relaxed);
+  // Not over a lease that the worker gave itself meanwhile, with commands in flight. Pairs with begin.
+  std::uint64_t none = 0;
+  page_->state.compare_exchange_strong(none, lease_granted, std::memory_order_release, std::memory_order_relaxed);
   page_->changed.fetch_add(1, std::memory_order_seq_cst);
   wire::futex_wake_all(page_->changed);
 }

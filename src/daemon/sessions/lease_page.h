@@ -38,13 +38,14 @@ struct LeasePage {
   std::atomic<std::uint32_t>
       wants;  // 1: has commands and no lease. Raised by the worker, lowered by the daemon's grant
 
-  // By the daemon, before it sets lease_granted.
+  // By the daemon, before it sets lease_granted; `changed` after, so that whoever sleeps on it finds the lease.
   alignas(64) wire::FutexWord changed;
+  std::atomic<std::uint32_t> number;     // of grants
   std::atomic<std::uint32_t> cap_milli;  // what holds while no daemon lives
   std::atomic<Nanoseconds> budget_ns, until_ns, window_ns, piece_ns, linger_ns;
 
   // By the worker.
-  alignas(64) std::atomic<Nanoseconds> idle_ns;  // held with nothing in flight: what is over
+  alignas(64) std::atomic<Nanoseconds> idle_ns;  // this lease held with nothing in flight: what is over
   std::atomic<Nanoseconds> idle_since_ns;        // and since when it is so now; 0: something is in flight
 };
 static_assert(sizeof(LeasePage) <= lease_page_bytes && std::atomic<std::uint64_t>::is_always_lock_free);
@@ -62,6 +63,7 @@ class LeaseHolder {
   std::uint32_t in_flight() const;
   // Of the lease that is held.
   LeaseTerms terms() const;
+  std::uint32_t number() const { return page_->number.load(std::memory_order_relaxed); }
 
   // One more command is about to be submitted. False: not without a lease.
   bool begin();
@@ -82,6 +84,7 @@ class LeaseHolder {
   std::uint32_t cap_milli() const { return page_->cap_milli.load(std::memory_order_relaxed); }
 
  private:
+  bool end_lease(bool wants_more);
   void kick() const;
   void note_idle(bool idle);
 
@@ -103,7 +106,7 @@ class LeaseGrantor {
   void grant(const LeaseTerms& terms);
   // True: nothing was in flight, and the lease is taken back already.
   bool ask_back();
-  // In all, and never more than what has passed since the page was made can explain: see arbiter::Use.
+  // Under the lease that was granted last; the worker's word: see arbiter::Use.
   Nanoseconds idle_ns(Nanoseconds now) const;
 
  private:

@@ -110,8 +110,10 @@ void Completions::leave_device(const InFlight& part) {
 void Completions::piece_completed(InFlight& piece) {
   leave_device(piece);
   InFlight& whole = *piece.whole;
-  Nanoseconds nobody = 0;
-  whole.first_started_ns.compare_exchange_strong(nobody, piece.times.started_ns, std::memory_order_relaxed);
+  Nanoseconds first_ns = whole.first_started_ns.load(std::memory_order_relaxed);
+  while ((first_ns == 0 || piece.times.started_ns < first_ns) &&
+         !whole.first_started_ns.compare_exchange_weak(first_ns, piece.times.started_ns, std::memory_order_relaxed))
+    continue;
   if (piece.outcome != wire::Outcome::ok) whole.piece_outcome.store(piece.outcome, std::memory_order_relaxed);
   free_.give_back(&piece);
   if (whole.parts.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(whole);
@@ -133,6 +135,8 @@ void Completions::finish(InFlight& command) {
   if (command.outcome == wire::Outcome::ok) command.outcome = command.piece_outcome.load(std::memory_order_relaxed);
   if (const Nanoseconds first_ns = command.first_started_ns.load(std::memory_order_relaxed); first_ns != 0)
     command.times.started_ns = std::min(command.times.started_ns, first_ns);
+  // The last piece may have been submitted after the first one started.
+  command.times.submitted_ns = std::min(command.times.submitted_ns, command.times.started_ns);
   count(command);
   hand_over_memory();
   if (queue.out_of_order_) show_outcome(command, *queue.timeline_);

@@ -201,7 +201,8 @@ Status Dispatcher::run_next(bool& gone) {
   running.admitted = true;
   next.cut.done += piece.items;
   const Status status = run(row, next.bytes, running);
-  if (running_.last || running_.failed) held_.ready().pop_front();
+  // A malformed one has not ended: it stays, for drop_held().
+  if (status.ok() && (running_.last || running_.failed)) held_.ready().pop_front();
   return status;
 }
 

@@ -24,13 +24,13 @@ Nanoseconds Gate::pending_ns() const {
 
 Nanoseconds Gate::piece_ns() {
   if (!lease_.held()) return 0;
-  if (lease_.changed().load(std::memory_order_relaxed) != lease_number_) take_up_lease();
+  if (lease_.number() != lease_number_) take_up_lease();
   return terms_.piece_ns;
 }
 
 bool Gate::fits(Nanoseconds estimate_ns) {
   if (!lease_.held() && !lease_oneself(now_ns())) return false;
-  if (lease_.changed().load(std::memory_order_relaxed) != lease_number_) take_up_lease();
+  if (lease_.number() != lease_number_) take_up_lease();
   const std::uint32_t in_flight = lease_.in_flight();
   const Nanoseconds pending = pending_ns();
   const bool limited = terms_.until_ns != UINT64_MAX || terms_.budget_ns != UINT64_MAX;
@@ -51,11 +51,13 @@ bool Gate::within_lease(Nanoseconds estimate_ns, Nanoseconds pending_ns, std::ui
 }
 
 void Gate::take_up_lease() {
-  lease_number_ = lease_.changed().load(std::memory_order_acquire);
+  lease_number_ = lease_.number();
   terms_ = lease_.terms();
   used_before_ns_ = meter_.device_ns.load(std::memory_order_relaxed);
 }
 
+// Sequentially consistent, and so are the end of a lease and of a command: either ended() sees that commands wait, or
+// they see what has ended.
 void Gate::set_waiting(bool waiting) {
   waiting_.store(waiting, std::memory_order_seq_cst);
   if (waiting && !lease_.held()) lease_.want();
@@ -69,14 +71,20 @@ Nanoseconds Gate::rest(Nanoseconds now) {
   if (lease_.in_flight() != 0) return wire::no_deadline;  // ended() wakes us when the last command does
   const Nanoseconds idle_ns = lease_.idle_for(now);
   if (idle_ns < linger_ns) return now + (linger_ns - idle_ns);
-  (void)lease_.give_back(false);
+  (void)lease_.give_back(waiting_.load(std::memory_order_relaxed));
   return wire::no_deadline;
 }
 
 void Gate::ended(Nanoseconds estimate_ns) {
   ended_ns_.fetch_add(estimate_ns, std::memory_order_relaxed);
+  const bool waited = waiting_.load(std::memory_order_relaxed);
+  const bool given_back = lease_.end(waited);
   const bool waiting = waiting_.load(std::memory_order_seq_cst);
-  if (lease_.end(waiting)) return;  // the next grant wakes the dispatcher
+  if (given_back) {
+    if (waiting && !waited) lease_.want();
+    if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
+    return;  // the next grant wakes the dispatcher
+  }
   const std::uint32_t in_flight = lease_.in_flight();
   const LeaseTerms terms = lease_.terms();
   // Not for each of many short ones.
@@ -85,7 +93,7 @@ void Gate::ended(Nanoseconds estimate_ns) {
 }
 
 void Gate::set_daemon(bool lives) {
-  daemon_lives_.store(lives, std::memory_order_release);
+  daemon_lives_.store(lives, std::memory_order_seq_cst);
   wake_();
 }
 

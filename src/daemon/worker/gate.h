@@ -29,7 +29,8 @@ class Gate {
   // ---- by the dispatcher's thread ----
   // True: the command counts as in flight from now on, until ended() is called for it.
   bool admit(Nanoseconds estimate_ns);
-  // Says whether commands wait for the gate: who ends the last command must know. Wants a lease if there is none.
+  // Says whether commands wait for the gate: who ends the last command must know. Wants a lease if there is none. Once
+  // they do, they are to be tried again: what ended just before told nobody.
   void set_waiting(bool waiting);
   // Launches longer than this are to be cut; 0: none, or no lease is held.
   Nanoseconds piece_ns();

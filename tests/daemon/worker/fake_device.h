@@ -17,6 +17,8 @@ class FakeDevice final : public backend::Device {
     std::size_t waits = 0;
     bool with_event = false;
     std::string data;  // what it would write, as it was at submission
+    const backend::Queue* queue = nullptr;
+    backend::Launch launch;  // without its arguments
   };
 
   FakeDevice() {
@@ -37,12 +39,14 @@ class FakeDevice final : public backend::Device {
   std::vector<std::string> calls;  // every other verb
   std::vector<backend::ArgumentRef> launched_with;
   std::vector<backend::QueueShape> queue_shapes;
-  wire::Outcome answer = wire::Outcome::ok;  // of everything that can fail
+  wire::Outcome answer = wire::Outcome::ok;                  // of everything that can fail
+  backend::Divisible divisible = backend::Divisible::never;  // of every kernel made from now on
   int flushes = 0;
 
   // Ends a command that is in flight.
-  void complete(std::size_t which, wire::Outcome outcome = wire::Outcome::ok) {
-    sink->completed(commands[which].token, outcome, {10, 20, 30});
+  void complete(std::size_t which, wire::Outcome outcome = wire::Outcome::ok,
+                const wire::CommandTimes& times = {10, 20, 30}) {
+    sink->completed(commands[which].token, outcome, times);
   }
 
   const wire::DeviceTraits& traits() const override { return traits_; }
@@ -78,7 +82,9 @@ class FakeDevice final : public backend::Device {
     return answer;
   }
   backend::Made<backend::Kernel> create_kernel(backend::Program&, std::uint32_t) override {
-    return make<backend::Kernel>("create_kernel");
+    auto made = make<backend::Kernel>("create_kernel");
+    if (made.object != nullptr) made.object->divisible = divisible;
+    return made;
   }
   wire::Outcome check_argument(backend::Kernel&, std::uint32_t, std::uint32_t) override { return answer; }
   void save_builds(Nanoseconds) override {}
@@ -135,7 +141,11 @@ class FakeDevice final : public backend::Device {
   }
   backend::Submitted launch(How how, backend::Kernel&, const backend::Launch& launch) override {
     launched_with.assign(launch.arguments.begin(), launch.arguments.end());
-    return take(how, "launch");
+    auto submitted = take(how, "launch");
+    if (submitted.outcome != wire::Outcome::ok) return submitted;
+    commands.back().launch = launch;
+    commands.back().launch.arguments = {};
+    return submitted;
   }
   backend::Submitted marker(How how) override { return take(how, "marker"); }
   backend::Submitted barrier(How how) override { return take(how, "barrier"); }
@@ -149,7 +159,7 @@ class FakeDevice final : public backend::Device {
   }
   backend::Submitted take(How how, const char* verb) {
     if (answer != wire::Outcome::ok) return {answer, nullptr};
-    commands.push_back({verb, how.token, how.wait_list.size(), how.make_event, ""});
+    commands.push_back({verb, how.token, how.wait_list.size(), how.make_event, "", how.queue, {}});
     return {wire::Outcome::ok, how.make_event ? std::make_unique<backend::Event>() : nullptr};
   }
 

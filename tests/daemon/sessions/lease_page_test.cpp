@@ -1,0 +1,235 @@
+#include "daemon/sessions/lease_page.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace sluice {
+namespace {
+
+struct Page {
+  alignas(64) std::array<std::byte, lease_page_bytes> bytes{};
+  UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  LeaseHolder holder{bytes, kick.get()};
+  LeaseGrantor grantor{bytes};
+
+  std::uint64_t kicks() const {
+    std::uint64_t count = 0;
+    return ::read(kick.get(), &count, sizeof count) == sizeof count ? count : 0;
+  }
+};
+
+TEST_CASE("nothing begins without a lease") {
+  Page page;
+  CHECK_FALSE(page.holder.held());
+  CHECK_FALSE(page.holder.begin());
+  CHECK(page.holder.in_flight() == 0);
+  page.grantor.grant({});
+  CHECK(page.holder.begin());
+  CHECK(page.holder.in_flight() == 1);
+}
+
+TEST_CASE("a grant brings its terms, a number, and something to wake up by") {
+  Page page;
+  const std::uint32_t changed = page.holder.changed(), number = page.holder.number();
+  page.grantor.grant({1, 2, 3, 4, 5});
+  CHECK(page.holder.changed() != changed);
+  CHECK(page.holder.number() != number);
+  const LeaseTerms terms = page.holder.terms();
+  CHECK(terms.budget_ns == 1);
+  CHECK(terms.until_ns == 2);
+  CHECK(terms.window_ns == 3);
+  CHECK(terms.piece_ns == 4);
+  CHECK(terms.linger_ns == 5);
+}
+
+TEST_CASE("a wish is told once, until a grant answers it") {
+  Page page;
+  page.holder.want();
+  page.holder.want();
+  CHECK(page.kicks() == 1);
+  CHECK(page.grantor.wants());
+  page.grantor.grant({});
+  CHECK_FALSE(page.grantor.wants());
+}
+
+TEST_CASE("a lease with nothing in flight is taken at once, and nobody is told") {
+  Page page;
+  page.grantor.grant({});
+  CHECK(page.grantor.ask_back());
+  CHECK_FALSE(page.grantor.held());
+  CHECK_FALSE(page.holder.begin());
+  CHECK(page.kicks() == 0);
+}
+
+TEST_CASE("a lease with commands in flight comes back with the last of them, once, with the wish and a kick") {
+  Page page;
+  const bool wants_more = GENERATE(true, false);
+  page.grantor.grant({});
+  for (int i = 0; i < 3; ++i) REQUIRE(page.holder.begin());
+  CHECK_FALSE(page.grantor.ask_back());
+  CHECK(page.holder.asked_back());
+  CHECK_FALSE(page.holder.begin());
+  CHECK_FALSE(page.holder.end(wants_more));
+  CHECK_FALSE(page.holder.end(wants_more));
+  CHECK(page.grantor.held());
+  CHECK(page.kicks() == 0);
+  CHECK(page.holder.end(wants_more));
+  CHECK_FALSE(page.grantor.held());
+  CHECK(page.grantor.wants() == wants_more);
+  CHECK(page.kicks() == 1);
+  CHECK_FALSE(page.holder.give_back(wants_more));
+  CHECK(page.kicks() == 0);
+}
+
+TEST_CASE("a worker gives back what it has no use for, at once or when the last command ends") {
+  Page page;
+  page.grantor.grant({});
+  CHECK(page.holder.give_back(false));
+  CHECK(page.kicks() == 1);
+  CHECK_FALSE(page.grantor.wants());
+  page.grantor.grant({});
+  REQUIRE(page.holder.begin());
+  CHECK_FALSE(page.holder.give_back(true));
+  CHECK_FALSE(page.holder.begin());
+  CHECK(page.grantor.held());
+  CHECK(page.holder.end(true));
+  CHECK(page.grantor.wants());
+}
+
+TEST_CASE("asking back what was given back already does nothing, and the next lease is whole") {
+  Page page;
+  page.grantor.grant({});
+  REQUIRE(page.holder.give_back(true));
+  CHECK_FALSE(page.grantor.ask_back());
+  page.grantor.grant({});
+  CHECK(page.holder.held());
+  CHECK_FALSE(page.holder.asked_back());
+  CHECK(page.holder.begin());
+  CHECK_FALSE(page.holder.end(false));
+  CHECK(page.holder.held());
+}
+
+TEST_CASE("a grant over a lease that is held leaves the commands in flight counted") {
+  Page page;
+  page.holder.grant_oneself({});
+  REQUIRE(page.holder.begin());
+  page.grantor.grant({});
+  CHECK(page.holder.in_flight() == 1);
+  CHECK_FALSE(page.holder.end(false));
+  CHECK(page.grantor.ask_back());
+}
+
+TEST_CASE("idle time counts only while the lease is held with nothing in flight, and from nothing for each lease") {
+  Page page;
+  page.grantor.grant({});
+  const Nanoseconds later = now_ns() + ns_per_s;
+  CHECK(page.holder.idle_for(later) >= ns_per_s / 2);
+  CHECK(page.grantor.idle_ns(later) >= ns_per_s / 2);
+  REQUIRE(page.holder.begin());
+  CHECK(page.holder.idle_for(later) == 0);
+  const Nanoseconds before = page.grantor.idle_ns(later);
+  CHECK(before < ns_per_s / 2);
+  CHECK(page.grantor.idle_ns(later + ns_per_s) == before);
+  REQUIRE_FALSE(page.holder.end(false));
+  CHECK(page.grantor.idle_ns(now_ns() + ns_per_s) >= ns_per_s);
+  REQUIRE(page.grantor.ask_back());
+  CHECK(page.holder.idle_for(later) == 0);
+  page.grantor.grant({});
+  CHECK(page.grantor.idle_ns(now_ns()) < ns_per_s / 2);
+  REQUIRE(page.holder.begin());
+  CHECK(page.grantor.idle_ns(later) < ns_per_s / 2);
+}
+
+TEST_CASE("threads that begin and end while the lease comes and goes: never without a lease, and each comes back") {
+  const unsigned seed = GENERATE(1u, 2u, 3u);
+  Page page;
+  std::atomic<bool> over{false};
+  std::atomic<int> running{0}, unleased{0};
+  std::atomic<std::uint64_t> begun{0};
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 3; ++i)
+    threads.emplace_back([&, i] {
+      std::mt19937 random(seed * 10 + i);
+      while (!over.load()) {
+        if (!page.holder.begin()) {
+          if (!page.holder.held()) page.holder.want();
+          std::this_thread::yield();
+          continue;
+        }
+        ++running, ++begun;
+        if (!page.holder.held()) ++unleased;
+        if (random() % 4 == 0) std::this_thread::yield();
+        if (random() % 16 == 0) (void)page.holder.give_back(true);
+        --running;
+        (void)page.holder.end(random() % 2 == 0);
+      }
+    });
+  std::mt19937 random(seed);
+  bool silent = false;
+  const Nanoseconds patience_ns = now_ns() + 40 * ns_per_s;
+  for (int turn = 0; (turn < 2000 || begun < 1000) && !silent && now_ns() < patience_ns; ++turn) {
+    REQUIRE_FALSE(page.grantor.held());
+    CHECK(running == 0);
+    page.grantor.grant({});
+    if (random() % 4 != 0) std::this_thread::yield();
+    if (page.grantor.ask_back()) continue;
+    // It was given back, or will be: then there is a kick.
+    pollfd kick{page.kick.get(), POLLIN, 0};
+    while (page.grantor.held() && !silent) {
+      silent = ::poll(&kick, 1, 20'000) != 1;
+      (void)page.kicks();
+    }
+  }
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  CHECK_FALSE(silent);
+  CHECK(unleased == 0);
+  CHECK(page.holder.in_flight() == 0);
+  CHECK(begun >= 1000);
+}
+
+TEST_CASE("a worker that wants is heard, however its lease ended: no wish is lost between the two sides") {
+  Page page;
+  std::atomic<bool> over{false};
+  // The worker sleeps until it is granted a lease again; if its wish were lost, both would sleep.
+  std::thread worker([&] {
+    while (!over.load()) {
+      const std::uint32_t seen = page.holder.changed().load();
+      if (!page.holder.held()) {
+        page.holder.want();
+        if (!over.load()) (void)wire::futex_wait(page.holder.changed(), seen, now_ns() + 20 * ns_per_s);
+        continue;
+      }
+      if (page.holder.begin()) (void)page.holder.end(true);
+      (void)page.holder.give_back(true);
+    }
+  });
+  bool heard = true;
+  for (int turn = 0; turn < 5000 && heard; ++turn) {
+    pollfd kick{page.kick.get(), POLLIN, 0};
+    while (heard && (page.grantor.held() || !page.grantor.wants())) {
+      heard = ::poll(&kick, 1, 10'000) == 1;
+      (void)page.kicks();
+    }
+    page.grantor.grant({});
+    if (turn % 2 == 0) (void)page.grantor.ask_back();
+  }
+  over = true;
+  if (!page.grantor.held()) page.grantor.grant({});
+  page.holder.changed().fetch_add(1);
+  wire::futex_wake_all(page.holder.changed());
+  worker.join();
+  CHECK(heard);
+}
+
+}  // namespace
+}  // namespace sluice
