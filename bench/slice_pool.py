@@ -101,7 +101,8 @@ class Load:
             argv += ["--trace", path + ".trace"]
         side = bench.native if tenant is None else bench.pool
         with open(path, "w", encoding="ascii") as out:
-            self.child = side.popen(argv, tenant=tenant, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE, text=True)
+            self.child = side.popen(argv, tenant=tenant, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE,
+                                    text=True)
         self.stamps, self.done_ns, self.took_us, self.summary = [], [], [], None
 
     def end(self):
