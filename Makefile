@@ -1,6 +1,6 @@
 # What people do with Sluice, each in one command. `make help` lists it. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := build
-.PHONY: help build demo test bench install soak format tidy clang clean dependencies configure
+.PHONY: help build demo test bench bench-slices install soak format tidy clang clean dependencies configure
 
 PREFIX ?= /usr/local
 MINUTES ?= 10
@@ -8,7 +8,7 @@ SOURCES = find src tools tests bench -name '*.h' -o -name '*.cpp' -o -name '*.c'
 say = @printf '\n==> %s\n' '$(1)'
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 dependencies:
 	@tools/install-dependencies --build
@@ -36,6 +36,14 @@ bench-%: ## run one family of benchmarks: forward, programs, starts
 	@cmake --build --preset release
 	$(call say,measuring: bench-$*)
 	@bench/run $*
+
+bench-slices: ## how tenants share a device, beside what is asked for: shares, caps, latency, hand-over, scale (10 minutes)
+	@tools/install-dependencies --test
+	$(call say,compiling (build/release))
+	@cmake --preset release -DSLUICE_BENCH=ON >/dev/null
+	@cmake --build --preset release
+	$(call say,measuring: bench-slices)
+	@bench/slices --json build/bench/slices.json
 
 soak: ## keep a pool busy, kill things, look for leaks: MINUTES=10
 	@tools/install-dependencies --test

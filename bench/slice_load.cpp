@@ -8,6 +8,7 @@
 //     --period-ms P             one kernel every P ms instead, and prints how long each took
 //     --threads N               as many hosts' threads, with queues of their own
 //     --whole                   the kernel asks for its number of work-groups
+//     --trace FILE              writes at the end when each kernel started and ended, by its event: two numbers a line
 // Prints a JSON object a line, every 50 ms: the time, and sums since the start: {"ns", "iterations", "kernels",
 // "device_ns"}; with a period {"ns", "took_us"} for each kernel as well; at the end {"summary": ...}.
 #include <CL/cl.h>
@@ -69,7 +70,7 @@ struct Options {
   bool mix_by_count = false, sync = false, whole = false, calibrate = false;
   std::uint32_t depth = 8, queues = 1, threads = 1;
   Nanoseconds period = 0, duration = 0;  // 0: none; until stdin closes
-  std::string calibration;
+  std::string calibration, trace;
 };
 
 Nanoseconds length_of(const std::string& text) {
@@ -127,6 +128,8 @@ void read_value(Options& options, const std::string& name, const std::string& va
     options.duration = static_cast<Nanoseconds>(std::strtod(value.c_str(), nullptr) * static_cast<double>(second));
   } else if (name == "--calibration") {
     options.calibration = value;
+  } else if (name == "--trace") {
+    options.trace = value;
   } else {
     fail("no such option: " + name);
   }
@@ -227,11 +230,22 @@ class Lane {
   std::vector<cl_uint> out_ = std::vector<cl_uint>(items);
 };
 
-Nanoseconds device_time(cl_event event) {
+// Of a kernel's run, by the device's clock.
+struct Span {
   cl_ulong started = 0, ended = 0;
-  must(clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof started, &started, nullptr), "profiling");
-  must(clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof ended, &ended, nullptr), "profiling");
-  return ended - started;
+};
+
+Span device_span(cl_event event) {
+  Span span;
+  must(clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof span.started, &span.started, nullptr),
+       "profiling");
+  must(clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof span.ended, &span.ended, nullptr), "profiling");
+  return span;
+}
+
+Nanoseconds device_time(cl_event event) {
+  const Span span = device_span(event);
+  return span.ended - span.started;
 }
 
 // ---- calibration: time = launch + iterations * each ----
@@ -284,6 +298,7 @@ struct Sums {
   std::atomic<std::uint64_t> iterations{0}, kernels{0}, device_ns{0};
   std::mutex mutex;
   std::vector<double> took_us;  // guarded by mutex; with a period
+  std::vector<Span> trace;      // guarded by mutex; if one is wanted
 };
 
 // Draws lengths, the same ones in each run.
@@ -368,7 +383,7 @@ class Loader {
 
   void count(std::size_t lane, const Launched& launched) {
     must(clWaitForEvents(1, &launched.event), "clWaitForEvents");
-    sums_.device_ns += device_time(launched.event);
+    note(device_span(launched.event));
     sums_.iterations += launched.iterations;
     ++sums_.kernels;
     clReleaseEvent(launched.event);
@@ -376,6 +391,13 @@ class Loader {
     must(clWaitForEvents(1, &launched.read_back), "clWaitForEvents");
     lanes_[lane].check(launched.iterations);
     clReleaseEvent(launched.read_back);
+  }
+
+  void note(const Span& span) {
+    sums_.device_ns += span.ended - span.started;
+    if (options_.trace.empty()) return;
+    const std::lock_guard lock(sums_.mutex);
+    sums_.trace.push_back(span);
   }
 
   void run_periodic(const std::atomic<bool>& stop) {
@@ -432,6 +454,12 @@ void summarize(Sums& sums, Nanoseconds took) {
   std::printf("}}\n");
 }
 
+void write_trace(const std::string& path, const std::vector<Span>& trace) {
+  std::ofstream file(path);
+  for (const Span& span : trace) file << span.started << ' ' << span.ended << '\n';
+  if (!file.flush()) fail("cannot write " + path);
+}
+
 // Sleeps until the next report is due; true: stdin has been closed.
 bool input_ended_until(Nanoseconds due) {
   pollfd input{STDIN_FILENO, POLLIN, 0};
@@ -472,6 +500,7 @@ void load(const Options& options) {
   for (std::thread& thread : threads) thread.join();
   report(sums);
   summarize(sums, now() - start);
+  if (!options.trace.empty()) write_trace(options.trace, sums.trace);
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ class Pool(Side):
     """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
 
     def __init__(self, build, name="pool", config="", environment=None, device_environment=None, ready=2,
-                 makes=POCL, everyone=False):
+                 makes=POCL, everyone=False, log_level="debug"):
         """everyone: a pool for all users, which needs root; else one of this user's own."""
         super().__init__(build, name, makes, environment)
         self.build = build
@@ -161,7 +161,7 @@ class Pool(Side):
         variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(f'[daemon]\nlog_level = "debug"\ncache_dir = "{os.path.join(self.cache, "kernels")}"\n'
+            file.write(f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{os.path.join(self.cache, "kernels")}"\n'
                        f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
                        f"environment = {{ {variables} }}\n{config}\n")
 
