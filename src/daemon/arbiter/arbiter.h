@@ -154,7 +154,7 @@ class Arbiter {
   Session* holder_ = nullptr;
   Lease lease_;
   bool shared_ = false, asked_back_ = false;
-  bool stale_ = false;  // its tenant's terms have changed since
+  bool stale_ = false;      // its tenant's terms have changed since
   bool overtaken_ = false;  // the last holder was asked for the sake of class latency
   Nanoseconds granted_ns_ = 0;
   Nanoseconds shared_ns_ = 0;       // since when others have waited; 0: nobody does

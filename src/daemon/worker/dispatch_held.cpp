@@ -25,6 +25,10 @@ std::uint64_t items_of(const wire::KernelLaunch& launch) {
   return static_cast<std::uint64_t>(std::min<unsigned __int128>(items, INT64_MAX));
 }
 
+std::span<const std::byte> sizes_of(const wire::KernelLaunch& launch) {
+  return std::as_bytes(std::span(&launch, 1)).subspan(offsetof(wire::KernelLaunch, kernel));
+}
+
 }  // namespace
 
 // ---- how long it will take ----
@@ -32,7 +36,10 @@ std::uint64_t items_of(const wire::KernelLaunch& launch) {
 LengthKey Dispatcher::length_of(wire::Op op, Bytes command) {
   wire::KernelLaunch launch;
   if (op != wire::Op::kernel_launch || !take(command, launch)) return {};
-  return length_key(launch.kernel, items_of(launch), command.subspan(offsetof(wire::KernelLaunch, kernel)));
+  // Not what it waits for, which is another each time.
+  const std::size_t waits_bytes =
+      std::min<std::size_t>(launch.enqueue.wait_count * sizeof(ObjectId), command.size() - sizeof launch);
+  return length_key(launch.kernel, items_of(launch), sizes_of(launch), command.subspan(sizeof launch + waits_bytes));
 }
 
 Nanoseconds Dispatcher::estimate_of(wire::Op op, Bytes command, const LengthKey& length) const {

@@ -17,13 +17,15 @@ std::uint64_t tag_of(std::uint64_t hash) { return hash >> 40; }
 
 }  // namespace
 
-LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> launch) {
+LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> sizes,
+                     std::span<const std::byte> arguments) {
   std::uint64_t hash = mix(items, kernel_id);
-  for (std::size_t at = 0; at + 8 <= launch.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, launch.data() + at, sizeof word);
-    hash = mix(hash, word);
-  }
+  for (const auto part : {sizes, arguments})
+    for (std::size_t at = 0; at + 8 <= part.size(); at += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, part.data() + at, sizeof word);
+      hash = mix(hash, word);
+    }
   return {hash, static_cast<std::uint32_t>(mix(1, kernel_id)), std::max<std::uint64_t>(items, 1)};
 }
 

@@ -21,7 +21,8 @@ struct LengthKey {
   std::uint64_t items = 0;
 };
 
-LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> launch);
+LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> sizes,
+                     std::span<const std::byte> arguments = {});
 
 class Lengths {
  public:
