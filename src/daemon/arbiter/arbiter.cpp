@@ -91,6 +91,10 @@ void Arbiter::wants(SessionId id, Nanoseconds now) {
   session.left_idle = false;
   // A guarantee that nobody asks for is not saved up; one that is waited for is owed.
   if (!wants_already(*session.tenant)) session.tenant->guarantee.fill(now);
+  begin_waiting(session, now);
+}
+
+void Arbiter::begin_waiting(Session& session, Nanoseconds now) {
   session.waiting = true;
   session.since_ns = now;
   session.tenant->cap.fill(now);
@@ -142,7 +146,7 @@ void Arbiter::returned(bool wants_more, Nanoseconds now) {
   end_lease(now);
   session.left_idle = !wants_more;
   session.lingered_ns = lease_.linger_ns != unlimited_ns ? lease_.linger_ns : 0;
-  if (wants_more) wants(session.id, now);
+  if (wants_more) begin_waiting(session, now);
 }
 
 void Arbiter::end_lease(Nanoseconds now) {
@@ -176,6 +180,7 @@ Nanoseconds Arbiter::cap_ready_ns(const Tenant& tenant) const {
 // The lower the sooner.
 int Arbiter::rank(const Tenant& tenant) const {
   const PriorityClass its_class = tenant.terms.priority_class;
+  if (tenant.guarantee.overdue(settings_.overdue_depths)) return 0;
   if (tenant.guarantee.level_ns() > 0) return its_class == PriorityClass::latency ? 0 : 1;
   return 2 + static_cast<int>(its_class);
 }

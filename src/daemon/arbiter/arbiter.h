@@ -43,6 +43,7 @@ struct Settings {
   Nanoseconds turn_ns = 4 * ns_per_ms;         // of device time, while others wait
   Nanoseconds cap_period_ns = 20 * ns_per_ms;  // a cap's bucket holds what flows in within it
   Nanoseconds guarantee_depth_ns = 30 * ns_per_ms;
+  int overdue_depths = 8;  // a guarantee that is owed by so many depths is as urgent as class latency
   Nanoseconds window_alone_ns = 10 * ns_per_ms, window_shared_ns = 4 * ns_per_ms, window_latency_ns = ns_per_ms;
   Nanoseconds piece_shared_ns = 4 * ns_per_ms, piece_latency_ns = ns_per_ms / 2;
   // A holder that is idle keeps the device for so long, if it was seen to come back sooner: to hand the device over and
@@ -139,6 +140,7 @@ class Arbiter {
   bool overtakes(const Tenant& next) const;
   Nanoseconds cap_ready_ns(const Tenant& tenant) const;
   void charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now);
+  void begin_waiting(Session& session, Nanoseconds now);
   void stop_waiting(Session& session, Nanoseconds now);
   void end_lease(Nanoseconds now);
   Nanoseconds turn_ns(Nanoseconds device_ns, Nanoseconds now) const;

@@ -42,6 +42,8 @@ class Bucket {
     level_ = std::max(level_, floor);
   }
 
+  // It holds so many times its depth, or more: see flow_in.
+  bool overdue(int depths) const { return level_ > full() * depths; }
   // As of the last fill.
   std::int64_t level_ns() const { return level_ / 1000; }
   Nanoseconds debt_ns() const { return level_ < 0 ? static_cast<Nanoseconds>(-level_ / 1000) : 0; }
