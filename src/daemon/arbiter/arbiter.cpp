@@ -23,6 +23,7 @@ struct Arbiter::Tenant {
   ComputeTerms terms;
   Bucket cap, guarantee;
   std::uint64_t tag = 0;
+  bool competes = false;  // had something to run when the arbiter last looked, and its cap let it
 };
 
 struct Arbiter::Session {
@@ -77,6 +78,7 @@ void Arbiter::close(SessionId id, Nanoseconds now) {
   Session* session = found->second.get();
   if (holder_ == session) end_lease(now);
   if (session->waiting) stop_waiting(*session, now);
+  session->tenant->competes = wants_already(*session->tenant);
   if (session->tenant->terms.priority_class == PriorityClass::latency) --latency_sessions_;
   sessions_.erase(found);
 }
@@ -145,6 +147,7 @@ void Arbiter::returned(bool wants_more, Nanoseconds now) {
   Session& session = *holder_;
   end_lease(now);
   session.left_idle = !wants_more;
+  if (!wants_more) session.tenant->competes = wants_already(*session.tenant);
   session.lingered_ns = lease_.linger_ns != unlimited_ns ? lease_.linger_ns : 0;
   if (wants_more) begin_waiting(session, now);
 }
@@ -206,14 +209,18 @@ Arbiter::Choice Arbiter::choose(Nanoseconds now) {
     }
     session->tenant->guarantee.flow_in(now);
     ++choice.awaited;
-    if (ready(*session)) lowest_tag = std::min(lowest_tag, session->tenant->tag);
-    else choice.again_ns = std::min(choice.again_ns, cap_ready_ns(*session->tenant));
+    const bool is_ready = ready(*session);
+    if (is_ready && session->tenant->competes) lowest_tag = std::min(lowest_tag, session->tenant->tag);
+    if (!is_ready) session->tenant->competes = false;
+    if (!is_ready) choice.again_ns = std::min(choice.again_ns, cap_ready_ns(*session->tenant));
   }
   if (lowest_tag != std::numeric_limits<std::uint64_t>::max()) virtual_time_ = std::max(virtual_time_, lowest_tag);
   for (Session* session : waiting_) {
     if (!ready(*session)) continue;
     ++choice.ready;
-    session->tenant->tag = std::max(session->tenant->tag, virtual_time_);
+    // Who comes anew starts with those that are there: the others' use of an idle device is not held against them.
+    if (!std::exchange(session->tenant->competes, true))
+      session->tenant->tag = std::max(session->tenant->tag, virtual_time_);
     if (choice.best == nullptr || goes_before(*session, *choice.best)) choice.best = session;
   }
   return choice;
