@@ -1,9 +1,10 @@
 # What people do with Sluice, each in one command. `make help` lists it. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := build
-.PHONY: help build demo test bench bench-slices install soak format tidy clang clean dependencies configure
+.PHONY: help build demo test bench bench-slices simulate install soak format tidy clang clean dependencies configure
 
 PREFIX ?= /usr/local
 MINUTES ?= 10
+SCENARIOS ?= 10000
 SOURCES = find src tools tests bench -name '*.h' -o -name '*.cpp' -o -name '*.c'
 say = @printf '\n==> %s\n' '$(1)'
 
@@ -44,6 +45,12 @@ bench-slices: ## how tenants share a device, beside what is asked for: shares, c
 	@cmake --build --preset release
 	$(call say,measuring: bench-slices)
 	@bench/slices --json build/bench/slices.json
+
+simulate: ## random scenarios for the arbiter, in virtual time, and what must hold in all of them: SCENARIOS=10000
+	@tools/install-dependencies --test
+	@cmake --preset release -DSLUICE_TESTS=ON >/dev/null
+	@cmake --build --preset release --target simulate-arbiter
+	@build/release/tests/daemon/arbiter/simulate-arbiter $(SCENARIOS)
 
 soak: ## keep a pool busy, kill things, look for leaks: MINUTES=10
 	@tools/install-dependencies --test

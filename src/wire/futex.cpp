@@ -53,6 +53,7 @@ void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other
 void futex_wake_all(FutexWord& word) { syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
 
 bool PoliteSpin::again() {
+  if (!spinning_pays.load(std::memory_order_relaxed)) return false;
   const Nanoseconds now = now_ns();
   if (started_ns_ == 0) started_ns_ = now;
   if (now - started_ns_ >= budget_ns_) return false;

@@ -26,11 +26,15 @@ void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other
                        Nanoseconds deadline_ns = no_deadline);
 void futex_wake_all(FutexWord& word);
 
+// Whether this process has reason to expect anything soon. A worker has none while another has the device: then no spin
+// of it takes a core from the other.
+inline std::atomic<bool> spinning_pays{true};
+
 // Counts down one spin: `while (!changed() && spin.again()) {}`.
 class PoliteSpin {
  public:
   explicit PoliteSpin(Nanoseconds budget_ns = polite_spin_ns) : budget_ns_(budget_ns) {}
-  // Yields the core; false once the budget is used up.
+  // Yields the core; false once the budget is used up, or if spinning does not pay.
   bool again();
 
  private:

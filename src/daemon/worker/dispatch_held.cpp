@@ -7,6 +7,8 @@
 namespace sluice::worker {
 namespace {
 
+constexpr std::string_view too_many_blocked = "too many commands wait for events that the program has not set";
+
 bool is_barrier(wire::Op op) { return op == wire::Op::barrier; }
 bool is_sync_point(wire::Op op) { return op == wire::Op::barrier || op == wire::Op::marker; }
 
@@ -97,6 +99,7 @@ Status Dispatcher::hold(Bytes command, const LengthKey& length, bool blocked) {
     held_.ready().push_back(std::move(held));
     return Status();
   }
+  if (held_.blocked().size() >= HeldCommands::blocked_max) return fault(too_many_blocked);
   ++held.started.queue->blocked;
   if (is_barrier(held.op)) ++held.started.queue->blocked_barriers;
   if (held.started.event != nullptr) held.started.event->pending = true;
@@ -108,6 +111,7 @@ Status Dispatcher::handle_release(const Row& row, Bytes command) {
   wire::ObjectRelease release;
   take(command, release);
   HeldCommand held{wire::Op::object_release, {command.begin(), command.end()}, {}, {}, {}, false};
+  if (held_.blocked().size() >= HeldCommands::blocked_max) return fault(too_many_blocked);
   if (held_.blocked_names(release.id)) held_.blocked().push_back(std::move(held));
   else if (!held_.ready().empty()) held_.ready().push_back(std::move(held));
   else return (this->*row.handler)(command);

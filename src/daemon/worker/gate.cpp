@@ -54,13 +54,16 @@ void Gate::take_up_lease() {
   lease_number_ = lease_.number();
   terms_ = lease_.terms();
   used_before_ns_ = meter_.device_ns.load(std::memory_order_relaxed);
+  wire::spinning_pays.store(true, std::memory_order_relaxed);
 }
 
 // Sequentially consistent, and so are the end of a lease and of a command: either ended() sees that commands wait, or
 // they see what has ended.
 void Gate::set_waiting(bool waiting) {
   waiting_.store(waiting, std::memory_order_seq_cst);
-  if (waiting && !lease_.held()) lease_.want();
+  if (!waiting || lease_.held()) return;
+  wire::spinning_pays.store(false, std::memory_order_relaxed);
+  lease_.want();
 }
 
 Nanoseconds Gate::rest(Nanoseconds now) {
@@ -81,6 +84,8 @@ void Gate::ended(Nanoseconds estimate_ns) {
   const bool given_back = lease_.end(waited);
   const bool waiting = waiting_.load(std::memory_order_seq_cst);
   if (given_back) {
+    // Too late by chance, it costs the next lease some spins, and nothing else.
+    if (!lease_.held()) wire::spinning_pays.store(false, std::memory_order_relaxed);
     if (waiting && !waited) lease_.want();
     if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
     return;  // the next grant wakes the dispatcher

@@ -38,6 +38,7 @@ struct HeldCommand {
 class HeldCommands {
  public:
   static constexpr std::size_t ready_max = 1024;
+  static constexpr std::size_t blocked_max = 1 << 18;  // with releases; beyond that the session is over
 
   std::deque<HeldCommand>& ready() { return ready_; }
   const std::deque<HeldCommand>& ready() const { return ready_; }
