@@ -62,6 +62,7 @@ TEST_CASE("a transfer is expected to take what memory takes at least") {
 
 TEST_CASE("many threads may note at once: an estimate is always one that somebody could have meant") {
   const auto lengths = std::make_unique<Lengths>();
+  for (std::uint64_t i = 0; i < 7; ++i) lengths->note(key_of(i, 100), ns_per_ms);
   std::vector<std::thread> threads;
   for (std::uint64_t thread = 1; thread <= 3; ++thread)
     threads.emplace_back([&, thread] {
