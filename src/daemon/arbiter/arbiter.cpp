@@ -310,11 +310,6 @@ std::optional<SessionId> Arbiter::holder() const {
   return holder_ != nullptr ? std::optional(holder_->id) : std::nullopt;
 }
 
-bool Arbiter::waits(SessionId id) const {
-  const auto found = sessions_.find(id);
-  return found != sessions_.end() && found->second->waiting;
-}
-
 Why Arbiter::why(SessionId id, Nanoseconds now) const {
   Why why;
   const auto found = sessions_.find(id);

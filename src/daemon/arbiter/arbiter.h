@@ -118,7 +118,6 @@ class Arbiter {
 
   std::optional<SessionId> holder() const;
   Why why(SessionId id, Nanoseconds now) const;
-  bool waits(SessionId id) const;
 
  private:
   struct Tenant;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <ctime>
 
 #include "base/log.h"
@@ -25,6 +26,19 @@ constexpr std::uint64_t stop_id = 0;  // no session has it
 
 LeaseTerms terms_of(const arbiter::Lease& lease) {
   return {lease.budget_ns, lease.until_ns, lease.window_ns, lease.piece_ns, lease.linger_ns};
+}
+
+using Events = std::array<epoll_event, 64>;
+
+// No time: for ever. Kernels before Linux 5.11 know of nothing finer than milliseconds.
+int wait_for(int poll, Events& events, std::optional<Nanoseconds> time_ns) {
+  const Nanoseconds left_ns = time_ns.value_or(0);
+  const timespec timeout{static_cast<time_t>(left_ns / ns_per_s), static_cast<long>(left_ns % ns_per_s)};
+  const int room = static_cast<int>(events.size());
+  const int count = epoll_pwait2(poll, events.data(), room, time_ns ? &timeout : nullptr, nullptr);
+  if (count >= 0 || errno != ENOSYS) return count;
+  const Nanoseconds ms = std::min<Nanoseconds>((left_ns + ns_per_ms - 1) / ns_per_ms, INT_MAX);
+  return epoll_wait(poll, events.data(), room, time_ns ? static_cast<int>(ms) : -1);
 }
 
 Status watch(int poll, int fd, std::uint64_t id) {
@@ -62,14 +76,12 @@ void LeaseDesk::wake_thread() const {
 }
 
 void LeaseDesk::run() {
-  std::array<epoll_event, 64> events;
+  Events events;
   Nanoseconds next_ns = unlimited_ns;
   while (!stopping_.load(std::memory_order_acquire)) {
     const Nanoseconds before = now_ns();
     const Nanoseconds left_ns = next_ns > before ? next_ns - before : 0;
-    const timespec timeout{static_cast<time_t>(left_ns / ns_per_s), static_cast<long>(left_ns % ns_per_s)};
-    const int count =
-        epoll_pwait2(poll_.get(), events.data(), events.size(), next_ns != unlimited_ns ? &timeout : nullptr, nullptr);
+    const int count = wait_for(poll_.get(), events, next_ns != unlimited_ns ? std::optional(left_ns) : std::nullopt);
     const std::lock_guard lock(mutex_);
     for (int i = 0; i < count; ++i)
       if (const auto found = sessions_.find(events[static_cast<std::size_t>(i)].data.u64); found != sessions_.end())
@@ -97,7 +109,10 @@ void LeaseDesk::forget_tenants(Device& device) {
     const bool here = std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
       return entry.second->device == &device && entry.second->tenant == tenant->first;
     });
-    if (!here) device.arbiter.remove_tenant(tenant->second);
+    if (!here) {
+      device.arbiter.remove_tenant(tenant->second);
+      held_.erase(tenant->first);
+    }
     tenant = here ? std::next(tenant) : device.tenants.erase(tenant);
   }
 }
@@ -122,7 +137,6 @@ Status LeaseDesk::open(const Opening& opening) {
   device->arbiter.set_tenant(tenant, opening.terms, now);
   device->arbiter.open(opening.session_id, tenant, now);
   if (session->page.held()) {
-    session->draining = true;
     device->draining.push_back(session.get());
     ask_back(*session, now);
   }
@@ -222,7 +236,6 @@ void LeaseDesk::hear(Device& device, Nanoseconds now) {
 bool LeaseDesk::drained(Device& device) {
   std::erase_if(device.draining, [](Session* session) {
     if (session->page.held()) return false;
-    session->draining = false;
     session->asked_back_ns = 0;
     return true;
   });

@@ -4,7 +4,7 @@
 // main thread is doing. It sleeps until a worker kicks it or the arbiter wants to be asked again; a device with one
 // busy session wakes it never.
 //
-// All methods are the main thread's but where it says otherwise. A mutex guards all; it is held for microseconds.
+// All public methods are the main thread's. A mutex guards what the two share; it is held for microseconds.
 #pragma once
 
 #include <atomic>
@@ -81,7 +81,6 @@ class LeaseDesk {
     int kick_fd = -1;
     MilliGpu cap;
     std::uint64_t device_before_ns = 0;  // when its lease was granted
-    bool draining = false;               // holds a lease that an earlier daemon gave, or none did
     Nanoseconds asked_back_ns = 0;       // 0: it was not asked, or has obeyed
     bool reported = false;
   };

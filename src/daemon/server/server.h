@@ -1,7 +1,8 @@
 // Server: the daemon, put together. It starts in steps, each of which ends in the loop: look for devices, take over
 // the sessions of a daemon before, keep workers, let programs in.
 //
-// One thread. run() returns once the server has stopped, with the process's exit code.
+// One thread, beside the LeaseDesk's and Aside's. run() returns once the server has stopped, with the process's exit
+// code.
 #pragma once
 
 #include <functional>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/worker/launch_cuts.h"
 #include "daemon/worker/other_side.h"
 
 namespace sluice::worker {
@@ -103,7 +104,7 @@ void Completions::leave_device(const InFlight& part) {
   if (!part.admitted) return;
   const LengthKey& key = part.length;
   if (key.items != 0 && part.outcome == wire::Outcome::ok)
-    gate_.lengths().note(key, part.piece_items != 0 ? took_ns * key.items / part.piece_items : took_ns);
+    gate_.lengths().note(key, part.piece_items != 0 ? part_of(took_ns, key.items, part.piece_items) : took_ns);
   gate_.ended(part.estimate_ns);
 }
 

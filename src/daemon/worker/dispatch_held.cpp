@@ -111,10 +111,10 @@ Status Dispatcher::handle_release(const Row& row, Bytes command) {
   wire::ObjectRelease release;
   take(command, release);
   HeldCommand held{wire::Op::object_release, {command.begin(), command.end()}, {}, {}, {}, false};
-  if (held_.blocked().size() >= HeldCommands::blocked_max) return fault(too_many_blocked);
-  if (held_.blocked_names(release.id)) held_.blocked().push_back(std::move(held));
-  else if (!held_.ready().empty()) held_.ready().push_back(std::move(held));
-  else return (this->*row.handler)(command);
+  const bool blocked = held_.blocked_names(release.id);
+  if (blocked && held_.blocked().size() >= HeldCommands::blocked_max) return fault(too_many_blocked);
+  if (!blocked && held_.ready().empty()) return (this->*row.handler)(command);
+  (blocked ? held_.blocked() : held_.ready()).push_back(std::move(held));
   return Status();
 }
 

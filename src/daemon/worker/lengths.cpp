@@ -38,12 +38,6 @@ Nanoseconds Lengths::estimate(const LengthKey& key) const {
   return static_cast<Nanoseconds>(std::min<unsigned __int128>(whole, time_max));
 }
 
-bool Lengths::knows(const LengthKey& key) const {
-  const std::uint64_t seen = launches_[key.launch % launches_.size()].load(std::memory_order_relaxed);
-  return (seen != 0 && seen >> time_bits == tag_of(key.launch)) ||
-         item_ps_[key.kernel % item_ps_.size()].load(std::memory_order_relaxed) != 0;
-}
-
 void Lengths::note(const LengthKey& key, Nanoseconds took_ns) {
   const Nanoseconds took = std::clamp<Nanoseconds>(took_ns, 1, time_max);
   auto& launch = launches_[key.launch % launches_.size()];

@@ -30,7 +30,6 @@ class Lengths {
   static constexpr Nanoseconds unknown_ns = 10 * ns_per_ms;
 
   Nanoseconds estimate(const LengthKey& key) const;
-  bool knows(const LengthKey& key) const;
   // Any thread.
   void note(const LengthKey& key, Nanoseconds took_ns);
   // A transfer's, by what memory does at least.

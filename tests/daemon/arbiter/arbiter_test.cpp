@@ -196,6 +196,17 @@ TEST_CASE("a program that waits for each command keeps its turn for as long as i
   CHECK(share(model, 2, 0, 5 * s) > 0.47);
 }
 
+TEST_CASE("a turn ends by the clock as well, for who uses little of the device") {
+  DeviceModel model;
+  model.tenant(1, terms(500));
+  model.tenant(2, terms(500));
+  model.session(1, 1, always(10 * us, false, 90 * us));
+  model.session(2, 2, always(ms));
+  model.run_until(2 * s);
+  for (const test::Wait& wait : model.waits())
+    if (wait.tenant == 2) CHECK(wait.ended_ns - wait.began_ns <= 9 * ms);
+}
+
 TEST_CASE("a session that holds the device with empty commands is charged for half of its time at least") {
   Arbiter arbiter;
   arbiter.set_tenant(1, terms(500), 0);
