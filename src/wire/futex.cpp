@@ -25,7 +25,10 @@ struct WaitedFor {
   std::uint32_t zero = 0;
 };
 constexpr long sys_futex_waitv = 449;
-constexpr Nanoseconds poll_ns = ns_per_ms;  // where the kernel cannot wait for two
+// Where nobody spins, a wait is longer by the wake-ups of everybody who has a part in what is waited for.
+constexpr Nanoseconds wakes_ns = 100 * ns_per_us;
+constexpr Nanoseconds idle_ns = 5 * ns_per_ms;  // a wait as long as this says nothing about those that follow
+constexpr Nanoseconds poll_ns = ns_per_ms;      // where the kernel cannot wait for two
 
 }  // namespace
 
@@ -52,13 +55,23 @@ void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other
 
 void futex_wake_all(FutexWord& word) { syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
 
+void SpinHabit::note(bool was_short) {
+  const int score = score_.load(std::memory_order_relaxed);  // what two threads note at once may be lost
+  score_.store(std::clamp(score + (was_short ? 1 : -1), -score_max, score_max), std::memory_order_relaxed);
+}
+
 bool PoliteSpin::again() {
-  if (!spinning_pays.load(std::memory_order_relaxed)) return false;
   const Nanoseconds now = now_ns();
   if (started_ns_ == 0) started_ns_ = now;
-  if (now - started_ns_ >= budget_ns_) return false;
-  sched_yield();
-  return true;
+  slept_ = now - started_ns_ >= budget_ns_ || !habit_.pays() || !spinning_pays.load(std::memory_order_relaxed);
+  if (!slept_) sched_yield();
+  return !slept_;
+}
+
+PoliteSpin::~PoliteSpin() {
+  if (started_ns_ == 0) return;
+  const Nanoseconds took_ns = slept_ ? now_ns() - started_ns_ : 0;
+  if (took_ns < idle_ns) habit_.note(took_ns < budget_ns_ + wakes_ns);
 }
 
 }  // namespace sluice::wire

@@ -2,7 +2,8 @@
 //
 // Measured on a two-core virtual machine: waking a sleeping process costs 10 to 20 us, a spin that yields the core on
 // every round sees a change within 1 us and lets the device's own threads run. So: yield for `polite_spin_ns`, then
-// sleep. Nobody spins while idle.
+// sleep. Nobody spins while idle, nor where waits have lately been longer than a spin: a deep queue of 200 us kernels
+// needs both cores for itself.
 #pragma once
 
 #include <atomic>
@@ -30,16 +31,34 @@ void futex_wake_all(FutexWord& word);
 // of it takes a core from the other.
 inline std::atomic<bool> spinning_pays{true};
 
-// Counts down one spin: `while (!changed() && spin.again()) {}`.
+// How long the waits of one place in the program lately were: one for each place, which all its threads share.
+class SpinHabit {
+ public:
+  bool pays() const { return score_.load(std::memory_order_relaxed) >= 0; }
+  void note(bool was_short);
+
+ private:
+  static constexpr int score_max = 4;
+  std::atomic<int> score_{0};  // short waits less long ones, within bounds
+};
+
+// One wait: `while (!changed() && spin.again()) {}`, and then the sleep, before this goes out of scope.
 class PoliteSpin {
  public:
-  explicit PoliteSpin(Nanoseconds budget_ns = polite_spin_ns) : budget_ns_(budget_ns) {}
+  explicit PoliteSpin(SpinHabit& habit, Nanoseconds budget_ns = polite_spin_ns)
+      : habit_(habit), budget_ns_(budget_ns) {}
+  ~PoliteSpin();
+  PoliteSpin(const PoliteSpin&) = delete;
+  PoliteSpin& operator=(const PoliteSpin&) = delete;
+
   // Yields the core; false once the budget is used up, or if spinning does not pay.
   bool again();
 
  private:
+  SpinHabit& habit_;
   Nanoseconds budget_ns_;
-  Nanoseconds started_ns_ = 0;
+  Nanoseconds started_ns_ = 0;  // 0: what was waited for was there
+  bool slept_ = false;
 };
 
 }  // namespace sluice::wire

@@ -54,12 +54,13 @@ bool RingWriter::post_locked(std::span<const std::byte> head, std::span<const st
 }
 
 bool RingWriter::wait_for_space(std::size_t bytes) {
+  static SpinHabit habit;
   const auto fits = [&] {
     read_seen_ = control_->read.load(std::memory_order_acquire);  // pairs with RingReader::next
     return written_ - read_seen_ + bytes <= ring_bytes || stopped_.load(std::memory_order_relaxed);
   };
   if (!stopped_.load(std::memory_order_relaxed) && written_ - read_seen_ + bytes <= ring_bytes) return true;
-  PoliteSpin spin;
+  PoliteSpin spin(habit);
   while (!fits() && spin.again()) {
   }
   while (!fits()) sleep_unless(control_->writer_sleeps, fits, [&] { futex_wait(control_->writer_sleeps, 1); });
@@ -113,14 +114,15 @@ Result<std::span<const std::byte>> RingReader::next() {
 }
 
 void RingReader::wait(const Rest& rest) {
+  static SpinHabit habit;
   FutexWord nothing{0};
   FutexWord& also = rest.also != nullptr ? *rest.also : nothing;
   const auto done = [&] {
     return (ready() && !rest.full) || woken_.load(std::memory_order_acquire) ||
            also.load(std::memory_order_acquire) != rest.also_seen;
   };
-  PoliteSpin spin;
-  while (!done() && spin.again()) {
+  PoliteSpin spin(habit);
+  while (rest.spins && !done() && spin.again()) {
   }
   if (!done())
     sleep_unless(control_->reader_sleeps, done,

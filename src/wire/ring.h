@@ -92,8 +92,9 @@ class RingReader {
     std::uint32_t also_seen = 0;
     Nanoseconds deadline_ns = no_deadline;  // of the sleep
     bool full = false;                      // commands that wait are left alone
+    bool spins = true;                      // before it sleeps
   };
-  // Spins politely, then sleeps until a command waits, `wake()` is called, or for no reason.
+  // Spins politely if told to, then sleeps until a command waits, `wake()` is called, or for no reason.
   void wait(const Rest& rest);
   void wait() { wait(Rest{}); }
   // Ends the wait of the reader's thread, or the next one if it is not waiting. Thread-safe.

@@ -54,15 +54,16 @@ void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes) {
 }
 
 bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost, Nanoseconds deadline_ns,
-                    const std::atomic<bool>* interrupted) {
+                    const std::atomic<bool>* interrupted, bool spins) {
   const auto reached = [&] { return slot.completed.load(std::memory_order_acquire) >= target; };
   const auto ended = [&] {
     return lost.load(std::memory_order_acquire) ||
            (interrupted != nullptr && interrupted->load(std::memory_order_acquire)) ||
            (deadline_ns != no_deadline && now_ns() >= deadline_ns);
   };
-  PoliteSpin spin;
-  while (!reached() && spin.again()) {
+  static SpinHabit habit;
+  PoliteSpin spin(habit);
+  while (spins && !reached() && spin.again()) {
   }
   while (!reached()) {
     const std::uint32_t seq = slot.wake_seq.load(std::memory_order_seq_cst);
@@ -90,7 +91,8 @@ void wait_any_completion(ControlPage& control, std::uint32_t seen, const std::at
 
 bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost) {
   const auto state = [&] { return static_cast<ReplyState>(slot.state.load(std::memory_order_acquire)); };
-  PoliteSpin spin;
+  static SpinHabit habit;
+  PoliteSpin spin(habit);
   while (state() == ReplyState::pending && spin.again()) {
   }
   while (state() == ReplyState::pending) {

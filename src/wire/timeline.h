@@ -63,9 +63,10 @@ void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes);
 // ---- the program's side ----
 
 // Waits until `completed` reaches `target`. Returns false once `lost`, or `interrupted` if given, is set (and
-// wake_waiters called), or the deadline is over.
+// wake_waiters called), or the deadline is over. `spins`: politely, before it sleeps.
 bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost,
-                    Nanoseconds deadline_ns = no_deadline, const std::atomic<bool>* interrupted = nullptr);
+                    Nanoseconds deadline_ns = no_deadline, const std::atomic<bool>* interrupted = nullptr,
+                    bool spins = true);
 
 // Waits until anything in the session completes after completion_token() was taken. The order that loses nothing:
 // take a token, look at what is awaited, and only then wait with the token.

@@ -67,7 +67,8 @@ TEST_CASE("a completion of any queue that meets a waiter falling asleep wakes it
   const ControlMemory memory;
   TimelineSlot slot{};
   const auto wait = [&](std::uint64_t round) {
-    PoliteSpin spin;
+    SpinHabit habit;
+    PoliteSpin spin(habit);
     while (spin.again()) {
     }
     for (;;) {
@@ -83,7 +84,8 @@ TEST_CASE("a completion that nobody wants does not use up the wake-up of the one
   const ControlMemory memory;
   TimelineSlot wanted{}, other{};
   const auto wait = [&](std::uint64_t round) {
-    PoliteSpin spin;
+    SpinHabit habit;
+    PoliteSpin spin(habit);
     while (spin.again()) {
     }
     for (;;) {

@@ -44,12 +44,49 @@ TEST_CASE("a wake reaches every sleeper of another process") {
 }
 
 TEST_CASE("a polite spin gives up when its budget is used up") {
-  PoliteSpin spin(2 * ns_per_ms);
+  SpinHabit habit;
+  PoliteSpin spin(habit, 2 * ns_per_ms);
   const Nanoseconds started = now_ns();
   while (spin.again()) {
   }
   CHECK(now_ns() - started >= 2 * ns_per_ms);
   CHECK_FALSE(spin.again());
+}
+
+void note(SpinHabit& habit, bool was_short) {
+  for (int i = 0; i < 100; ++i) habit.note(was_short);
+}
+
+TEST_CASE("where waits are longer than a spin, nobody spins, until they are short again") {
+  SpinHabit habit;
+  CHECK(habit.pays());
+  note(habit, false);
+  CHECK_FALSE(habit.pays());
+  CHECK_FALSE(PoliteSpin(habit).again());
+  note(habit, true);
+  CHECK(habit.pays());
+  CHECK(PoliteSpin(habit).again());
+}
+
+TEST_CASE("a spin of unusual length does not end a habit, nor does one that found what it waited for begin one") {
+  SpinHabit habit;
+  note(habit, true);
+  habit.note(false);
+  CHECK(habit.pays());
+  note(habit, false);
+  { const PoliteSpin not_needed(habit); }
+  habit.note(true);
+  CHECK_FALSE(habit.pays());
+}
+
+TEST_CASE("a pause is no reason to spin less") {
+  SpinHabit habit;
+  for (int i = 0; i < 20; ++i) {
+    PoliteSpin spin(habit, 0);
+    CHECK_FALSE(spin.again());
+    ::usleep(6'000);
+  }
+  CHECK(habit.pays());
 }
 
 }  // namespace

@@ -40,12 +40,13 @@ using SessionId = std::uint64_t;
 inline constexpr Nanoseconds unlimited_ns = UINT64_MAX;
 
 struct Settings {
-  Nanoseconds turn_ns = 4 * ns_per_ms;         // of device time, while others wait
+  Nanoseconds turn_ns = 5 * ns_per_ms;         // of device time, while others wait; the last command may exceed it
   Nanoseconds cap_period_ns = 20 * ns_per_ms;  // a cap's bucket holds what flows in within it
   Nanoseconds guarantee_depth_ns = 30 * ns_per_ms;
   int overdue_depths = 8;  // a guarantee that is owed by so many depths is as urgent as class latency
-  Nanoseconds window_alone_ns = 10 * ns_per_ms, window_shared_ns = 4 * ns_per_ms, window_latency_ns = ns_per_ms;
-  Nanoseconds piece_shared_ns = 4 * ns_per_ms, piece_latency_ns = ns_per_ms / 2;
+  // Two pieces fit a window, so that the device need not wait between them, and fill a turn.
+  Nanoseconds window_alone_ns = 10 * ns_per_ms, window_shared_ns = 6'500 * ns_per_us, window_latency_ns = ns_per_ms;
+  Nanoseconds piece_shared_ns = 3 * ns_per_ms, piece_latency_ns = ns_per_ms / 2;
   // A holder that is idle keeps the device for so long, if it was seen to come back sooner: to hand the device over and
   // back costs about as much (deceptive idleness: Iyer and Druschel, SOSP 2001).
   Nanoseconds linger_ns = 100 * ns_per_us;
@@ -56,7 +57,7 @@ struct Settings {
 
 // What a holder may do.
 struct Lease {
-  Nanoseconds budget_ns = unlimited_ns;  // of device time, then it is to be given back
+  Nanoseconds budget_ns = unlimited_ns;  // of device time; nothing begins beyond it, and it is to be given back
   Nanoseconds until_ns = unlimited_ns;   // no command is submitted after this moment
   Nanoseconds window_ns = 0;             // submitted and unfinished, by estimate; one command may always be
   Nanoseconds piece_ns = 0;              // longer launches are cut if they can be; 0: none is

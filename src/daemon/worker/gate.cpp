@@ -36,18 +36,18 @@ bool Gate::fits(Nanoseconds estimate_ns) {
   const bool limited = terms_.until_ns != UINT64_MAX || terms_.budget_ns != UINT64_MAX;
   if (in_flight != 0 && pending + estimate_ns > terms_.window_ns && (limited || in_flight >= in_flight_alone_min))
     return false;
-  if (within_lease(estimate_ns, pending, in_flight)) return true;
+  if (within_lease(pending, in_flight)) return true;
   (void)lease_.give_back(true);
   return false;
 }
 
-// The first command of a lease always is, or one longer than any budget would never run.
-bool Gate::within_lease(Nanoseconds estimate_ns, Nanoseconds pending_ns, std::uint32_t in_flight) {
+// What begins within the budget is: what it has too much is charged, and a turn that ended sooner would leave the
+// device to be handed over for less.
+bool Gate::within_lease(Nanoseconds pending_ns, std::uint32_t in_flight) {
   if (terms_.until_ns != UINT64_MAX && now_ns() >= terms_.until_ns) return false;
   if (terms_.budget_ns == UINT64_MAX) return true;
   const Nanoseconds used_ns = meter_.device_ns.load(std::memory_order_relaxed) - used_before_ns_;
-  if (used_ns == 0 && in_flight == 0) return true;
-  return used_ns + pending_ns + estimate_ns <= terms_.budget_ns;
+  return used_ns + pending_ns < terms_.budget_ns || used_ns + in_flight == 0;
 }
 
 void Gate::take_up_lease() {

@@ -1,8 +1,8 @@
 // Gate: may the next command go to the device now?
 //
 // Only under the session's lease, and so that what is in flight stays short: by the lengths that commands were seen to
-// have, no more than the lease's window, nor than is left of its budget. A command that fits nowhere goes alone. What
-// the gate turns away is kept by HeldCommands and tried again.
+// have, no more than the lease's window, and nothing begins beyond its budget. A command that fits nowhere goes alone.
+// What the gate turns away is kept by HeldCommands and tried again.
 //
 // Where no daemon lives the worker gives itself leases, within the cap that it had last.
 #pragma once
@@ -37,6 +37,8 @@ class Gate {
   // To be called before the dispatcher sleeps. Gives back a lease that was idle for too long; returns when to look
   // again at the latest.
   Nanoseconds rest(Nanoseconds now);
+  // The device has enough to do for longer than it takes to wake somebody up.
+  bool keeps_busy() const { return pending_ns() > 100 * ns_per_us; }
   // What to sleep on beside the ring: changes when a lease is granted.
   wire::FutexWord& changed() { return lease_.changed(); }
 
@@ -49,7 +51,7 @@ class Gate {
  private:
   bool fits(Nanoseconds estimate_ns);
   Nanoseconds pending_ns() const;
-  bool within_lease(Nanoseconds estimate_ns, Nanoseconds pending_ns, std::uint32_t in_flight);
+  bool within_lease(Nanoseconds pending_ns, std::uint32_t in_flight);
   void take_up_lease();
   bool lease_oneself(Nanoseconds now);
 

@@ -7,6 +7,8 @@ namespace sluice::worker {
 namespace {
 
 constexpr std::uint64_t time_max = (1ull << 40) - 1;  // 18 minutes
+constexpr std::uint64_t launches_remembered =
+    4096;  // of a kernel's longest, a part as small as this is forgotten with each launch
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
   hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
@@ -48,7 +50,7 @@ void Lengths::note(const LengthKey& key, Nanoseconds took_ns) {
   auto& item = item_ps_[key.kernel % item_ps_.size()];
   const std::uint64_t before = item.load(std::memory_order_relaxed);
   const std::uint64_t took_ps = std::max<std::uint64_t>(took * 1000 / key.items, 1);
-  item.store(before == 0 ? took_ps : (before + took_ps) / 2, std::memory_order_relaxed);
+  item.store(std::max(took_ps, before - before / launches_remembered), std::memory_order_relaxed);
 }
 
 }  // namespace sluice::worker

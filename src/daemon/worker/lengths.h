@@ -1,7 +1,8 @@
 // Lengths: how long commands are expected to take on the device, learnt from how long they took.
 //
 // A launch is looked up by all that it consists of: kernel, sizes, arguments. One that was never seen like this is
-// taken to need as much for each work-item as its kernel did lately; one of a kernel that never ran, `unknown_ns`.
+// taken to need as much for each work-item as its kernel lately did at most, so that it is rather cut too finely than
+// not at all; one of a kernel that never ran, `unknown_ns`.
 // Fixed tables without locks: two that fall on one place disturb each other's estimate, and nothing else.
 #pragma once
 
@@ -39,7 +40,7 @@ class Lengths {
   // An entry of `launches_` holds the hash's upper half beside the time, which tells most strangers apart.
   static constexpr std::uint64_t time_bits = 40;
   std::array<std::atomic<std::uint64_t>, 2048> launches_{};
-  std::array<std::atomic<std::uint64_t>, 512> item_ps_{};  // picoseconds a work-item, by kernel
+  std::array<std::atomic<std::uint64_t>, 512> item_ps_{};  // picoseconds a work-item, by kernel; the most of late
 };
 
 }  // namespace sluice::worker

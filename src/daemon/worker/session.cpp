@@ -98,7 +98,7 @@ Status Session::serve_one() {
   }
   dispatcher_->flush();
   host_copies_.carry_over();
-  reader_.wait({&gate_.changed(), lease_seen, gate_.rest(now_ns()), dispatcher_->full()});
+  reader_.wait({&gate_.changed(), lease_seen, gate_.rest(now_ns()), dispatcher_->full(), !gate_.keeps_busy()});
   return Status();
 }
 

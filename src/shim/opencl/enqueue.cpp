@@ -118,9 +118,7 @@ cl_int wait_ready(const Enqueue& how) {
     return queue.progress().lost() ? queue.context().report_lost() : CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
   }
   Lane& lane = queue.lane();
-  const std::uint64_t target = lane.posted();
-  if (lane.completed() < target && !wire::wait_completed(lane.timeline(), target, queue.session().lost_flag()))
-    return queue.context().report_lost();
+  if (!lane.wait(lane.posted())) return queue.context().report_lost();
   queue.progress().settle();
   return CL_SUCCESS;
 }
@@ -138,7 +136,7 @@ cl_int wait_posted(const Enqueue& how, const Posted& posted) {
   Lane& lane = queue.lane();
   const bool ended = lane.out_of_order()
                          ? queue.progress().wait_until([&] { return lane.ended(posted.sequence, posted.slot); })
-                         : wire::wait_completed(lane.timeline(), posted.sequence, queue.session().lost_flag());
+                         : lane.wait(posted.sequence);
   if (!ended) return queue.context().report_lost();
   const std::int32_t stage = posted.slot->stage.load(std::memory_order_acquire);
   queue.progress().settle();  // before the slot goes: a read looks at it

@@ -75,7 +75,7 @@ cl_int _cl_event::status() const {
 
 cl_int _cl_event::wait() {
   if (Lane* lane = in_order_lane(); lane != nullptr) {
-    wire::wait_completed(lane->timeline(), sequence_, progress_.session().lost_flag());
+    lane->wait(sequence_);
   } else {
     progress_.wait_until([this] { return peek() <= CL_COMPLETE; });
   }

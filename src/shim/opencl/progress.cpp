@@ -8,6 +8,10 @@ namespace {
 // How long a call waits for memory that is about to come free.
 constexpr Nanoseconds room_ns_max = 2 * ns_per_s;
 
+// So many commands beyond the awaited one are far ahead; so long may the news of its end take then.
+constexpr std::uint64_t far_ahead = 8;
+constexpr Nanoseconds late_ns_max = 100 * ns_per_us;
+
 }  // namespace
 
 // ---- one lane ----
@@ -21,6 +25,19 @@ bool Lane::ended(std::uint64_t sequence, const wire::EventSlot* slot) const {
   if (!out_of_order_) return completed() >= sequence;
   if (slot == nullptr) return idle();
   return slot->stage.load(std::memory_order_acquire) <= 0;  // pairs with publish_event
+}
+
+bool Lane::wait(std::uint64_t sequence) {
+  if (completed() >= sequence) return true;
+  const std::uint64_t ahead = posted() - sequence;
+  const std::atomic<bool>& lost = session_.lost_flag();
+  if (out_of_order_ || ahead < far_ahead) return wire::wait_completed(timeline_, sequence, lost);
+  const Nanoseconds late_ns = now_ns() + late_ns_max;
+  if (short_waits_.pays()) wire::wait_completed(timeline_, sequence + ahead / 2, lost, late_ns, nullptr, false);
+  const bool ended = completed() >= sequence;
+  const bool reached = wire::wait_completed(timeline_, sequence, lost, wire::no_deadline, nullptr, false);
+  short_waits_.note(ended || now_ns() < late_ns);
+  return reached;
 }
 
 bool Fence::passed() const {

@@ -50,6 +50,9 @@ class Lane {
   bool idle() const { return completed() >= posted(); }
   // Has the command ended? `slot`: its EventSlot; needed on out-of-order lanes alone, where null means "when idle".
   bool ended(std::uint64_t sequence, const wire::EventSlot* slot) const;
+  // Waits until all up to the command have ended. False: lost. A program that has posted far ahead of it is woken for
+  // several commands at once: the device does not wait for it, and may need the core.
+  bool wait(std::uint64_t sequence);
 
  private:
   friend class Progress;
@@ -65,6 +68,7 @@ class Lane {
   const std::uint64_t timeline_at_;
   const bool out_of_order_;
   std::atomic<std::uint64_t> posted_{0}, flushed_{0};
+  wire::SpinHabit short_waits_;
   // Guarded by Progress::lock_. Ordered by sequence, nearly: a late entry only waits longer than it must.
   std::deque<Garbage> garbage_;
   std::deque<PendingRead> reads_;  // strictly ordered by sequence
@@ -156,7 +160,8 @@ class Progress {
 
 template <typename Condition>
 bool Progress::wait_until(Condition done, Nanoseconds deadline_ns) {
-  wire::PoliteSpin spin;
+  static wire::SpinHabit habit;
+  wire::PoliteSpin spin(habit);
   while (!done()) {
     if (lost()) return false;
     if (spin.again()) continue;

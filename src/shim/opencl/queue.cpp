@@ -53,9 +53,7 @@ _cl_command_queue::~_cl_command_queue() {
 
 cl_int _cl_command_queue::finish() {
   if (progress_.lost()) return context().report_lost();
-  const std::uint64_t target = lane_->posted();
-  if (lane_->completed() < target && !wire::wait_completed(lane_->timeline(), target, session().lost_flag()))
-    return context().report_lost();
+  if (!lane_->wait(lane_->posted())) return context().report_lost();
   progress_.settle();
   auto& first_error = lane_->timeline().first_error;
   if (first_error.load(std::memory_order_relaxed) == 0) return CL_SUCCESS;

@@ -118,7 +118,7 @@ void DeviceModel::submit() {
   const bool cut = next.divisible && held_->lease.piece_ns != 0 && next.length_ns > held_->lease.piece_ns;
   const Nanoseconds length_ns = cut ? held_->lease.piece_ns : next.length_ns;
   const bool first = held_->use.device_ns == 0;
-  const bool over = held_->lease.budget_ns != unlimited_ns && held_->use.device_ns + length_ns > held_->lease.budget_ns;
+  const bool over = held_->use.device_ns >= held_->lease.budget_ns;
   if (held_->asked_back || now_ >= held_->lease.until_ns || (!first && over)) return give_back(true);
   Command rest = next;
   rest.length_ns -= length_ns;

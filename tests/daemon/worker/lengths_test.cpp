@@ -36,6 +36,18 @@ TEST_CASE("a launch of a kernel that ran with other sizes or arguments is estima
   CHECK(lengths->estimate(key_of(2, 1000)) == Lengths::unknown_ns);
 }
 
+TEST_CASE(
+    "of a kernel that has run long, a launch that was never seen is taken to be long, for some thousand launches") {
+  const auto lengths = std::make_unique<Lengths>();
+  lengths->note(key_of(1, 1000, 1), 50 * ns_per_ms);
+  for (int i = 0; i < 100; ++i) lengths->note(key_of(1, 1000, 2), 20 * ns_per_us);
+  CHECK(lengths->estimate(key_of(1, 1000, 2)) == 20 * ns_per_us);
+  CHECK(lengths->estimate(key_of(1, 1000, 3)) > 45 * ns_per_ms);
+  CHECK(lengths->estimate(key_of(1, 1000, 3)) <= 50 * ns_per_ms);
+  for (int i = 0; i < 50'000; ++i) lengths->note(key_of(1, 1000, 2), 20 * ns_per_us);
+  CHECK(lengths->estimate(key_of(1, 1000, 3)) < ns_per_ms);
+}
+
 TEST_CASE("the same launch with other arguments has a length of its own") {
   const auto lengths = std::make_unique<Lengths>();
   lengths->note(key_of(1, 1000, 1), ns_per_ms);

@@ -50,10 +50,9 @@ extern "C" [[gnu::visibility("default")]] int pthread_cond_wait(pthread_cond_t* 
   const unsigned seen = broadcasts.load(std::memory_order_acquire);
   const auto called = [&] { return broadcasts.load(std::memory_order_acquire) != seen; };
   pthread_mutex_unlock(mutex);
-  {
-    sluice::wire::PoliteSpin spin;
-    while (!called() && spin.again()) {
-    }
+  static sluice::wire::SpinHabit habit;
+  sluice::wire::PoliteSpin spin(habit);
+  while (!called() && spin.again()) {
   }
   if (const int error = pthread_mutex_lock(mutex); error != 0) return error;
   // What the caller waits for changes under the mutex, and a broadcast follows: if none has come, none is missed.
