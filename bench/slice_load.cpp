@@ -303,7 +303,8 @@ struct Sums {
   std::vector<Span> trace;      // guarded by mutex; if one is wanted
 };
 
-// Draws lengths, the same ones in each run.
+// Draws lengths, the same ones in each run, and each of them once before any again: what is compiled or learnt at a
+// kernel's first launch is so at the beginning.
 class Draw {
  public:
   Draw(const Options& options, std::uint32_t thread) : random_(seed + thread), lengths_(options.lengths) {
@@ -312,12 +313,13 @@ class Draw {
       weights.push_back(options.mix_by_count ? 1.0 : 1.0 / static_cast<double>(length));
     choice_ = std::discrete_distribution<std::size_t>(weights.begin(), weights.end());
   }
-  Nanoseconds next() { return lengths_[choice_(random_)]; }
+  Nanoseconds next() { return drawn_ < lengths_.size() ? lengths_[drawn_++] : lengths_[choice_(random_)]; }
 
  private:
   std::mt19937 random_;
   std::vector<Nanoseconds> lengths_;
   std::discrete_distribution<std::size_t> choice_;
+  std::size_t drawn_ = 0;
 };
 
 // One host's thread.

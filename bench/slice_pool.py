@@ -75,9 +75,10 @@ class Bench:
             connection.sendall(b'{"verb":"sessions","why":true}\n')
             return json.loads(b"".join(iter(lambda: connection.recv(1 << 20), b"")))["sessions"]
 
-    def wait_until_busy(self, tenants):
+    def wait_until_busy(self, tenants, launches=1):
+        """Until each has had so many of its launches ended."""
         def busy():
-            used = {session["tenant"] for session in self.sessions() if session["usage"]["device_ns"] > 0}
+            used = {session["tenant"] for session in self.sessions() if session["usage"]["launches"] >= launches}
             return used >= set(tenants)
         if not wait_until(busy, BUSY_S_MAX, 0.05):
             raise RuntimeError(f"not all of {', '.join(tenants)} were busy within {BUSY_S_MAX} s\n{self.pool.log()[-2000:]}")

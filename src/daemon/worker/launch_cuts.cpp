@@ -45,7 +45,7 @@ LaunchPiece next_piece(const CutLaunch& cut, Nanoseconds piece_ns, Nanoseconds w
   LaunchPiece piece{cut.dimension, cut.done, left};
   if (piece_ns == 0 || whole_ns <= piece_ns) return piece;
   const auto items = static_cast<std::uint64_t>(static_cast<unsigned __int128>(cut.whole) * piece_ns / whole_ns);
-  const std::uint64_t wanted = std::max(items / cut.unit, std::uint64_t{1}) * cut.unit;
+  const std::uint64_t wanted = std::max((items + cut.unit / 2) / cut.unit, std::uint64_t{1}) * cut.unit;
   if (wanted + wanted / 2 < left) piece.items = wanted;
   return piece;
 }
