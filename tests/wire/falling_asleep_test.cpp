@@ -13,9 +13,10 @@ namespace {
 constexpr std::uint64_t rounds = 20'000;
 constexpr Nanoseconds time_max = 5 * ns_per_s;  // on a busy machine fewer rounds have to do
 
-// Runs wait(round) on one thread and, when its spin is about to be over, happen(round) on another, round after round.
+// Runs wait(round) on one thread and, when its spin is about to be over after `edge_ns`, happen(round) on another,
+// round after round.
 template <typename Wait, typename Happen>
-void aim_at_the_edge(Wait wait, Happen happen) {
+void aim_at_the_edge(Wait wait, Happen happen, Nanoseconds edge_ns = polite_spin_ns) {
   std::atomic<std::uint64_t> waiting{0}, done{0};
   std::atomic<Nanoseconds> started{0};
   std::atomic<bool> last{false};
@@ -31,7 +32,7 @@ void aim_at_the_edge(Wait wait, Happen happen) {
   const Nanoseconds enough = now_ns() + time_max;
   for (std::uint64_t round = 1; !last.load(); ++round) {
     while (waiting.load() < round) std::this_thread::yield();
-    const Nanoseconds aim = started.load() + polite_spin_ns - ns_per_us + random() % (6 * ns_per_us);
+    const Nanoseconds aim = started.load() + edge_ns - ns_per_us + random() % (6 * ns_per_us);
     while (now_ns() < aim) {
     }
     if (round == rounds || now_ns() > enough) last.store(true);
@@ -148,6 +149,34 @@ TEST_CASE("a wake that meets a reader falling asleep wakes it") {
         told.store(round);
         reader->wake();
       });
+}
+
+// Who does not spin falls asleep at once.
+TEST_CASE("what meets a waiter that falls asleep without a spin wakes it") {
+  const ControlMemory memory;
+  RingWriter writer(memory.bytes());
+  auto reader = std::make_unique<RingReader>(memory.bytes());
+  const RingReader::Rest at_once{nullptr, 0, no_deadline, false, false};
+  TimelineSlot slot{};
+  std::atomic<std::uint64_t> told{0};
+  aim_at_the_edge(
+      [&](std::uint64_t round) { (void)wait_completed(slot, round, not_lost, no_deadline, nullptr, false); },
+      [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); }, 0);
+  aim_at_the_edge(
+      [&](std::uint64_t) {
+        while (!reader->ready()) reader->wait(at_once);
+        (void)reader->next();
+      },
+      [&](std::uint64_t round) { writer.post(stamped_command(1, round, 0)); }, 0);
+  aim_at_the_edge(
+      [&](std::uint64_t round) {
+        while (told.load() < round) reader->wait(at_once);
+      },
+      [&](std::uint64_t round) {
+        told.store(round);
+        reader->wake();
+      },
+      0);
 }
 
 TEST_CASE("room that meets a writer falling asleep wakes it") {
