@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Tenants share a device as they were promised: shares, a cap, suspension, a kernel that never ends, and a daemon that
-dies while they contend. The margins here are wide, for machines that do other things as well: bench/slices measures."""
+"""Tenants share a device as they were promised: shares, a cap, suspension, a kernel that never ends, one that must be
+compiled first, and a daemon that dies while they contend. The margins here are wide, for machines that do other things as
+well: bench/slices measures."""
 
 import os
 import subprocess
@@ -124,6 +125,28 @@ def processor_ticks(pid):
     return int(fields[11]) + int(fields[12])
 
 
+def compiling_costs_the_others_nothing(scenario):
+    create(scenario, "compiler")
+    create(scenario, "worker")
+    steady = scenario.pool.popen([scenario.program("steady"), "600"], tenant="worker", stdout=subprocess.PIPE, text=True)
+    scenario.check(steady.stdout.readline() == "ready\n", "a tenant works")
+
+    def launches():
+        return next(s["usage"]["launches"] for s in scenario.pool.sessions() if s["tenant"] == "worker")
+
+    compiles = scenario.pool.popen([scenario.program("compiles"), "1500"], tenant="compiler", stdout=subprocess.PIPE, text=True)
+    scenario.check(compiles.stdout.readline() == "launching\n", "another launches a kernel that takes long to compile")
+    before = launches()
+    scenario.check(compiles.stdout.readline() == "ran\n", "it runs in the end")
+    during = launches() - before
+    scenario.check(during > 1000, "meanwhile the first has gone on", f"{during} launches")
+    scenario.check(compiles.wait(60) == 0, "with the right result")
+    steady.kill()
+    steady.communicate()
+    for name in ("compiler", "worker"):
+        tenant(scenario, "delete", name, "--force")
+
+
 def main(scenario):
     calibrate(scenario)
     create(scenario, "one", "--gpu", "250m")
@@ -131,6 +154,7 @@ def main(scenario):
     one = shares_follow_guarantees(scenario)
     a_cap_holds(scenario, one)
     an_endless_kernel(scenario, one)
+    compiling_costs_the_others_nothing(scenario)
     without_a_daemon(scenario, one)
     one.end()
 

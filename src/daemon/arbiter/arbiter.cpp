@@ -152,6 +152,13 @@ void Arbiter::returned(bool wants_more, Nanoseconds now) {
   if (wants_more) begin_waiting(session, now);
 }
 
+void Arbiter::ran_without(SessionId id, Nanoseconds device_ns, Nanoseconds now) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || device_ns == 0) return;
+  found->second->charged_ns += device_ns;
+  charge(*found->second->tenant, device_ns, device_ns, now);
+}
+
 void Arbiter::end_lease(Nanoseconds now) {
   holder_->leased_ns += now - granted_ns_;
   holder_->since_ns = now;

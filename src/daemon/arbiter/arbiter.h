@@ -113,6 +113,10 @@ class Arbiter {
   // The holder gave the lease back, after observe().
   void returned(bool wants_more, Nanoseconds now);
 
+  // What the session's commands used of the device since its last lease ended: it had stepped aside, or no daemon
+  // lived. No more than has passed since.
+  void ran_without(SessionId id, Nanoseconds device_ns, Nanoseconds now);
+
   // To be called after anything of the above, again until it says `nothing`, and at again_ns. A grant and a request to
   // give back have happened when they are returned.
   Decision decide(Nanoseconds now);

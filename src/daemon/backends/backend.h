@@ -57,10 +57,15 @@ struct Made {
 };
 
 // Hears of each accepted command's end, exactly once, on any thread, possibly before the submitting verb returns.
-// It must not block and must not call the backend.
+// completed() must not block, and none of it may call the backend.
 class CompletionSink {
  public:
   virtual void completed(std::uint64_t token, Outcome outcome, const wire::CommandTimes& times) = 0;
+
+  // A launch that was accepted must have its kernel compiled before it can run: the device is free until come_back()
+  // has returned, which may block. Both on the thread that runs it.
+  virtual void step_aside() {}
+  virtual void come_back() {}
 
  protected:
   ~CompletionSink() = default;

@@ -41,6 +41,9 @@ int wait_for(int poll, Events& events, std::optional<Nanoseconds> time_ns) {
   return epoll_wait(poll, events.data(), room, time_ns ? static_cast<int>(ms) : -1);
 }
 
+// A worker may write anything.
+std::uint64_t since(std::uint64_t sum, std::uint64_t before) { return sum > before ? sum - before : 0; }
+
 Status watch(int poll, int fd, std::uint64_t id) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;  // each kick is an event of its own: nothing needs to be read
@@ -49,6 +52,10 @@ Status watch(int poll, int fd, std::uint64_t id) {
 }
 
 }  // namespace
+
+std::uint64_t LeaseDesk::device_ns_of(const Session& session) {
+  return session.meter->device_ns.load(std::memory_order_relaxed);
+}
 
 // ---- the thread ----
 
@@ -133,6 +140,8 @@ Status LeaseDesk::open(const Opening& opening) {
   session->page.set_cap(opening.terms.cap.value);
   if (Status watched = watch(poll_.get(), opening.kick_fd, opening.session_id); !watched.ok()) return watched;
   const Nanoseconds now = now_ns();
+  session->device_after_ns = device_ns_of(*session);
+  session->ended_ns = now;
   const arbiter::TenantId tenant = tenant_of(*device, opening.tenant);
   device->arbiter.set_tenant(tenant, opening.terms, now);
   device->arbiter.open(opening.session_id, tenant, now);
@@ -209,10 +218,7 @@ void LeaseDesk::settle(Device& device, Nanoseconds now) {
 
 void LeaseDesk::observe_holder(Device& device, Nanoseconds now) {
   const Session& holder = *sessions_.at(*device.arbiter.holder());
-  const auto since = [](std::uint64_t sum, std::uint64_t before) { return sum > before ? sum - before : 0; };
-  device.arbiter.observe({since(holder.meter->device_ns.load(std::memory_order_relaxed), holder.device_before_ns),
-                          holder.page.idle_ns(now)},
-                         now);
+  device.arbiter.observe({since(device_ns_of(holder), holder.device_before_ns), holder.page.idle_ns(now)}, now);
 }
 
 // What the workers have written into their pages.
@@ -223,6 +229,8 @@ void LeaseDesk::hear(Device& device, Nanoseconds now) {
     if (!session.page.held()) {
       session.asked_back_ns = 0;
       session.reported = false;
+      session.device_after_ns = device_ns_of(session);
+      session.ended_ns = now;
       device.arbiter.returned(session.page.wants(), now);
     }
   }
@@ -255,9 +263,16 @@ bool LeaseDesk::carry_out(Device& device, Nanoseconds now) {
     hear(device, now);
     return true;
   }
-  session.device_before_ns = session.meter->device_ns.load(std::memory_order_relaxed);
-  session.page.grant(terms_of(decision.lease));
+  grant(session, decision.lease, now);
   return true;
+}
+
+// What it ran without a lease since the last one is charged with this one.
+void LeaseDesk::grant(Session& session, const arbiter::Lease& lease, Nanoseconds now) {
+  session.device_before_ns = device_ns_of(session);
+  const Nanoseconds without_ns = since(session.device_before_ns, session.device_after_ns);
+  session.device->arbiter.ran_without(session.id, std::min(without_ns, now - session.ended_ns), now);
+  session.page.grant(terms_of(lease));
 }
 
 void LeaseDesk::ask_back(Session& session, Nanoseconds now) {

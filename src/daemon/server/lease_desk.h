@@ -80,8 +80,10 @@ class LeaseDesk {
     const metering::MeterPage* meter = nullptr;
     int kick_fd = -1;
     MilliGpu cap;
-    std::uint64_t device_before_ns = 0;  // when its lease was granted
-    Nanoseconds asked_back_ns = 0;       // 0: it was not asked, or has obeyed
+    // Of meter->device_ns: when its lease was granted; when the last one ended, and when that was.
+    std::uint64_t device_before_ns = 0, device_after_ns = 0;
+    Nanoseconds ended_ns = 0;
+    Nanoseconds asked_back_ns = 0;  // 0: it was not asked, or has obeyed
     bool reported = false;
   };
   struct Device {
@@ -103,6 +105,8 @@ class LeaseDesk {
   bool carry_out(Device& device, Nanoseconds now);
   void observe_holder(Device& device, Nanoseconds now);
   void ask_back(Session& session, Nanoseconds now);
+  static std::uint64_t device_ns_of(const Session& session);
+  static void grant(Session& session, const arbiter::Lease& lease, Nanoseconds now);
   bool drained(Device& device);
   void check_overdue(Session& session, Nanoseconds now);
   void note_cap(const Session& session, const arbiter::Why& why, Nanoseconds now);

@@ -10,13 +10,17 @@ namespace {
 constexpr std::uint64_t in_flight_mask = 0xffffffff;
 constexpr std::uint64_t drained = lease_granted | lease_asked_back;
 
-// From now on nothing is submitted under the lease. The state after; 0: there is none.
-std::uint64_t ask_for(std::atomic<std::uint64_t>& state) {
+// From now on nothing is submitted under the lease; with nothing in flight it is over. In one step: whoever finds the
+// lease held may rely on its end being told to somebody.
+enum class Asked : std::uint8_t { no_lease, over, drains };
+Asked ask_for(std::atomic<std::uint64_t>& state) {
   std::uint64_t was = state.load(std::memory_order_acquire);
-  while ((was & lease_granted) != 0)
-    if (state.compare_exchange_weak(was, was | lease_asked_back, std::memory_order_acq_rel))
-      return was | lease_asked_back;
-  return 0;
+  while ((was & lease_granted) != 0) {
+    const bool over = (was | lease_asked_back) == drained;
+    if (state.compare_exchange_weak(was, over ? 0 : was | lease_asked_back, std::memory_order_seq_cst))
+      return over ? Asked::over : Asked::drains;
+  }
+  return Asked::no_lease;
 }
 
 // Ends a lease that was asked for and has nothing in flight. False: somebody else did, or it is not so.
@@ -52,7 +56,7 @@ LeaseTerms LeaseHolder::terms() const {
 bool LeaseHolder::begin() {
   std::uint64_t state = page_->state.load(std::memory_order_acquire);  // pairs with grant
   do {
-    if ((state & lease_granted) == 0 || (state & lease_asked_back) != 0) return false;
+    if ((state & (lease_granted | lease_asked_back | lease_aside)) != lease_granted) return false;
   } while (!page_->state.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel));
   if ((state & in_flight_mask) == 0) note_idle(false);
   return true;
@@ -60,14 +64,19 @@ bool LeaseHolder::begin() {
 
 bool LeaseHolder::end(bool wants_more) {
   const std::uint64_t state = page_->state.fetch_sub(1, std::memory_order_seq_cst) - 1;
-  if ((state & in_flight_mask) != 0) return false;
+  if ((state & in_flight_mask) != 0 || (state & lease_aside) != 0) return false;
   if ((state & lease_asked_back) != 0) return end_lease(wants_more);
   note_idle(true);
   if (in_flight() != 0) note_idle(false);  // another has begun meanwhile, perhaps before this noted the opposite
   return false;
 }
 
-bool LeaseHolder::give_back(bool wants_more) { return ask_for(page_->state) == drained && end_lease(wants_more); }
+bool LeaseHolder::give_back(bool wants_more) {
+  if (ask_for(page_->state) != Asked::over) return false;
+  if (wants_more) page_->wants.store(1, std::memory_order_release);
+  kick();
+  return true;
+}
 
 // Of a lease that was seen drained. If the daemon ends it first it may miss the wish, and so hears of it all the same.
 bool LeaseHolder::end_lease(bool wants_more) {
@@ -80,6 +89,27 @@ bool LeaseHolder::end_lease(bool wants_more) {
 void LeaseHolder::want() {
   if (page_->wants.exchange(1, std::memory_order_acq_rel) == 0) kick();
 }
+
+void LeaseHolder::step_aside() {
+  std::uint64_t was = page_->state.load(std::memory_order_acquire);
+  while (!page_->state.compare_exchange_weak(was, (was & in_flight_mask) | lease_aside, std::memory_order_seq_cst))
+    continue;
+  if ((was & lease_granted) != 0) kick();
+}
+
+// What has ended meanwhile may have been all: then whoever asked for the lease has it now.
+bool LeaseHolder::come_back() {
+  std::uint64_t was = page_->state.load(std::memory_order_acquire);  // pairs with grant
+  do {
+    if ((was & lease_aside) == 0) return true;  // with another thread
+    if ((was & lease_granted) == 0) return false;
+  } while (!page_->state.compare_exchange_weak(was, was & ~lease_aside, std::memory_order_seq_cst));
+  if ((was & in_flight_mask) != 0) note_idle(false);
+  else if ((was & lease_asked_back) != 0) (void)end_lease(false);
+  return true;
+}
+
+bool LeaseHolder::aside() const { return (page_->state.load(std::memory_order_seq_cst) & lease_aside) != 0; }
 
 void LeaseHolder::grant_oneself(const LeaseTerms& terms) {
   LeaseGrantor(std::span(reinterpret_cast<std::byte*>(page_), lease_page_bytes)).grant(terms);
@@ -104,7 +134,7 @@ void LeaseHolder::kick() const {
 
 // ---- the daemon's side ----
 
-bool LeaseGrantor::held() const { return page_->state.load(std::memory_order_acquire) != 0; }
+bool LeaseGrantor::held() const { return (page_->state.load(std::memory_order_acquire) & lease_granted) != 0; }
 
 bool LeaseGrantor::wants() const { return page_->wants.load(std::memory_order_acquire) != 0; }
 
@@ -121,13 +151,16 @@ void LeaseGrantor::grant(const LeaseTerms& terms) {
   page_->wants.store(0, std::memory_order_relaxed);
   page_->number.fetch_add(1, std::memory_order_relaxed);
   // Not over a lease that the worker gave itself meanwhile, with commands in flight. Pairs with begin.
-  std::uint64_t none = 0;
-  page_->state.compare_exchange_strong(none, lease_granted, std::memory_order_release, std::memory_order_relaxed);
+  std::uint64_t was = page_->state.load(std::memory_order_relaxed);
+  while ((was & lease_granted) == 0 &&
+         !page_->state.compare_exchange_weak(was, was | lease_granted, std::memory_order_release,
+                                             std::memory_order_relaxed))
+    continue;
   page_->changed.fetch_add(1, std::memory_order_seq_cst);
   wire::futex_wake_all(page_->changed);
 }
 
-bool LeaseGrantor::ask_back() { return ask_for(page_->state) == drained && end_drained(page_->state); }
+bool LeaseGrantor::ask_back() { return ask_for(page_->state) == Asked::over; }
 
 Nanoseconds LeaseGrantor::idle_ns(Nanoseconds now) const {
   const Nanoseconds over = page_->idle_ns.load(std::memory_order_relaxed);

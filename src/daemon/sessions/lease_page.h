@@ -5,6 +5,9 @@
 // takes the lease back by setting a bit in the same word; from then on nothing more is submitted, and whoever sees the
 // count reach zero gives the lease back. From a worker with nothing in flight the daemon takes it by itself.
 //
+// A command in flight may turn out to need the host before it needs the device: its kernel is compiled first. Then the
+// worker steps aside: it gives the lease back with its commands still counted, and comes back under the next one.
+//
 //   worker -> daemon   wants a lease, or has given it back: written in the page, then the session's eventfd ("kick")
 //   daemon -> worker   granted: written in the page, then a futex wake on `changed`
 //
@@ -50,9 +53,14 @@ struct LeasePage {
 };
 static_assert(sizeof(LeasePage) <= lease_page_bytes && std::atomic<std::uint64_t>::is_always_lock_free);
 
-enum LeaseBit : std::uint64_t { lease_granted = 1ull << 32, lease_asked_back = 1ull << 33 };
+enum LeaseBit : std::uint64_t {
+  lease_granted = 1ull << 32,
+  lease_asked_back = 1ull << 33,
+  lease_aside = 1ull << 34,  // what is in flight waits for its host
+};
 
-// The worker's side. begin() and end() may be called on any thread; the rest by the dispatcher's.
+// The worker's side. begin(), end(), want(), step_aside() and come_back() may be called on any thread; the rest by the
+// dispatcher's.
 class LeaseHolder {
  public:
   // REQUIRES: the page is lease_page_bytes long, and outlives this object, as does `kick_fd`, the session's eventfd.
@@ -73,6 +81,12 @@ class LeaseHolder {
   // Gives the lease back as soon as nothing is in flight, at once if nothing is. True: it is given back.
   bool give_back(bool wants_more);
   void want();
+
+  // Gives the lease back with commands in flight. Nothing begins until it has come back.
+  void step_aside();
+  // Under the lease that is held. False: none is.
+  bool come_back();
+  bool aside() const;
 
   // Waits on this for a grant: read it, look at held(), then sleep while it is unchanged.
   wire::FutexWord& changed() { return page_->changed; }

@@ -103,6 +103,8 @@ class Completions final : public backend::CompletionSink {
   // A piece of a command that was begun, but not its last one. Its end is seen by nobody but the meter and the gate.
   InFlight& begin_piece(InFlight& whole);
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
+  void step_aside() override { gate_.step_aside(); }
+  void come_back() override { gate_.come_back(); }
   // A command that was begun but not accepted.
   void failed(InFlight& command, wire::Outcome outcome);
 

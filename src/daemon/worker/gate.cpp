@@ -61,13 +61,16 @@ void Gate::take_up_lease() {
 // they see what has ended.
 void Gate::set_waiting(bool waiting) {
   waiting_.store(waiting, std::memory_order_seq_cst);
-  if (!waiting || lease_.held()) return;
+  if (!waiting || lease_.held() || lease_.aside()) return;
   wire::spinning_pays.store(false, std::memory_order_relaxed);
   lease_.want();
 }
 
 Nanoseconds Gate::rest(Nanoseconds now) {
-  if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && waiting_.load(std::memory_order_relaxed))
+  const bool coming_back = coming_back_.load(std::memory_order_seq_cst);
+  const bool wanted = coming_back || waiting_.load(std::memory_order_relaxed);
+  if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && wanted &&
+      !(coming_back && lease_oneself(now)))
     return std::max(next_own_lease_ns_, now + 1);
   const Nanoseconds linger_ns = lease_.held() ? lease_.terms().linger_ns : UINT64_MAX;
   if (linger_ns == UINT64_MAX) return wire::no_deadline;
@@ -95,6 +98,26 @@ void Gate::ended(Nanoseconds estimate_ns) {
   // Not for each of many short ones.
   const bool room = in_flight < in_flight_alone_min || pending_ns() <= terms.window_ns / 2;
   if (waiting ? room : in_flight == 0 && terms.linger_ns != UINT64_MAX) wake_();
+}
+
+void Gate::step_aside() {
+  lease_.step_aside();
+  wire::spinning_pays.store(false, std::memory_order_relaxed);
+}
+
+// The dispatcher is woken at the end, for what it could not submit meanwhile, and before that where nobody else would
+// grant a lease.
+void Gate::come_back() {
+  for (;;) {
+    const std::uint32_t changed = lease_.changed().load(std::memory_order_acquire);
+    if (lease_.come_back()) break;
+    coming_back_.store(true, std::memory_order_seq_cst);  // then the look: see set_daemon
+    lease_.want();
+    if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
+    wire::futex_wait(lease_.changed(), changed);
+  }
+  coming_back_.store(false, std::memory_order_relaxed);
+  wake_();
 }
 
 void Gate::set_daemon(bool lives) {

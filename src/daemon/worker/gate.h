@@ -42,6 +42,13 @@ class Gate {
   // What to sleep on beside the ring: changes when a lease is granted.
   wire::FutexWord& changed() { return lease_.changed(); }
 
+  // ---- on a thread of the driver's ----
+  // A command in flight found that its kernel is to be compiled first: the device is free until it has been. No other
+  // goes meanwhile.
+  void step_aside();
+  // Waits for a lease.
+  void come_back();
+
   // ---- on any thread ----
   // The device is done with a command that was admitted, or did not take it.
   void ended(Nanoseconds estimate_ns);
@@ -70,6 +77,7 @@ class Gate {
   // The sum of all estimates, of what was admitted and of what has ended.
   std::atomic<Nanoseconds> admitted_ns_{0}, ended_ns_{0};
   std::atomic<bool> waiting_{false};
+  std::atomic<bool> coming_back_{false};
   std::atomic<bool> daemon_lives_{true};
 };
 

@@ -297,6 +297,26 @@ class Logged {
   UniqueFd file_{memfd_create("log", MFD_CLOEXEC)};
 };
 
+TEST_CASE("what a session ran without a lease, as it had stepped aside, counts against its cap") {
+  Desked session(1);
+  Desk desk;
+  ComputeTerms terms;
+  terms.cap = MilliGpu{100};
+  REQUIRE(desk.open(session.opening("alice", terms)).ok());
+  session.holder.want();
+  REQUIRE(comes_true([&] { return session.holder.held(); }));
+  REQUIRE(session.holder.begin());
+  session.holder.step_aside();
+  pass(60 * ns_per_ms);
+  session.meter.device_ns += 50 * ns_per_ms;  // of another queue
+  session.holder.want();
+  REQUIRE(comes_true([&] { return session.holder.come_back(); }));
+  (void)session.holder.end(false);
+  session.holder.give_back(true);
+  CHECK(comes_true([&] { return desk.state(session) == Why::State::held_by_cap; }));
+  CHECK(desk.why(1)->charged_ns >= 50 * ns_per_ms);
+}
+
 TEST_CASE("a tenant that is held back by its cap is named in the log, not each time") {
   Logged logged;
   {

@@ -149,6 +149,55 @@ TEST_CASE("idle time counts only while the lease is held with nothing in flight,
   CHECK(page.grantor.idle_ns(later) < ns_per_s / 2);
 }
 
+TEST_CASE("who steps aside gives the lease back with commands in flight, and goes on with them under the next one") {
+  Page page;
+  page.grantor.grant({});
+  for (int i = 0; i < 3; ++i) REQUIRE(page.holder.begin());
+  page.holder.step_aside();
+  CHECK(page.kicks() == 1);
+  CHECK_FALSE(page.grantor.held());
+  CHECK_FALSE(page.grantor.wants());
+  CHECK_FALSE(page.holder.end(false));  // one that was running
+  CHECK_FALSE(page.holder.come_back());
+  page.grantor.grant({});
+  CHECK(page.grantor.held());
+  CHECK_FALSE(page.holder.begin());  // not before it has come back
+  CHECK(page.holder.come_back());
+  CHECK(page.holder.in_flight() == 2);
+  CHECK(page.holder.begin());
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(page.holder.end(false));
+  CHECK(page.grantor.ask_back());
+}
+
+TEST_CASE("a lease that is asked back before its holder has come back ends with what is in flight") {
+  Page page;
+  const bool ended_before = GENERATE(true, false);
+  page.grantor.grant({});
+  REQUIRE(page.holder.begin());
+  page.holder.step_aside();
+  page.grantor.grant({});
+  CHECK_FALSE(page.grantor.ask_back());
+  if (ended_before) CHECK_FALSE(page.holder.end(false));
+  CHECK(page.holder.come_back());
+  CHECK(page.grantor.held() != ended_before);
+  if (!ended_before) CHECK(page.holder.end(false));
+  CHECK_FALSE(page.grantor.held());
+}
+
+TEST_CASE("of two that step aside the first to come back takes both along") {
+  Page page;
+  page.grantor.grant({});
+  REQUIRE(page.holder.begin());
+  REQUIRE(page.holder.begin());
+  page.holder.step_aside();
+  page.holder.step_aside();
+  CHECK(page.kicks() == 1);
+  page.grantor.grant({});
+  CHECK(page.holder.come_back());
+  CHECK(page.holder.come_back());
+  CHECK(page.holder.in_flight() == 2);
+}
+
 TEST_CASE("threads that begin and end while the lease comes and goes: never without a lease, and each comes back") {
   const unsigned seed = GENERATE(1u, 2u, 3u);
   Page page;
@@ -195,6 +244,52 @@ TEST_CASE("threads that begin and end while the lease comes and goes: never with
   CHECK(unleased == 0);
   CHECK(page.holder.in_flight() == 0);
   CHECK(begun >= 1000);
+}
+
+TEST_CASE("threads that step aside while the lease comes and goes always come back, and nothing stays in flight") {
+  Page page;
+  std::atomic<int> done{0};
+  std::atomic<bool> stuck{false};
+  constexpr int rounds = 2000;
+  const auto sleep = [&](std::uint32_t seen) {
+    page.holder.want();
+    const Nanoseconds deadline_ns = now_ns() + 20 * ns_per_s;
+    wire::futex_wait(page.holder.changed(), seen, deadline_ns);
+    if (now_ns() >= deadline_ns) stuck = true;
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 3; ++i)
+    threads.emplace_back([&, i] {
+      std::mt19937 random(i);
+      for (int round = 0; round < rounds && !stuck;) {
+        const std::uint32_t seen = page.holder.changed();
+        if (!page.holder.begin()) {
+          if (page.holder.aside()) std::this_thread::yield();
+          else if (!page.holder.held()) sleep(seen);
+          continue;
+        }
+        if (random() % 2 == 0) {
+          page.holder.step_aside();
+          if (random() % 2 == 0) std::this_thread::yield();
+          for (std::uint32_t changed = page.holder.changed(); !page.holder.come_back() && !stuck;
+               changed = page.holder.changed())
+            sleep(changed);
+        }
+        (void)page.holder.end(random() % 2 == 0);
+        ++round;
+      }
+      ++done;
+    });
+  std::mt19937 random(7);
+  while (done < 3) {
+    if (!page.grantor.held() && page.grantor.wants()) page.grantor.grant({});
+    if (random() % 4 == 0) (void)page.grantor.ask_back();
+    std::this_thread::yield();
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_FALSE(stuck);
+  CHECK(page.holder.in_flight() == 0);
+  CHECK_FALSE(page.holder.aside());
 }
 
 TEST_CASE("a worker that wants is heard, however its lease ended: no wish is lost between the two sides") {

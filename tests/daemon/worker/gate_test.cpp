@@ -256,6 +256,45 @@ TEST_CASE("when the lease comes back while no daemon lives, the dispatcher is wo
   CHECK_FALSE(rig.grantor.held());
 }
 
+TEST_CASE("while a command's kernel is compiled others may have the device, and nothing of the session goes") {
+  GateRig rig;
+  rig.grantor.grant(shared());
+  REQUIRE(rig.gate.admit(ms));
+  rig.gate.step_aside();
+  CHECK_FALSE(rig.grantor.held());
+  CHECK_FALSE(rig.gate.admit(ms));
+  rig.gate.set_waiting(true);
+  CHECK_FALSE(rig.grantor.wants());  // what waits must wait for the compiler, too
+  std::atomic<bool> back{false};
+  std::thread compiler([&] {
+    rig.gate.come_back();
+    back = true;
+  });
+  while (!rig.grantor.wants()) std::this_thread::yield();
+  CHECK_FALSE(back);
+  rig.grantor.grant(shared());
+  compiler.join();
+  CHECK(rig.wakes > 0);
+  CHECK(rig.gate.admit(ms));
+}
+
+TEST_CASE("what was compiled goes on without a daemon, whether it dies before or after") {
+  GateRig rig;
+  const bool dies_first = GENERATE(true, false);
+  rig.grantor.grant(shared());
+  REQUIRE(rig.gate.admit(ms));
+  rig.gate.step_aside();
+  if (dies_first) rig.gate.set_daemon(false);
+  const int before = rig.wakes;
+  std::thread compiler([&] { rig.gate.come_back(); });
+  while (!rig.grantor.wants()) std::this_thread::yield();
+  if (!dies_first) rig.gate.set_daemon(false);
+  while (rig.wakes == before) std::this_thread::yield();
+  CHECK(rig.gate.rest(now_ns()) == wire::no_deadline);  // as the dispatcher does once it is awake
+  compiler.join();
+  CHECK(rig.grantor.held());
+}
+
 // The dispatcher as Session has it: it tries, says that it waits, tries again, sleeps until it is woken or granted.
 TEST_CASE("a dispatcher that sleeps while commands wait is always woken again") {
   GateRig rig;

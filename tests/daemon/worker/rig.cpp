@@ -130,6 +130,17 @@ void Worker::attach() {
   REQUIRE(attached->kind == WorkerMessageKind::attached);
   ring_.emplace(control_.bytes());
   allocator_.emplace(arena_bytes);
+  if (setting_.grants_at_once) granting_ = std::jthread([this](const std::stop_token& stop) { grant_at_once(stop); });
+}
+
+void Worker::grant_at_once(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    if (!lease().held() && lease().wants()) lease().grant(setting_.lease);
+    pollfd kick{kick_.get(), POLLIN, 0};
+    (void)::poll(&kick, 1, 10);
+    std::uint64_t kicks = 0;
+    (void)!::read(kick_.get(), &kicks, sizeof kicks);
+  }
 }
 
 int Worker::wait_for_exit() {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "daemon/metering/meter_page.h"
@@ -59,8 +60,9 @@ class Worker {
     std::map<std::string, std::string> environment;
     std::uint64_t memory_limit_bytes = 256ull << 20;
     std::string cache_folder;
-    LeaseTerms lease;  // granted before the worker is attached
-    UniqueFd output;   // the program's stdout and stderr, if valid
+    LeaseTerms lease;            // granted before the worker is attached
+    bool grants_at_once = true;  // later on, whenever the worker wants one; false: the test does it
+    UniqueFd output;             // the program's stdout and stderr, if valid
   };
 
   // For a worker on rusticl; others are on PoCL.
@@ -162,6 +164,7 @@ class Worker {
 
  private:
   Outcome answer(wire::ReplySlot& slot, const wire::CallHeader& call, std::vector<std::byte>* data);
+  void grant_at_once(const std::stop_token& stop);
 
   Setting setting_;
   ScratchFolder runtime_;
@@ -171,6 +174,7 @@ class Worker {
   wire::DeviceTraits traits_;
   wire::SharedMemory control_, arena_, meter_, tenant_, lease_;
   UniqueFd kick_;
+  std::jthread granting_;
   std::optional<wire::RingWriter> ring_;
   std::optional<wire::ArenaAllocator> allocator_;
   ObjectId next_id_ = 1;

@@ -16,7 +16,7 @@ bool comes_true(Condition condition) {
 
 // A session with a kernel that takes some time.
 struct Leased {
-  explicit Leased(const LeaseTerms& terms = {}) : worker(setting(terms)) {
+  Leased() : worker(by_hand()) {
     worker.attach();
     queue = worker.make_queue();
     buffer = worker.make_buffer(items * 4);
@@ -29,11 +29,21 @@ struct Leased {
     REQUIRE(reply.outcome == Outcome::ok);
     kernel = worker.make_kernel(program, 0);
   }
-  static Worker::Setting setting(const LeaseTerms& terms) {
+  static Worker::Setting by_hand() {
     Worker::Setting setting;
-    setting.lease = terms;
+    setting.grants_at_once = false;
     return setting;
   }
+  // The driver compiles the kernel, which it does at the first launch.
+  Leased& compiled() {
+    launch(1);
+    REQUIRE(comes_true([&] { return !worker.lease().held() && worker.lease().wants(); }));
+    worker.lease().grant({});
+    REQUIRE(worker.finish(queue));
+    launched_before = 1;
+    return *this;
+  }
+  std::uint64_t launches() { return worker.meter().launches - launched_before; }
   void launch(int times) {
     Arguments arguments;
     arguments.object(buffer.id);
@@ -49,37 +59,61 @@ struct Leased {
   Queue queue;
   Worker::Buffer buffer;
   ObjectId kernel = 0;
+  std::uint64_t launched_before = 0;
 };
 
 TEST_CASE("a worker whose budget is used gives the lease back and says that it wants more") {
   LeaseTerms small;
   small.budget_ns = 1, small.window_ns = ns_per_ms;
-  Leased leased(small);
+  Leased leased;
+  leased.compiled();
+  LeaseGrantor lease = leased.worker.lease();
+  REQUIRE(lease.ask_back());
+  lease.grant(small);
   constexpr int launches = 5;
   leased.launch(launches);
-  LeaseGrantor lease = leased.worker.lease();
   for (int turn = 1; turn < launches; ++turn) {
     REQUIRE(comes_true([&] { return !lease.held() && lease.wants(); }));
     // The first of a lease always goes. It is counted once the lease is back.
-    CHECK(comes_true([&] { return leased.worker.meter().launches == static_cast<unsigned>(turn); }));
+    CHECK(comes_true([&] { return leased.launches() == static_cast<unsigned>(turn); }));
     lease.grant(small);
   }
   CHECK(leased.worker.finish(leased.queue));
-  CHECK(leased.worker.meter().launches == launches);
+  CHECK(leased.launches() == launches);
 }
 
 TEST_CASE("without a lease nothing runs, until there is one") {
   Leased leased;
+  leased.compiled();
   LeaseGrantor lease = leased.worker.lease();
   REQUIRE(lease.ask_back());
   leased.launch(3);
   REQUIRE(comes_true([&] { return lease.wants(); }));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  CHECK(leased.worker.meter().commands == 0);
-  CHECK(leased.queue.timeline->completed == 0);
+  CHECK(leased.launches() == 0);
+  CHECK(leased.queue.timeline->completed == 1);
   lease.grant({});
   CHECK(leased.worker.finish(leased.queue));
-  CHECK(leased.worker.meter().launches == 3);
+  CHECK(leased.launches() == 3);
+}
+
+TEST_CASE(
+    "while the driver compiles what was launched the device is free, and the launch goes on under the next lease") {
+  const bool daemon_dies = GENERATE(false, true);
+  Leased leased;
+  LeaseGrantor lease = leased.worker.lease();
+  leased.launch(2);  // a kernel that was never launched before
+  REQUIRE(comes_true([&] { return !lease.held(); }));
+  REQUIRE(comes_true([&] { return lease.wants(); }));
+  CHECK(leased.worker.meter().commands == 0);
+  if (daemon_dies) leased.worker.drop_link();
+  else lease.grant({});
+  CHECK(leased.worker.finish(leased.queue));
+  CHECK(leased.worker.meter().launches == 2);
+  if (daemon_dies) return;
+  leased.launch(2);  // now it is there
+  CHECK(leased.worker.finish(leased.queue));
+  CHECK(lease.held());
 }
 
 TEST_CASE("a worker that was asked back goes on by itself when the daemon is gone") {

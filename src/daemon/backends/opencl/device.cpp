@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "daemon/backends/opencl/pocl_cache.h"
+#include "daemon/backends/opencl/pocl_compiles.h"
 #include "daemon/backends/opencl/pocl_stand_ins.h"
 #include "daemon/backends/opencl/traits.h"
 
@@ -52,6 +53,11 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
 OpenClDevice::~OpenClDevice() {
   // A callback of the driver may still be on its way; it must find this object.
   while (activity_.in_flight.load(std::memory_order_acquire) > 0) usleep(1000);
+}
+
+void OpenClDevice::set_sink(CompletionSink& sink) {
+  sink_ = &sink;
+  if (quirks_.compiles_at_launch) tell_of_compiles(sink);
 }
 
 Status OpenClDevice::use_cache_folder(const std::string& path) {

@@ -26,7 +26,7 @@ class OpenClDevice final : public Device {
   ~OpenClDevice() override;
 
   const wire::DeviceTraits& traits() const override { return traits_; }
-  void set_sink(CompletionSink& sink) override { sink_ = &sink; }
+  void set_sink(CompletionSink& sink) override;
   Status use_cache_folder(const std::string& path) override;
 
   Made<Memory> create_buffer(std::uint64_t bytes, std::span<std::byte> host, std::uint32_t access) override;

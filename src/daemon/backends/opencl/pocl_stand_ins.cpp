@@ -1,10 +1,8 @@
 #include "daemon/backends/opencl/pocl_stand_ins.h"
 
-#include <dlfcn.h>
-#include <link.h>
-
 #include <atomic>
-#include <cstring>
+
+#include "daemon/backends/opencl/pocl_code.h"
 
 namespace sluice::backend::opencl {
 namespace {
@@ -12,22 +10,6 @@ namespace {
 std::atomic<bool> keep_handles{false};
 // Recursive: a command that fails takes along those that wait for it.
 std::recursive_mutex broadcasting;
-
-// For dl_iterate_phdr: stops at PoCL's library and notes its path.
-int is_pocl(dl_phdr_info* module, std::size_t, void* path) {
-  if (std::strstr(module->dlpi_name, "/libpocl.so") == nullptr) return 0;
-  *static_cast<const char**>(path) = module->dlpi_name;
-  return 1;
-}
-
-// PoCL's own function. Null if PoCL is not loaded: then nobody calls.
-template <typename Function>
-Function* pocls_own(const char* name) {
-  const char* path = nullptr;
-  dl_iterate_phdr(is_pocl, static_cast<void*>(&path));
-  void* const library = path != nullptr ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
-  return library != nullptr ? reinterpret_cast<Function*>(dlsym(library, name)) : nullptr;
-}
 
 }  // namespace
 

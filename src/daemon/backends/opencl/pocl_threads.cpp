@@ -7,33 +7,18 @@
 // for the C library's, as they find those of pocl_stand_ins.h. Nothing is changed for other callers.
 //
 // Linked into the worker alone, and not where a sanitizer stands in for the same functions.
-#include <dlfcn.h>
 #include <pthread.h>
 
 #include <atomic>
-#include <cstring>
 
+#include "daemon/backends/opencl/pocl_code.h"
 #include "wire/futex.h"
 
 namespace {
 
+using sluice::backend::opencl::c_librarys_own;
+
 std::atomic<unsigned> broadcasts{0};
-
-template <typename Function>
-Function* c_librarys_own(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
-
-// Is this code of one of PoCL's plugins? A thread asks of the same place again and again.
-bool is_pocls(const void* code) {
-  thread_local const void* asked = nullptr;
-  thread_local bool answer = false;
-  if (code == asked) return answer;
-  Dl_info found{};
-  answer = dladdr(code, &found) != 0 && std::strstr(found.dli_fname, "/libpocl-devices-") != nullptr;
-  asked = code;
-  return answer;
-}
 
 }  // namespace
 
@@ -46,7 +31,8 @@ extern "C" [[gnu::visibility("default")]] int pthread_cond_broadcast(pthread_con
 // POSIX lets a wait return for no reason, so whoever waits looks again: a broadcast on any condition may end the spin.
 extern "C" [[gnu::visibility("default")]] int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
   static auto* const wait = c_librarys_own<int(pthread_cond_t*, pthread_mutex_t*)>("pthread_cond_wait");
-  if (!is_pocls(__builtin_return_address(0))) return wait(condition, mutex);
+  thread_local sluice::backend::opencl::PluginCode plugins("/libpocl-devices-");
+  if (!plugins.holds(__builtin_return_address(0))) return wait(condition, mutex);
   const unsigned seen = broadcasts.load(std::memory_order_acquire);
   const auto called = [&] { return broadcasts.load(std::memory_order_acquire) != seen; };
   pthread_mutex_unlock(mutex);

@@ -21,6 +21,8 @@ struct Quirks {
   bool failed_events_named = false;
   // Loses count of who uses a compiled kernel, and aborts: see pocl_stand_ins.h.
   bool miscounts_handles = false;
+  // Compiles a kernel when it is launched: see pocl_compiles.h.
+  bool compiles_at_launch = false;
 };
 
 Quirks quirks_of(const wire::DeviceTraits& traits);

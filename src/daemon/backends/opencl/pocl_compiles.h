@@ -1,0 +1,24 @@
+// Launches that PoCL compiles first. Seen in PoCL 3.1.
+//
+// PoCL compiles a kernel when it is first launched with a local size, and again for the first global offset and for the
+// first wide launch: some 80 ms for three lines, on the thread that would run it. Natively only the program itself
+// waits. In the pool others want the device meanwhile, and it does nothing.
+//
+// PoCL's plugin asks for the compiled kernel by calling pocl_check_kernel_dlhandle_cache (lib/CL/devices/common.c). If
+// it has none in memory that looks whether there is a file, with the C library's access, and compiles if there is not.
+// The worker exports both names, as it does those of pocl_stand_ins.h, and tells the sink of what lies between.
+#pragma once
+
+#include "daemon/backends/backend.h"
+
+namespace sluice::backend::opencl {
+
+// Who is told from now on. Thread-safe. REQUIRES: outlives every launch that was submitted.
+void tell_of_compiles(CompletionSink& sink);
+
+}  // namespace sluice::backend::opencl
+
+extern "C" {
+[[gnu::visibility("default")]] void* pocl_check_kernel_dlhandle_cache(void* command, unsigned retain, int specialize);
+[[gnu::visibility("default")]] int access(const char* path, int mode) noexcept;
+}
