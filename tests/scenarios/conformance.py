@@ -2,16 +2,35 @@
 """Everything that the driver passes natively must pass in the pool: on a device whose buffers live in the shared arena,
 and on one that is treated as having memory of its own. Arguments name chapters ("svm:"); without any, all are run."""
 
+import os
+import shlex
+
 from scenario import run
 
 RUN_S_MAX = 1400  # far more than the suite takes; each test of it has a deadline of its own
+
+
+def looking_at_hangs(side, work):
+    """The environment that has a test which hangs in a pool tell of all who had a part in it, in the file "hang"."""
+    if not hasattr(side, "runtime"):
+        return {}
+    look = [os.path.join(os.path.dirname(__file__), "at_hang.py"), side.runtime, os.path.join(side.build, "bin", "sluice"),
+            os.path.join(work, "hang")]
+    return {"CONFORMANCE_AT_HANG": shlex.join(look)}
+
+
+def note_hangs(scenario):
+    path = os.path.join(scenario.work, "hang")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            scenario.note(file.read())
 
 
 def results(side, program, work, chosen=""):
     """{what: (verdict, line)} of the tests whose names hold `chosen`. A test that crashes or hangs the program is a failure, and the next one goes on."""
     found, first = {}, 0
     while True:
-        ended = side.run([program, chosen, str(first)], RUN_S_MAX, cwd=work)
+        ended = side.run([program, chosen, str(first)], RUN_S_MAX, cwd=work, environment=looking_at_hangs(side, work))
         current = None
         for line in ended.stdout.splitlines():
             verdict, _, rest = line.partition(" ")
@@ -67,6 +86,7 @@ def main(scenario):
         compare(scenario, native, staged, "memory of the device's own")
         scenario.check_clean(staged)
     scenario.check_left(staged)
+    note_hangs(scenario)
 
 
 if __name__ == "__main__":
