@@ -58,6 +58,9 @@ enum class Op : std::uint16_t {
   barrier = 47,
 };
 
+// What a queue orders. Everything else is carried out when it is read.
+constexpr bool is_enqueued(Op op) { return op >= Op::buffer_write; }
+
 struct CommandHeader {
   Op op{};
   std::uint16_t zero = 0;

@@ -15,18 +15,25 @@ ControlPage* control_page(std::span<std::byte> control) {
 }
 
 // Takes the flag down and wakes whoever put it up. The fence orders what the caller published before the look.
-void wake_if_asleep(FutexWord& flag) {
+void wake_if_asleep(FutexWord& flag, bool urgent = true) {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in sleep_unless
-  if (flag.load(std::memory_order_relaxed) != 0 && flag.exchange(0, std::memory_order_acq_rel) != 0)
-    futex_wake_all(flag);
+  const std::uint32_t until = flag.load(std::memory_order_relaxed);
+  if (until == sleeps_not || (until == sleeps_until_urgent && !urgent)) return;
+  if (flag.exchange(sleeps_not, std::memory_order_acq_rel) != sleeps_not) futex_wake_all(flag);
 }
 
 template <typename Condition, typename Sleep>
-void sleep_unless(FutexWord& flag, Condition done, Sleep sleep) {
-  flag.store(1, std::memory_order_relaxed);
+void sleep_unless(FutexWord& flag, Sleeps until, Condition done, Sleep sleep) {
+  flag.store(until, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in wake_if_asleep
   if (!done()) sleep();
-  flag.store(0, std::memory_order_relaxed);
+  flag.store(sleeps_not, std::memory_order_relaxed);
+}
+
+bool is_urgent(std::span<const std::byte> head) {
+  CommandHeader header;
+  std::memcpy(&header, head.data(), sizeof header);
+  return !is_enqueued(header.op);
 }
 
 }  // namespace
@@ -48,8 +55,10 @@ bool RingWriter::post_locked(std::span<const std::byte> head, std::span<const st
   copy_in(written_ + head.size(), middle);
   copy_in(written_ + head.size() + middle.size(), tail);
   written_ += bytes;
+  const bool urgent = is_urgent(head);
   control_->written.store(written_, std::memory_order_release);  // pairs with RingReader::ready
-  wake_if_asleep(control_->reader_sleeps);
+  if (urgent) control_->urgent.store(written_, std::memory_order_release);
+  wake_if_asleep(control_->reader_sleeps, urgent);
   return true;
 }
 
@@ -60,10 +69,14 @@ bool RingWriter::wait_for_space(std::size_t bytes) {
     return written_ - read_seen_ + bytes <= ring_bytes || stopped_.load(std::memory_order_relaxed);
   };
   if (!stopped_.load(std::memory_order_relaxed) && written_ - read_seen_ + bytes <= ring_bytes) return true;
+  control_->urgent.store(written_, std::memory_order_release);
+  wake_if_asleep(control_->reader_sleeps);
   PoliteSpin spin(habit);
   while (!fits() && spin.again()) {
   }
-  while (!fits()) sleep_unless(control_->writer_sleeps, fits, [&] { futex_wait(control_->writer_sleeps, 1); });
+  while (!fits())
+    sleep_unless(control_->writer_sleeps, sleeps_until_any, fits,
+                 [&] { futex_wait(control_->writer_sleeps, sleeps_until_any); });
   return !stopped_.load(std::memory_order_relaxed);
 }
 
@@ -86,6 +99,13 @@ RingReader::RingReader(std::span<std::byte> control)
 
 bool RingReader::ready() const {
   return control_->written.load(std::memory_order_acquire) != read_;  // pairs with RingWriter::post_locked
+}
+
+// No further than what was written, so that a writer cannot keep the reader awake by a number alone.
+bool RingReader::urgent() const {
+  const std::uint64_t written = control_->written.load(std::memory_order_acquire);
+  const std::uint64_t until = control_->urgent.load(std::memory_order_acquire);
+  return until - read_ - 1 < written - read_;
 }
 
 Result<std::span<const std::byte>> RingReader::next() {
@@ -118,15 +138,16 @@ void RingReader::wait(const Rest& rest) {
   FutexWord nothing{0};
   FutexWord& also = rest.also != nullptr ? *rest.also : nothing;
   const auto done = [&] {
-    return (ready() && !rest.full) || woken_.load(std::memory_order_acquire) ||
+    return (!rest.full && (rest.urgent_only ? urgent() : ready())) || woken_.load(std::memory_order_acquire) ||
            also.load(std::memory_order_acquire) != rest.also_seen;
   };
   PoliteSpin spin(habit);
   while (rest.spins && !done() && spin.again()) {
   }
+  const Sleeps until = rest.urgent_only ? sleeps_until_urgent : sleeps_until_any;
   if (!done())
-    sleep_unless(control_->reader_sleeps, done,
-                 [&] { futex_wait_either(control_->reader_sleeps, 1, also, rest.also_seen, rest.deadline_ns); });
+    sleep_unless(control_->reader_sleeps, until, done,
+                 [&] { futex_wait_either(control_->reader_sleeps, until, also, rest.also_seen, rest.deadline_ns); });
   woken_.exchange(false, std::memory_order_acq_rel);
 }
 

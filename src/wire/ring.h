@@ -27,9 +27,10 @@ inline constexpr std::size_t control_bytes = ring_at + ring_bytes;
 
 struct ControlPage {
   alignas(64) std::atomic<std::uint64_t> written;
+  std::atomic<std::uint64_t> urgent;  // `written` after the last command that is not enqueued, or while a writer waits
   alignas(64) std::atomic<std::uint64_t> read;
-  alignas(64) FutexWord reader_sleeps;  // 1: wake the reader after writing
-  alignas(64) FutexWord writer_sleeps;  // 1: wake the writers after reading
+  alignas(64) FutexWord reader_sleeps;  // Sleeps
+  alignas(64) FutexWord writer_sleeps;  // Sleeps: wake the writers after reading
   // Anyone who waits for whatever completes next (timeline.h) sleeps on completion_seq.
   alignas(64) FutexWord completion_wanted;
   FutexWord completion_seq;
@@ -39,6 +40,7 @@ struct ControlPage {
   alignas(64) std::atomic<std::uint64_t> host_bytes_in;
   std::atomic<std::uint64_t> host_bytes_out;
 };
+enum Sleeps : std::uint32_t { sleeps_not = 0, sleeps_until_any = 1, sleeps_until_urgent = 2 };
 static_assert(sizeof(ControlPage) <= ring_at && offsetof(ControlPage, reader_sleeps) == 128 &&
               offsetof(ControlPage, completion_wanted) == 256);
 
@@ -47,9 +49,9 @@ class RingWriter {
   // REQUIRES: control has control_bytes bytes and outlives the writer.
   explicit RingWriter(std::span<std::byte> control);
 
-  // Appends one command made of up to three parts, whole and in order; wakes the reader if it sleeps. Blocks while
-  // the ring is full. Thread-safe. False if `stop()` was called: nothing was or will be written.
-  // REQUIRES: the parts add up to a multiple of 8, at most command_bytes_max.
+  // Appends one command made of up to three parts, whole and in order; wakes the reader if it sleeps and wants to know.
+  // Blocks while the ring is full. Thread-safe. False if `stop()` was called: nothing was or will be written.
+  // REQUIRES: the parts add up to a multiple of 8, at most command_bytes_max; the first one holds the CommandHeader.
   bool post(std::span<const std::byte> head, std::span<const std::byte> middle = {},
             std::span<const std::byte> tail = {});
 
@@ -93,6 +95,7 @@ class RingReader {
     Nanoseconds deadline_ns = no_deadline;  // of the sleep
     bool full = false;                      // commands that wait are left alone
     bool spins = true;                      // before it sleeps
+    bool urgent_only = false;               // enqueued commands do not end it: others wait before them
   };
   // Spins politely if told to, then sleeps until a command waits, `wake()` is called, or for no reason.
   void wait(const Rest& rest);
@@ -103,6 +106,8 @@ class RingReader {
   ControlPage& control() { return *control_; }
 
  private:
+  bool urgent() const;
+
   ControlPage* control_;
   const std::byte* ring_;
   std::uint64_t read_ = 0;

@@ -156,7 +156,7 @@ TEST_CASE("what meets a waiter that falls asleep without a spin wakes it") {
   const ControlMemory memory;
   RingWriter writer(memory.bytes());
   auto reader = std::make_unique<RingReader>(memory.bytes());
-  const RingReader::Rest at_once{nullptr, 0, no_deadline, false, false};
+  const RingReader::Rest at_once{.spins = false};
   TimelineSlot slot{};
   std::atomic<std::uint64_t> told{0};
   aim_at_the_edge(
@@ -175,6 +175,31 @@ TEST_CASE("what meets a waiter that falls asleep without a spin wakes it") {
       [&](std::uint64_t round) {
         told.store(round);
         reader->wake();
+      },
+      0);
+}
+
+TEST_CASE("what is urgent wakes a reader that falls asleep through everything else") {
+  const ControlMemory memory;
+  RingWriter writer(memory.bytes());
+  auto reader = std::make_unique<RingReader>(memory.bytes());
+  const auto urgent_command = [](std::uint64_t round) {
+    auto command = stamped_command(1, round, 0);
+    const Op op = Op::object_release;
+    std::memcpy(command.data(), &op, sizeof op);
+    return command;
+  };
+  aim_at_the_edge(
+      [&](std::uint64_t round) {
+        for (std::uint64_t read = 0; read != round;) {
+          reader->wait({.spins = false, .urgent_only = true});
+          for (auto command = reader->next(); command.ok() && !command.value().empty(); command = reader->next())
+            std::memcpy(&read, command.value().data() + offsetof(Stamp, number), sizeof read);
+        }
+      },
+      [&](std::uint64_t round) {
+        writer.post(stamped_command(2, 0, 0));
+        writer.post(urgent_command(round));
       },
       0);
 }

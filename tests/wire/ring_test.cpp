@@ -153,6 +153,55 @@ TEST_CASE("wake() ends the reader's wait, also when it comes first") {
   CHECK_FALSE(reader->ready());
 }
 
+// A reader that holds commands back, on a thread of its own. It reads nothing.
+struct HoldingReader {
+  explicit HoldingReader(const ControlMemory& memory)
+      : page(memory.page()), reader(std::make_unique<RingReader>(memory.bytes())), thread([this] {
+          while (!over) reader->wait({.spins = false, .urgent_only = true});
+        }) {
+    while (!sleeps()) std::this_thread::yield();
+  }
+  ~HoldingReader() {
+    over = true;
+    reader->wake();
+    thread.join();
+  }
+  bool sleeps() const { return page.reader_sleeps == sleeps_until_urgent; }
+
+  ControlPage& page;
+  std::unique_ptr<RingReader> reader;
+  std::atomic<bool> over{false};
+  std::thread thread;
+};
+
+TEST_CASE("a reader that holds commands back sleeps through those that come behind them, not through others") {
+  const ControlMemory memory;
+  RingWriter writer(memory.bytes());
+  const HoldingReader holding(memory);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    writer.post(stamped_command(1, i, 0));
+    CHECK(holding.sleeps());
+  }
+  auto urgent = stamped_command(1, 100, 0);
+  const Op op = Op::object_release;
+  std::memcpy(urgent.data(), &op, sizeof op);
+  writer.post(urgent);
+  CHECK_FALSE(holding.sleeps());
+}
+
+TEST_CASE("a ring that is full wakes the reader, whatever it sleeps through") {
+  const ControlMemory memory;
+  RingWriter writer(memory.bytes());
+  const HoldingReader holding(memory);
+  std::thread program([&] {
+    for (std::uint64_t i = 0; writer.post(stamped_command(1, i, 60'000)); ++i) continue;
+  });
+  while (holding.sleeps()) std::this_thread::yield();
+  writer.stop();
+  program.join();
+  SUCCEED("it woke up");
+}
+
 TEST_CASE("eight threads post at once, and each thread's commands stay whole and in order") {
   constexpr std::uint64_t threads = 8, each = 4'000;
   const ControlMemory memory;

@@ -68,7 +68,7 @@ Status Dispatcher::handle(Bytes command) {
   if (row == nullptr) return fault("unknown command " + std::to_string(static_cast<int>(header.op)));
   if (command.size() < row->bytes || (row->length == Length::fixed && command.size() != row->bytes))
     return fault("command " + std::to_string(static_cast<int>(header.op)) + " has the wrong length");
-  if (header.op >= wire::Op::buffer_write) return handle_enqueued(*row, command);
+  if (wire::is_enqueued(header.op)) return handle_enqueued(*row, command);
   if (header.op == wire::Op::object_release) return handle_release(*row, command);
   return (this->*row->handler)(command);
 }

@@ -43,6 +43,8 @@ class Dispatcher {
   Status pump();
   // So much is held back that no more commands should be read.
   bool full() const { return held_.ready().size() >= HeldCommands::ready_max; }
+  // Commands wait that go before any that is read now.
+  bool holds_back() const { return !held_.ready().empty(); }
   // Ends all that is held back: the program is gone.
   void drop_held();
 

@@ -98,7 +98,12 @@ Status Session::serve_one() {
   }
   dispatcher_->flush();
   host_copies_.carry_over();
-  reader_.wait({&gate_.changed(), lease_seen, gate_.rest(now_ns()), dispatcher_->full(), !gate_.keeps_busy()});
+  reader_.wait({.also = &gate_.changed(),
+                .also_seen = lease_seen,
+                .deadline_ns = gate_.rest(now_ns()),
+                .full = dispatcher_->full(),
+                .spins = !gate_.keeps_busy(),
+                .urgent_only = dispatcher_->holds_back()});
   return Status();
 }
 
