@@ -19,7 +19,8 @@ struct Arbiter::Tenant {
   Tenant(const ComputeTerms& its_terms, const Settings& settings, Nanoseconds now)
       : terms(its_terms),
         cap(its_terms.cap, settings.cap_period_ns, now),
-        guarantee(std::max(its_terms.guarantee, settings.floor_guarantee), settings.guarantee_depth_ns, now) {}
+        guarantee(std::max(its_terms.guarantee, settings.floor_guarantee), settings.guarantee_depth_ns, now,
+                  settings.overdue_depths + 1) {}
   ComputeTerms terms;
   Bucket cap, guarantee;
   std::uint64_t tag = 0;

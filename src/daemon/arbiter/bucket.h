@@ -11,9 +11,9 @@ namespace sluice::arbiter {
 
 class Bucket {
  public:
-  // Holds at most what flows in within `depth_ns`; starts full.
-  Bucket(MilliGpu rate, Nanoseconds depth_ns, Nanoseconds now)
-      : rate_(rate.value), depth_ns_(depth_ns), level_(full()), seen_ns_(now) {}
+  // Holds at most what flows in within `depth_ns`, or so many depths of what is owed (see flow_in); starts full.
+  Bucket(MilliGpu rate, Nanoseconds depth_ns, Nanoseconds now, int owed_depths = 1)
+      : rate_(rate.value), depth_ns_(depth_ns), owed_depths_(owed_depths), level_(full()), seen_ns_(now) {}
 
   // What is in it keeps its share of the depth; a debt stays what it is.
   void set_rate(MilliGpu rate, Nanoseconds now) {
@@ -25,11 +25,13 @@ class Bucket {
     flow_in(now);
     level_ = std::min(level_, full());
   }
-  // What flows in meanwhile is owed, and kept beyond the depth.
+  // What flows in meanwhile is owed, and kept beyond the depth: up to owed_depths. Where the device gives less than was
+  // promised, by what it takes to hand it over, all are owed without end, and who then forgets it for having been idle
+  // a moment would wait until the others' is paid.
   void flow_in(Nanoseconds now) {
     if (now <= seen_ns_) return;
     const Nanoseconds passed = std::min(now - seen_ns_, passed_ns_max);
-    level_ = std::min(level_ + static_cast<std::int64_t>(passed) * rate_, owed_max);
+    level_ = std::min(level_ + static_cast<std::int64_t>(passed) * rate_, std::max(level_, full() * owed_depths_));
     seen_ns_ = now;
   }
   void take(Nanoseconds used_ns) { level_ -= static_cast<std::int64_t>(std::min(used_ns, passed_ns_max)) * 1000; }
@@ -56,11 +58,11 @@ class Bucket {
  private:
   // Thousandths of a nanosecond: a rate of one milli-GPU adds one of them in a nanosecond.
   static constexpr Nanoseconds passed_ns_max = 1'000'000 * ns_per_s;  // so that nothing overflows
-  static constexpr std::int64_t owed_max = static_cast<std::int64_t>(passed_ns_max) * 1000;
   std::int64_t full() const { return static_cast<std::int64_t>(depth_ns_) * rate_; }
 
   std::int64_t rate_;
   Nanoseconds depth_ns_;
+  int owed_depths_;
   std::int64_t level_;
   Nanoseconds seen_ns_;
 };

@@ -77,6 +77,18 @@ TEST_CASE("busy tenants share by their guarantees, whatever the lengths of their
   }
 }
 
+TEST_CASE("who was idle for a moment does not wait until all that the others are owed is paid") {
+  // So much goes by handing the device over that all are owed something without end.
+  DeviceModel model({}, 700 * us);
+  model.tenant(1, terms(333));
+  model.tenant(2, terms(666));
+  model.session(1, 1, always(ms));
+  model.session(2, 2, [n = 0]() mutable { return Command{ms, false, ++n % 1000 == 0 ? 4 * ms : 0}; });
+  model.run_until(10 * s);
+  for (Nanoseconds from_ns = 2 * s; from_ns < 9 * s; from_ns += 10 * ms)
+    CHECK(model.used_ns(2, from_ns, from_ns + 100 * ms) >= 30 * ms);
+}
+
 TEST_CASE("a tenant gains nothing by more sessions") {
   DeviceModel model;
   model.tenant(1, terms(100));
