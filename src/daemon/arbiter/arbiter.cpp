@@ -24,7 +24,8 @@ struct Arbiter::Tenant {
   ComputeTerms terms;
   Bucket cap, guarantee;
   std::uint64_t tag = 0;
-  bool competes = false;  // had something to run when the arbiter last looked, and its cap let it
+  Nanoseconds left_ns = 0;  // when it last had nothing more to run
+  bool competes = false;    // had something to run when the arbiter last looked, and its cap let it
 };
 
 struct Arbiter::Session {
@@ -92,9 +93,14 @@ void Arbiter::wants(SessionId id, Nanoseconds now) {
   Session& session = *found->second;
   if (session.left_idle) session.comes_back = now - session.since_ns + session.lingered_ns < settings_.linger_ns;
   session.left_idle = false;
-  // A guarantee that nobody asks for is not saved up; one that is waited for is owed.
-  if (!wants_already(*session.tenant)) session.tenant->guarantee.fill(now);
+  if (!wants_already(*session.tenant)) come_back(*session.tenant, now);
   begin_waiting(session, now);
+}
+
+// A guarantee that nobody asks for is not saved up; one that is waited for is owed, and not forgotten in a moment.
+void Arbiter::come_back(Tenant& tenant, Nanoseconds now) {
+  if (now - tenant.left_ns < settings_.guarantee_depth_ns) tenant.guarantee.fill_and_keep(now);
+  else tenant.guarantee.fill(now);
 }
 
 void Arbiter::begin_waiting(Session& session, Nanoseconds now) {
@@ -149,6 +155,7 @@ void Arbiter::returned(bool wants_more, Nanoseconds now) {
   end_lease(now);
   session.left_idle = !wants_more;
   if (!wants_more) session.tenant->competes = wants_already(*session.tenant);
+  if (!wants_more && !session.tenant->competes) session.tenant->left_ns = now;
   session.lingered_ns = lease_.linger_ns != unlimited_ns ? lease_.linger_ns : 0;
   if (wants_more) begin_waiting(session, now);
 }

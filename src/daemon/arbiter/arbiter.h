@@ -144,6 +144,7 @@ class Arbiter {
   bool overtakes(const Tenant& next) const;
   Nanoseconds cap_ready_ns(const Tenant& tenant) const;
   void charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now);
+  void come_back(Tenant& tenant, Nanoseconds now);
   void begin_waiting(Session& session, Nanoseconds now);
   void stop_waiting(Session& session, Nanoseconds now);
   void end_lease(Nanoseconds now);

@@ -25,6 +25,12 @@ class Bucket {
     flow_in(now);
     level_ = std::min(level_, full());
   }
+  // The same, but what is owed already is kept.
+  void fill_and_keep(Nanoseconds now) {
+    const std::int64_t kept = std::max(level_, full());
+    flow_in(now);
+    level_ = std::min(level_, kept);
+  }
   // What flows in meanwhile is owed, and kept beyond the depth: up to owed_depths. Where the device gives less than was
   // promised, by what it takes to hand it over, all are owed without end, and who then forgets it for having been idle
   // a moment would wait until the others' is paid.
