@@ -5,7 +5,6 @@
 namespace sluice::allocator {
 namespace {
 
-constexpr std::uint64_t memory_grain_bytes = 4096;
 constexpr std::uint64_t parts_per_whole = 1'000'000;  // resolution in which unlike devices are compared
 
 // `some` of `all` in millionths, rounded up: a shortfall or a rest never counts as none.
@@ -110,9 +109,7 @@ Refusal refuse(const Inventory& inventory, const Request& request) {
 }  // namespace
 
 std::uint64_t memory_wanted_bytes(const DeviceRoom& device, const Request& request) {
-  if (request.memory_bytes > 0) return request.memory_bytes;
-  const std::uint64_t part = device.memory_total_bytes / request.memory_parts;
-  return std::max(part / memory_grain_bytes * memory_grain_bytes, memory_grain_bytes);
+  return memory_wanted_bytes(device.memory_total_bytes, request.memory_bytes, request.memory_parts);
 }
 
 Decision place(const Inventory& inventory, const Request& request) {

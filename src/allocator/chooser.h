@@ -1,0 +1,54 @@
+// Chooser: where a request goes, by a policy: the site of the lowest cost; of equals the lowest rank, then the lowest
+// index.
+//
+// choose_by_scan() looks at every node and is the definition. Chooser gives the same answer and remembers: for each
+// shape that is asked for often it keeps a rating of every node and a tree over them, and rates again only those that
+// changed since the shape was last asked for. So a decision takes what changed in between, not what there is.
+// A new outlook reaches a kept shape's ratings little by little (outlook_share of the nodes at each decision), for no
+// decision may take long: until it has, some nodes are rated by the last one.
+//
+// Not thread-safe. Deterministic.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "allocator/policy.h"
+
+namespace sluice::allocator {
+
+// `outlook` may be empty: a policy that foresees then foresees nothing.
+std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const Request& request,
+                                   const Outlook& outlook, std::uint64_t draw);
+
+class Chooser {
+ public:
+  struct Settings {
+    std::size_t shapes_max = 256;      // of those, the one not asked for longest makes room for a new one
+    std::uint32_t outlook_share = 16;  // a new outlook takes so many decisions of one shape to be taken in
+  };
+
+  // REQUIRES: the pool and the policy outlive it.
+  Chooser(const Pool& pool, const Policy& policy) : Chooser(pool, policy, Settings()) {}
+  Chooser(const Pool& pool, const Policy& policy, Settings settings);
+  ~Chooser();
+
+  // REQUIRES: `outlook` outlives the next call, and has another epoch whenever it says something else.
+  std::optional<Site> choose(const Request& request, const Outlook& outlook, std::uint64_t draw);
+
+ private:
+  class NodeBook;
+  class Ranking;  // of all nodes, for one shape
+
+  Ranking& ranking_of(const Shape& shape, const Outlook& outlook);
+
+  const Pool& pool_;
+  const Policy& policy_;
+  Settings settings_;
+  std::unique_ptr<NodeBook> book_;
+  std::map<Shape, std::unique_ptr<Ranking>> rankings_;
+  std::uint64_t asked_ = 0;
+};
+
+}  // namespace sluice::allocator

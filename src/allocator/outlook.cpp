@@ -1,0 +1,110 @@
+#include "allocator/outlook.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace sluice::allocator {
+namespace {
+
+using Wide = unsigned __int128;
+
+constexpr std::uint64_t one_arrival = 1u << 10;  // the weight of a fresh one: leaves room to forget it by quarters
+constexpr std::uint64_t told_every = 1024;
+
+std::uint64_t scaled(Wide value, Wide by, Wide of) { return of == 0 ? 0 : static_cast<std::uint64_t>(value * by / of); }
+
+// Host memory and parts do not make a request typical: they would split the same request of many into rare ones.
+Shape typical_shape(const Request& request) {
+  Shape shape = shape_of(request);
+  shape.host_memory_bytes = 0;
+  return shape;
+}
+
+TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& pool) {
+  TypicalTable table;
+  table.rows = (typical.size() + TypicalTable::step - 1) / TypicalTable::step * TypicalTable::step;
+  table.milli.resize(pool.class_count());
+  table.shapes.resize(table.rows);
+  for (std::size_t i = 0; i < typical.size(); ++i) {
+    const Shape& shape = typical[i].shape;
+    table.parts[i] = typical[i].parts;
+    // What needs no device can use none: it counts as asking for more of them than there are.
+    table.devices[i] = shape.devices == 0 ? devices_per_node_max + 1 : shape.devices;
+    table.cpu_milli[i] = shape.cpu_milli;
+    table.shapes[i] = shape;
+    table.asks_memory = table.asks_memory || shape.memory_bytes > 0 || shape.memory_parts > 0;
+    for (unsigned c = 0; c < table.milli.size(); ++c)
+      table.milli[c][i] = shape.classes == any_class || (shape.classes >> c & 1) != 0 ? shape.gpu_milli : UINT32_MAX;
+  }
+  return table;
+}
+
+}  // namespace
+
+void RequestHistory::arrived(const Request& request) {
+  const Shape shape = typical_shape(request);
+  counts_[shape] += one_arrival;
+  if (shape.devices > 0) {
+    Demand& demand = demands_[shape.classes];
+    demand.cpu += one_arrival * shape.cpu_milli;
+    demand.milli += one_arrival * shape.total_milli();
+  }
+  ++arrived_;
+  if (settings_.forget_after > 0 && arrived_ % settings_.forget_after == 0) forget();
+}
+
+void RequestHistory::forget() {
+  const auto fade = [](std::uint64_t& value) { value -= (value + 3) / 4; };
+  for (auto& [shape, count] : counts_) fade(count);
+  for (auto& [classes, demand] : demands_) {
+    fade(demand.cpu);
+    fade(demand.milli);
+  }
+  std::erase_if(counts_, [](const auto& entry) { return entry.second < one_arrival / 8; });
+  std::erase_if(demands_, [](const auto& entry) { return entry.second.milli < one_arrival / 8; });
+}
+
+bool RequestHistory::due() const {
+  if (arrived_ == told_at_) return false;
+  return arrived_ < told_every ? std::has_single_bit(arrived_) : arrived_ - told_at_ >= told_every;
+}
+
+Outlook RequestHistory::outlook(const Pool& pool) {
+  told_at_ = arrived_;
+  Outlook outlook;
+  outlook.epoch = ++epoch_;
+
+  std::vector<std::pair<Shape, std::uint64_t>> popular(counts_.begin(), counts_.end());
+  std::stable_sort(popular.begin(), popular.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::uint64_t all = 0, kept = 0;
+  for (const auto& [shape, count] : popular) all += count;
+  std::size_t n = 0;
+  while (n < popular.size() && n < std::min(settings_.typical_most, typical_max) &&
+         kept * 100 < all * settings_.popular_percent)
+    kept += popular[n++].second;
+  popular.resize(n);
+  for (const auto& [shape, count] : popular)
+    outlook.typical.push_back({shape, static_cast<std::uint32_t>(scaled(count, Outlook::whole, kept))});
+
+  outlook.table = table_of(outlook.typical, pool);
+
+  std::uint64_t cpu = 0, milli = 0;
+  for (const auto& [classes, demand] : demands_) {
+    cpu += demand.cpu;
+    milli += demand.milli;
+  }
+  outlook.cpu_milli_per_device = scaled(cpu, whole_gpu.value, milli);
+  // Each kind of demand is spread evenly over the classes that it may use.
+  for (const auto& [classes, demand] : demands_) {
+    std::uint64_t room = 0;
+    for (unsigned c = 0; c < classes_max; ++c)
+      if (classes == any_class || (classes >> c & 1) != 0) room += pool.class_milli_total(c);
+    for (unsigned c = 0; c < classes_max; ++c)
+      if (classes == any_class || (classes >> c & 1) != 0)
+        outlook.class_price[c] += static_cast<std::uint32_t>(std::min<std::uint64_t>(
+            scaled(Wide{demand.milli} * pool.milli_total(), Outlook::even_price, Wide{room} * milli), 1u << 20));
+  }
+  return outlook;
+}
+
+}  // namespace sluice::allocator

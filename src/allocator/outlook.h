@@ -1,0 +1,82 @@
+// Outlook: what requests are typical of late, learnt from what arrived, and what follows from them for the pool.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "allocator/pool.h"
+#include "allocator/request.h"
+
+namespace sluice::allocator {
+
+struct TypicalRequest {
+  Shape shape;
+  std::uint32_t parts = 0;  // of Outlook::whole: how many of the typical requests are like this
+};
+
+inline constexpr std::size_t typical_max = 128;
+
+// The typical requests again, column by column: to be compared with a device many at a time. Columns are filled up with
+// requests that nobody makes (0 parts).
+struct TypicalTable {
+  static constexpr std::size_t step = 8;  // rows come in multiples of it
+
+  using Column = std::array<std::uint32_t, typical_max>;
+
+  std::size_t rows = 0;
+  Column parts{}, devices{}, cpu_milli{};
+  std::vector<Column> milli;  // by device class: what it takes of a device of that class; more than any has where
+                              // the request may not use the class
+  bool asks_memory = false;   // some row wants memory of its devices: then look at `shapes`, too
+  std::vector<Shape> shapes;  // by row
+};
+
+struct Outlook {
+  static constexpr std::uint32_t whole = 1u << 20;
+  static constexpr std::uint32_t even_price = 1024;
+
+  std::uint64_t epoch = 0;              // two outlooks of one history with the same epoch are the same
+  std::vector<TypicalRequest> typical;  // the most frequent first; their parts are at most `whole` together
+  TypicalTable table;                   // of `typical`
+  // What requests with devices take of the node for each whole device, on average. 0: nothing.
+  std::uint64_t cpu_milli_per_device = 0;
+  // How much of a class is wanted beside how much there is of it, even_price being the pool's average: a class that
+  // many insist on is dear to those who could go elsewhere.
+  std::uint32_t class_price[classes_max] = {};
+};
+
+// A decaying count of shapes. Exact integers: the same arrivals give the same outlook everywhere. Bounded: of shapes
+// that become too rare nothing is kept.
+class RequestHistory {
+ public:
+  struct Settings {
+    // A quarter of the past is forgotten each time that so many have arrived. 0: never.
+    std::uint32_t forget_after = 2048;
+    std::size_t typical_most = 48;       // <= typical_max
+    std::uint32_t popular_percent = 95;  // the typical are the most frequent that make up so much of all
+  };
+
+  RequestHistory() : RequestHistory(Settings()) {}
+  explicit RequestHistory(Settings settings) : settings_(settings) {}
+
+  void arrived(const Request& request);
+  // True when enough has arrived since the last outlook for a new one to differ: at 1, 2, 4 … and then every 1024.
+  bool due() const;
+  Outlook outlook(const Pool& pool);
+
+ private:
+  struct Demand {
+    std::uint64_t cpu = 0, milli = 0;  // weighted
+  };
+
+  void forget();
+
+  Settings settings_;
+  std::uint64_t arrived_ = 0, told_at_ = 0, epoch_ = 0;
+  std::map<Shape, std::uint64_t> counts_;  // weighted
+  std::map<ClassMask, Demand> demands_;    // of those with devices
+};
+
+}  // namespace sluice::allocator

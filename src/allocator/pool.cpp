@@ -1,0 +1,203 @@
+#include "allocator/pool.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace sluice::allocator {
+namespace {
+
+constexpr unsigned no_device = devices_per_node_max;  // where a slice without devices is counted
+
+template <typename Act>
+void for_each_device(DeviceMask mask, Act act) {
+  for (; mask != 0; mask &= mask - 1) act(static_cast<unsigned>(std::countr_zero(mask)));
+}
+
+bool class_fits(std::uint8_t device_class, ClassMask classes) {
+  return classes == any_class || (classes >> device_class & 1) != 0;
+}
+
+}  // namespace
+
+std::uint64_t memory_wanted_bytes(const Device& device, const Shape& shape) {
+  return memory_wanted_bytes(device.memory_total, shape.memory_bytes, shape.memory_parts);
+}
+
+bool device_fits(const Device& device, const Shape& shape) {
+  return device.healthy && device.milli_free >= shape.gpu_milli && class_fits(device.device_class, shape.classes) &&
+         device.memory_free >= memory_wanted_bytes(device, shape);
+}
+
+bool node_fits(const NodeView& view, const Shape& shape) {
+  if (view.node.cpu_free < shape.cpu_milli || view.node.host_free < shape.host_memory_bytes) return false;
+  std::uint32_t found = 0;
+  for (const Device& device : view.devices) {
+    if (found == shape.devices) break;
+    found += device_fits(device, shape);
+  }
+  return found == shape.devices;
+}
+
+Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
+  for (const NodeSpec& spec : specs) {
+    Node node{static_cast<std::uint32_t>(devices_.size()),
+              static_cast<std::uint32_t>(spec.devices.size()),
+              spec.rank,
+              1,
+              spec.cpu_milli,
+              spec.cpu_milli,
+              spec.host_memory_bytes,
+              spec.host_memory_bytes};
+    std::uint64_t milli = 0;
+    for (const DeviceSpec& device : spec.devices) {
+      devices_.push_back(
+          {device.gpu_milli, device.gpu_milli, device.memory_bytes, device.memory_bytes, device.device_class, true});
+      milli += device.gpu_milli;
+      class_milli_[device.device_class] += device.gpu_milli;
+      class_count_ = std::max(class_count_, device.device_class + 1u);
+    }
+    milli_total_ += milli;
+    largest_gpu_ = std::max(largest_gpu_, milli);
+    largest_cpu_ = std::max(largest_cpu_, spec.cpu_milli);
+    nodes_.push_back(node);
+    names_.push_back(spec.name);
+  }
+  milli_free_ = milli_total_;
+}
+
+NodeView Pool::view(NodeIndex index) const {
+  const Node& node = nodes_[index];
+  return {node, std::span(devices_).subspan(node.first_device, node.device_count)};
+}
+
+std::span<Device> Pool::devices_of(NodeIndex index) {
+  return std::span(devices_).subspan(nodes_[index].first_device, nodes_[index].device_count);
+}
+
+DeviceMask Pool::allowed_devices(NodeIndex node, const Request& request) const {
+  if (request.affinity == Affinity::none) return ~DeviceMask{0};
+  const auto tenant = tenants_.find(request.tenant);
+  if (tenant == tenants_.end()) return ~DeviceMask{0};
+  const auto here = tenant->second.find(node);
+  const bool present = here != tenant->second.end();
+  if (request.affinity == Affinity::same_node) return present ? ~DeviceMask{0} : 0;
+  if (!present) return ~DeviceMask{0};
+  if (request.affinity == Affinity::other_node) return 0;
+  DeviceMask taken = 0;
+  for (const auto& [device, count] : here->second)
+    if (device != no_device) taken |= DeviceMask{1} << device;
+  return ~taken;
+}
+
+Status Pool::check(const Request& request, const Site& site) const {
+  if (site.node >= nodes_.size()) return {Code::invalid_argument, "no such node"};
+  const auto [node, devices] = view(site.node);
+  if (std::popcount(site.devices) != static_cast<int>(request.devices))
+    return {Code::invalid_argument, "the site has not as many devices as asked for"};
+  if (static_cast<std::uint32_t>(std::bit_width(site.devices)) > node.device_count)
+    return {Code::invalid_argument, "the node has no such device"};
+  const Shape shape = shape_of(request);
+  bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
+              (request.devices == 0 ? allowed_devices(site.node, request) != 0
+                                    : (site.devices & ~allowed_devices(site.node, request)) == 0);
+  for_each_device(site.devices, [&](unsigned i) { fits = fits && device_fits(devices[i], shape); });
+  return fits ? Status() : Status(Code::exhausted, "no room for it on " + names_[site.node]);
+}
+
+Status Pool::place(SliceId id, const Request& request, const Site& site) {
+  if (slices_.contains(id)) return {Code::invalid_argument, "there is such a slice already"};
+  if (Status status = check(request, site); !status.ok()) return status;
+  take(slices_.emplace(id, Slice{request, site}).first->second);
+  residents_[site.node].push_back(id);
+  return {};
+}
+
+Status Pool::release(SliceId id) {
+  const auto found = slices_.find(id);
+  if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
+  give(found->second);
+  std::erase(residents_[found->second.site.node], id);
+  slices_.erase(found);
+  return {};
+}
+
+Status Pool::move(SliceId id, const Site& site) {
+  const auto found = slices_.find(id);
+  if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
+  Slice& slice = found->second;
+  // Its own old room counts for nothing: a moving slice is in both places for a while.
+  Slice moved{slice.request, site};
+  count_tenant(slice, -1);
+  Status status = check(slice.request, site);
+  count_tenant(slice, 1);
+  if (!status.ok()) return status;
+  take(moved);
+  give(slice);
+  std::erase(residents_[slice.site.node], id);
+  residents_[site.node].push_back(id);
+  slice.site = site;
+  return {};
+}
+
+Status Pool::set_health(NodeIndex node, unsigned device, bool healthy) {
+  if (node >= nodes_.size() || device >= nodes_[node].device_count) return {Code::not_found, "no such device"};
+  devices_of(node)[device].healthy = healthy;
+  changed(node);
+  return {};
+}
+
+void Pool::take(const Slice& slice) {
+  const Shape shape = shape_of(slice.request);
+  Node& node = nodes_[slice.site.node];
+  node.cpu_free -= shape.cpu_milli;
+  node.host_free -= shape.host_memory_bytes;
+  const std::span<Device> devices = devices_of(slice.site.node);
+  for_each_device(slice.site.devices, [&](unsigned i) {
+    devices[i].milli_free -= shape.gpu_milli;
+    devices[i].memory_free -= memory_wanted_bytes(devices[i], shape);
+  });
+  milli_free_ -= shape.total_milli();
+  count_tenant(slice, 1);
+  changed(slice.site.node);
+}
+
+void Pool::give(const Slice& slice) {
+  const Shape shape = shape_of(slice.request);
+  Node& node = nodes_[slice.site.node];
+  node.cpu_free += shape.cpu_milli;
+  node.host_free += shape.host_memory_bytes;
+  const std::span<Device> devices = devices_of(slice.site.node);
+  for_each_device(slice.site.devices, [&](unsigned i) {
+    devices[i].milli_free += shape.gpu_milli;
+    devices[i].memory_free += memory_wanted_bytes(devices[i], shape);
+  });
+  milli_free_ += shape.total_milli();
+  count_tenant(slice, -1);
+  changed(slice.site.node);
+}
+
+// Slices without a tenant are not counted: nobody's affinity asks for them.
+void Pool::count_tenant(const Slice& slice, int by) {
+  if (slice.request.tenant == 0) return;
+  auto& nodes = tenants_[slice.request.tenant];
+  auto& devices = nodes[slice.site.node];
+  const auto count = [&](unsigned device) {
+    if ((devices[device] += static_cast<std::uint32_t>(by)) == 0) devices.erase(device);
+  };
+  if (slice.site.devices == 0) count(no_device);
+  for_each_device(slice.site.devices, count);
+  if (devices.empty()) nodes.erase(slice.site.node);
+  if (nodes.empty()) tenants_.erase(slice.request.tenant);
+}
+
+void Pool::changed(NodeIndex node) {
+  ++nodes_[node].version;
+  const std::size_t kept = std::max<std::size_t>(1024, nodes_.size());
+  if (changes_.size() >= 2 * kept) {
+    changes_.erase(changes_.begin(), changes_.end() - static_cast<std::ptrdiff_t>(kept));
+    changes_begin_ += kept;
+  }
+  changes_.push_back(node);
+}
+
+}  // namespace sluice::allocator

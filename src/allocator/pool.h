@@ -1,0 +1,136 @@
+// Pool: nodes with devices, and the slices on them. The books of the allocator: exact integers, nothing else.
+//
+// A node has CPU and host memory, and up to devices_per_node_max devices, each with milli-GPU and memory of its own.
+// A slice takes the same of each of its devices, and CPU and host memory once. No operation leaves the books half
+// changed: it succeeds whole or says why not.
+//
+// Not thread-safe. Deterministic: the same operations give the same pool on every machine.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "allocator/request.h"
+#include "base/status.h"
+
+namespace sluice::allocator {
+
+inline constexpr std::size_t devices_per_node_max = 64;
+
+using NodeIndex = std::uint32_t;
+using DeviceMask = std::uint64_t;  // the devices of one node, by their place in NodeSpec::devices
+using SliceId = std::uint64_t;
+
+struct DeviceSpec {
+  std::uint32_t gpu_milli = whole_gpu.value;
+  std::uint64_t memory_bytes = 0;
+  std::uint8_t device_class = 0;  // REQUIRES: < classes_max
+};
+
+struct NodeSpec {
+  std::string name;
+  std::uint32_t rank = 0;  // of equally good nodes, the lowest is taken; of the same rank, the lower index
+  std::uint64_t cpu_milli = 0;
+  std::uint64_t host_memory_bytes = 0;
+  std::vector<DeviceSpec> devices;
+};
+
+struct Device {
+  std::uint32_t milli_free = 0, milli_total = 0;
+  std::uint64_t memory_free = 0, memory_total = 0;
+  std::uint8_t device_class = 0;
+  bool healthy = true;  // an unhealthy device keeps what it has and takes nothing more
+};
+
+struct Node {
+  std::uint32_t first_device = 0, device_count = 0;
+  std::uint32_t rank = 0;
+  std::uint32_t version = 1;  // grows with every change of the node
+  std::uint64_t cpu_free = 0, cpu_total = 0;
+  std::uint64_t host_free = 0, host_total = 0;
+};
+
+// A node and its devices as they are now; valid until the pool changes.
+struct NodeView {
+  const Node& node;
+  std::span<const Device> devices;
+};
+
+struct Site {
+  NodeIndex node = 0;
+  DeviceMask devices = 0;
+  friend bool operator==(const Site&, const Site&) = default;
+};
+
+struct Slice {
+  Request request;
+  Site site;
+};
+
+// What of `shape` is wanted of this device.
+std::uint64_t memory_wanted_bytes(const Device& device, const Shape& shape);
+bool device_fits(const Device& device, const Shape& shape);
+// CPU, host memory and enough devices; says nothing of affinity.
+bool node_fits(const NodeView& view, const Shape& shape);
+
+class Pool {
+ public:
+  // REQUIRES: of each node at most devices_per_node_max devices.
+  explicit Pool(const std::vector<NodeSpec>& nodes);
+
+  std::size_t node_count() const { return nodes_.size(); }
+  NodeView view(NodeIndex node) const;
+  const std::string& name(NodeIndex node) const { return names_[node]; }
+  const std::unordered_map<SliceId, Slice>& slices() const { return slices_; }
+  const std::vector<SliceId>& slices_on(NodeIndex node) const { return residents_[node]; }  // in order of their coming
+
+  std::uint64_t milli_total() const { return milli_total_; }
+  std::uint64_t milli_free() const { return milli_free_; }
+  // The milli-GPU of all devices of a class, used or not.
+  std::uint64_t class_milli_total(unsigned device_class) const { return class_milli_[device_class]; }
+  unsigned class_count() const { return class_count_; }  // classes are numbered from 0 to less than this
+  std::uint64_t largest_node_cpu_milli() const { return largest_cpu_; }
+  std::uint64_t largest_node_gpu_milli() const { return largest_gpu_; }
+
+  // Whether the request's affinity allows this device of this node.
+  DeviceMask allowed_devices(NodeIndex node, const Request& request) const;
+
+  // invalid_argument: the id is taken, the site names what is not there or not the number of devices asked for;
+  // exhausted: it does not fit.
+  Status place(SliceId id, const Request& request, const Site& site);
+  Status release(SliceId id);                 // not_found
+  Status move(SliceId id, const Site& site);  // as place; the slice keeps its old site if it fails
+  Status set_health(NodeIndex node, unsigned device, bool healthy);
+
+  // Each node whose free room changed, in order; entry i of the history is change number changes_begin() + i. Old
+  // entries are forgotten: whoever asks for one before changes_begin() must look at all nodes.
+  std::uint64_t changes_begin() const { return changes_begin_; }
+  std::uint64_t changes_end() const { return changes_begin_ + changes_.size(); }
+  NodeIndex change(std::uint64_t number) const { return changes_[number - changes_begin_]; }
+
+ private:
+  Status check(const Request& request, const Site& site) const;
+  void take(const Slice& slice);
+  void give(const Slice& slice);
+  void count_tenant(const Slice& slice, int by);
+  void changed(NodeIndex node);
+  std::span<Device> devices_of(NodeIndex node);
+
+  std::vector<Node> nodes_;
+  std::vector<Device> devices_;
+  std::vector<std::string> names_;
+  std::vector<std::vector<SliceId>> residents_;
+  std::unordered_map<SliceId, Slice> slices_;
+  std::map<std::uint64_t, std::map<NodeIndex, std::map<unsigned, std::uint32_t>>> tenants_;  // -> slices on a device
+  std::vector<NodeIndex> changes_;
+  std::uint64_t changes_begin_ = 0;
+  std::uint64_t milli_total_ = 0, milli_free_ = 0, largest_cpu_ = 0, largest_gpu_ = 0;
+  std::uint64_t class_milli_[classes_max] = {};
+  unsigned class_count_ = 0;
+};
+
+}  // namespace sluice::allocator

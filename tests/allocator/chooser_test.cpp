@@ -1,0 +1,86 @@
+#include "allocator/chooser.h"
+
+#include "tests/allocator/random_pool.h"
+
+using namespace sluice;
+using namespace sluice::allocator;
+using test::Draw;
+
+namespace {
+
+// Lets requests come and go, and compares each decision with the scan's.
+void compare(Draw& draw, const Policy& policy, Chooser::Settings settings, int steps) {
+  Pool pool(test::random_nodes(draw, 30, true));
+  const Outlook outlook = test::random_outlook(draw, pool, true);
+  std::vector<Request> kinds;
+  for (int i = 0; i < 12; ++i) kinds.push_back(test::random_request(draw, true));
+  Chooser chooser(pool, policy, settings);
+  SliceId next = 0, oldest = 0;
+  for (int step = 0; step < steps; ++step) {
+    Request request = kinds[draw.below(kinds.size())];
+    request.tenant = draw.below(5);
+    const std::uint64_t dice = draw.next();
+    const auto site = chooser.choose(request, outlook, dice);
+    REQUIRE(site == choose_by_scan(pool, policy, request, outlook, dice));
+    if (site) REQUIRE(pool.place(next++, request, *site).ok());
+    if (!site || draw.one_in(3))
+      for (int gone = 0; gone < 3 && oldest < next; ++gone) REQUIRE(pool.release(oldest++).ok());
+    if (draw.one_in(50)) REQUIRE(pool.set_health(static_cast<NodeIndex>(draw.below(30)), 0, draw.one_in(2)).ok());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a chooser that remembers decides as one that looks at every node, for every policy") {
+  for (const Policy& policy : policies()) {
+    INFO(policy.name);
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      Draw draw(seed);
+      compare(draw, policy, {}, 400);
+    }
+  }
+}
+
+TEST_CASE("a chooser that remembers few shapes decides the same") {
+  Draw draw(3);
+  compare(draw, default_policy(), {2, 16}, 500);
+}
+
+TEST_CASE("a shape that nobody asked for while the pool forgot what changed is decided the same") {
+  Draw draw(5);
+  Pool pool(test::random_nodes(draw, 8, false));
+  const Outlook outlook = test::random_outlook(draw, pool, false);
+  Request request;
+  request.gpu.value = 400;
+  request.memory_parts = 0;
+  Chooser chooser(pool, default_policy());
+  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  test::fill_half(draw, pool, false);
+  for (SliceId id = 1; pool.changes_begin() == 0; ++id) {
+    Request small;
+    small.gpu.value = 1;
+    small.memory_parts = 0;
+    const auto site = choose_by_scan(pool, *find_policy("worst-fit"), small, outlook, 0);
+    REQUIRE(site);
+    REQUIRE(pool.place(id, small, *site).ok());
+  }
+  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+}
+
+TEST_CASE("a new outlook reaches what a chooser remembers after some decisions") {
+  Draw draw(9);
+  Pool pool(test::random_nodes(draw, 40, false));
+  test::fill_half(draw, pool, false);
+  Request request;
+  request.gpu.value = 300;
+  request.memory_parts = 0;
+  RequestHistory history;
+  history.arrived(request);
+  Outlook outlook = history.outlook(pool);
+  Chooser chooser(pool, default_policy(), {256, 4});
+  REQUIRE(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  for (int i = 0; i < 100; ++i) history.arrived(test::random_request(draw, false));
+  outlook = history.outlook(pool);
+  for (int i = 0; i < 4; ++i) (void)chooser.choose(request, outlook, 0);
+  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+}

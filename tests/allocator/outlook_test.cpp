@@ -1,0 +1,95 @@
+#include "allocator/outlook.h"
+
+#include "tests/allocator/random_pool.h"
+
+using namespace sluice;
+using namespace sluice::allocator;
+
+namespace {
+
+Request of(std::uint32_t milli, std::uint32_t cpu_milli = 0, ClassMask classes = any_class) {
+  Request request;
+  request.gpu.value = milli;
+  request.memory_parts = 0;
+  request.cpu_milli = cpu_milli;
+  request.classes = classes;
+  return request;
+}
+
+// 3 devices of class 0, 1 of class 1.
+Pool pool_of_two_classes() { return Pool({{"a", 0, 0, 0, {{1000, 0, 0}, {1000, 0, 0}, {1000, 0, 0}, {1000, 0, 1}}}}); }
+
+}  // namespace
+
+TEST_CASE("the typical requests are the most frequent ones, in parts of them all") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  for (int i = 0; i < 60; ++i) history.arrived(of(100));
+  for (int i = 0; i < 38; ++i) history.arrived(of(500));
+  for (int i = 0; i < 2; ++i) history.arrived(of(900));
+  const Outlook outlook = history.outlook(pool);
+  REQUIRE(outlook.typical.size() == 2);  // the 98 in a hundred
+  CHECK(outlook.typical[0].shape.gpu_milli == 100);
+  CHECK(outlook.typical[0].parts == Outlook::whole * 60ull / 98);
+  CHECK(outlook.typical[1].parts == Outlook::whole * 38ull / 98);
+}
+
+TEST_CASE("what came long ago is forgotten") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  for (int i = 0; i < 4096; ++i) history.arrived(of(100));
+  for (int i = 0; i < 40'000; ++i) history.arrived(of(500));
+  const Outlook outlook = history.outlook(pool);
+  REQUIRE(outlook.typical.size() == 1);
+  CHECK(outlook.typical[0].shape.gpu_milli == 500);
+}
+
+TEST_CASE("the CPU that goes with a device is the average over what asks for devices") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  history.arrived(of(1000, 10'000));
+  history.arrived(of(500, 2000));
+  Request without_device = of(0, 60'000);
+  without_device.devices = 0;
+  history.arrived(without_device);
+  CHECK(history.outlook(pool).cpu_milli_per_device == 8000);
+}
+
+TEST_CASE("a class that many insist on is dear, and one that nobody must have is cheap") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory even;
+  even.arrived(of(1000));
+  const Outlook same = even.outlook(pool);
+  CHECK(same.class_price[0] == Outlook::even_price);
+  CHECK(same.class_price[1] == Outlook::even_price);
+
+  RequestHistory history;
+  history.arrived(of(1000));
+  history.arrived(of(1000, 0, 2));
+  const Outlook outlook = history.outlook(pool);
+  CHECK(outlook.class_price[0] == Outlook::even_price / 2);
+  CHECK(outlook.class_price[1] == Outlook::even_price / 2 + Outlook::even_price * 2);
+}
+
+TEST_CASE("a request for a class that no device has makes nothing dear") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  history.arrived(of(1000, 0, ClassMask{1} << 63));
+  const Outlook outlook = history.outlook(pool);
+  CHECK(outlook.class_price[0] == 0);
+  CHECK(outlook.class_price[1] == 0);
+}
+
+TEST_CASE("a new outlook is due often at first and rarely later") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  CHECK_FALSE(history.due());
+  int told = 0;
+  for (int i = 0; i < 5 * 1024; ++i) {
+    history.arrived(of(100));
+    if (!history.due()) continue;
+    CHECK(history.outlook(pool).epoch == static_cast<std::uint64_t>(++told));
+    CHECK_FALSE(history.due());
+  }
+  CHECK(told == 10 + 4);  // at 1, 2, 4 … 512, then at 1536, 2560, 3584, 4608
+}

@@ -1,0 +1,211 @@
+#include "allocator/pool.h"
+
+#include <bit>
+
+#include "tests/allocator/random_pool.h"
+
+using namespace sluice;
+using namespace sluice::allocator;
+using test::Draw;
+
+namespace {
+
+constexpr std::uint64_t gib = 1ull << 30;
+
+// What every node and device has free, as text: two pools with the same are the same to everybody.
+std::string free_room(const Pool& pool) {
+  std::string text = std::to_string(pool.milli_free());
+  for (NodeIndex i = 0; i < pool.node_count(); ++i) {
+    const NodeView view = pool.view(i);
+    text += " | " + std::to_string(view.node.cpu_free) + " " + std::to_string(view.node.host_free);
+    for (const Device& device : view.devices)
+      text += " " + std::to_string(device.milli_free) + "/" + std::to_string(device.memory_free);
+  }
+  return text;
+}
+
+// Free and taken together are all there is, in every dimension.
+void check_sums(const Pool& pool) {
+  std::vector<std::uint64_t> cpu(pool.node_count()), host(pool.node_count());
+  std::map<std::pair<NodeIndex, unsigned>, std::pair<std::uint64_t, std::uint64_t>> taken;
+  std::uint64_t milli = 0;
+  for (const auto& [id, slice] : pool.slices()) {
+    const Shape shape = shape_of(slice.request);
+    cpu[slice.site.node] += shape.cpu_milli;
+    host[slice.site.node] += shape.host_memory_bytes;
+    CHECK(std::popcount(slice.site.devices) == static_cast<int>(shape.devices));
+    for (DeviceMask mask = slice.site.devices; mask != 0; mask &= mask - 1) {
+      const auto i = static_cast<unsigned>(std::countr_zero(mask));
+      auto& [on_milli, on_memory] = taken[{slice.site.node, i}];
+      on_milli += shape.gpu_milli;
+      on_memory += memory_wanted_bytes(pool.view(slice.site.node).devices[i], shape);
+      milli += shape.gpu_milli;
+    }
+  }
+  CHECK(pool.milli_free() + milli == pool.milli_total());
+  for (NodeIndex node = 0; node < pool.node_count(); ++node) {
+    const NodeView view = pool.view(node);
+    CHECK(view.node.cpu_free + cpu[node] == view.node.cpu_total);
+    CHECK(view.node.host_free + host[node] == view.node.host_total);
+    for (unsigned i = 0; i < view.devices.size(); ++i) {
+      CHECK(view.devices[i].milli_free + taken[{node, i}].first == view.devices[i].milli_total);
+      CHECK(view.devices[i].memory_free + taken[{node, i}].second == view.devices[i].memory_total);
+    }
+  }
+}
+
+Pool two_nodes() {
+  return Pool({{"a", 0, 8000, 16 * gib, {{1000, 8 * gib, 0}, {1000, 8 * gib, 1}}},
+               {"b", 0, 8000, 16 * gib, {{1000, 8 * gib, 0}}}});
+}
+
+Request share(std::uint32_t milli, std::uint64_t memory = 0) {
+  Request request;
+  request.gpu.value = milli;
+  request.memory_bytes = memory;
+  request.memory_parts = 0;
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("whatever is asked of a pool, what is taken and what is free are all there is") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Draw draw(seed);
+    Pool pool(test::random_nodes(draw, 6, true));
+    for (SliceId step = 1; step <= 400; ++step) {
+      const Request request = test::random_request(draw, true);
+      const Site site = test::random_site(draw, pool, request);
+      const SliceId some = 1 + draw.below(step);
+      const std::string before = free_room(pool);
+      const Status status = draw.one_in(3)   ? pool.release(some)
+                            : draw.one_in(3) ? pool.move(some, site)
+                                             : pool.place(step, request, site);
+      if (!status.ok()) CHECK(free_room(pool) == before);
+      if (draw.one_in(20)) CHECK(pool.set_health(site.node, 0, draw.one_in(2)).ok());
+    }
+    check_sums(pool);
+  }
+}
+
+TEST_CASE("a pool from which all are released is as it was when new") {
+  Draw draw(7);
+  const auto nodes = test::random_nodes(draw, 12, true);
+  Pool pool(nodes);
+  test::fill_half(draw, pool, true);
+  REQUIRE(pool.slices().size() > 10);
+  std::vector<SliceId> ids;
+  for (const auto& [id, slice] : pool.slices()) ids.push_back(id);
+  for (const SliceId id : ids) CHECK(pool.release(id).ok());
+  CHECK(free_room(pool) == free_room(Pool(nodes)));
+  CHECK(pool.slices_on(0).empty());
+}
+
+TEST_CASE("a pool made by replaying what was done is the same pool") {
+  Draw draw(11);
+  const auto nodes = test::random_nodes(draw, 40, true);
+  struct Done {
+    char what;
+    SliceId id;
+    Request request;
+    Site site;
+  };
+  std::vector<Done> log;
+  Pool pool(nodes);
+  for (SliceId step = 1; step <= 1000; ++step) {
+    const Request request = test::random_request(draw, true);
+    const Site site = test::random_site(draw, pool, request);
+    const Done done{"prm"[draw.below(3)], draw.one_in(2) ? step : 1 + draw.below(step), request, site};
+    const Status status = done.what == 'p'   ? pool.place(done.id, request, site)
+                          : done.what == 'r' ? pool.release(done.id)
+                                             : pool.move(done.id, site);
+    if (status.ok()) log.push_back(done);
+  }
+  REQUIRE(log.size() > 150);
+  Pool replayed(nodes);
+  for (const Done& done : log)
+    CHECK((done.what == 'p'   ? replayed.place(done.id, done.request, done.site)
+           : done.what == 'r' ? replayed.release(done.id)
+                              : replayed.move(done.id, done.site))
+              .ok());
+  CHECK(free_room(replayed) == free_room(pool));
+  for (NodeIndex node = 0; node < pool.node_count(); ++node) CHECK(replayed.slices_on(node) == pool.slices_on(node));
+}
+
+TEST_CASE("a slice that does not fit in one dimension is refused whatever room the others have") {
+  Pool pool = two_nodes();
+  Request cpu = share(100), host = share(100), memory = share(100, 9 * gib), other_class = share(100);
+  cpu.cpu_milli = 8001;
+  host.host_memory_bytes = 16 * gib + 1;
+  other_class.classes = 2;
+  for (const Request& request : {cpu, host, memory, other_class})
+    CHECK(pool.place(1, request, {1, 1}).code() == Code::exhausted);
+  CHECK(pool.place(1, other_class, {0, 2}).ok());
+  CHECK(pool.place(2, share(901), {0, 2}).code() == Code::exhausted);
+  CHECK(pool.place(2, share(900), {0, 2}).ok());
+}
+
+TEST_CASE("a site that makes no sense is refused as an argument, not as a lack of room") {
+  Pool pool = two_nodes();
+  CHECK(pool.place(1, share(100), {2, 1}).code() == Code::invalid_argument);
+  CHECK(pool.place(1, share(100), {1, 2}).code() == Code::invalid_argument);
+  CHECK(pool.place(1, share(100), {0, 3}).code() == Code::invalid_argument);
+  CHECK(pool.place(1, share(100), {0, 0}).code() == Code::invalid_argument);
+  CHECK(pool.place(1, share(100), {0, 1}).ok());
+  CHECK(pool.place(1, share(100), {0, 1}).code() == Code::invalid_argument);
+  CHECK(pool.release(2).code() == Code::not_found);
+  CHECK(pool.move(2, {0, 1}).code() == Code::not_found);
+}
+
+TEST_CASE("a moving slice is in both places for a while, so its old room does not count for the new") {
+  Pool pool = two_nodes();
+  REQUIRE(pool.place(1, share(600), {0, 1}).ok());
+  CHECK(pool.move(1, {0, 1}).code() == Code::exhausted);
+  CHECK(pool.move(1, {0, 2}).ok());
+  CHECK(pool.view(0).devices[0].milli_free == 1000);
+  CHECK(pool.view(0).devices[1].milli_free == 400);
+}
+
+TEST_CASE("an unhealthy device takes nothing more and gives back what it has") {
+  Pool pool = two_nodes();
+  REQUIRE(pool.place(1, share(600), {1, 1}).ok());
+  REQUIRE(pool.set_health(1, 0, false).ok());
+  CHECK(pool.place(2, share(100), {1, 1}).code() == Code::exhausted);
+  CHECK(pool.release(1).ok());
+  CHECK(pool.set_health(1, 0, true).ok());
+  CHECK(pool.place(2, share(1000), {1, 1}).ok());
+}
+
+TEST_CASE("affinity keeps a tenant's slices together or apart, and looks at no other tenant's") {
+  Pool pool = two_nodes();
+  const auto wish = [](std::uint64_t tenant, Affinity affinity) {
+    Request request = share(100);
+    request.tenant = tenant;
+    request.affinity = affinity;
+    return request;
+  };
+  REQUIRE(pool.place(1, wish(7, Affinity::same_node), {0, 1}).ok());
+  CHECK(pool.place(2, wish(7, Affinity::same_node), {1, 1}).code() == Code::exhausted);
+  CHECK(pool.place(2, wish(7, Affinity::other_node), {0, 2}).code() == Code::exhausted);
+  CHECK(pool.place(2, wish(7, Affinity::other_device), {0, 1}).code() == Code::exhausted);
+  CHECK(pool.place(2, wish(8, Affinity::other_node), {0, 1}).ok());
+  CHECK(pool.place(3, wish(7, Affinity::other_device), {0, 2}).ok());
+  CHECK(pool.place(4, wish(7, Affinity::other_node), {1, 1}).ok());
+  // A slice that moves does not stand in its own way.
+  CHECK(pool.release(3).ok());
+  CHECK(pool.release(4).ok());
+  CHECK(pool.move(1, {1, 1}).ok());
+}
+
+TEST_CASE("a pool's changes name every node that changed, and old ones are forgotten") {
+  Pool pool = two_nodes();
+  CHECK(pool.changes_end() == 0);
+  for (SliceId id = 0; id < 4; ++id) REQUIRE(pool.place(id, share(100), {static_cast<NodeIndex>(id % 2), 1}).ok());
+  REQUIRE(pool.changes_end() == 4);
+  CHECK(pool.change(2) == 0);
+  CHECK(pool.change(3) == 1);
+  for (int i = 0; i < 3000; ++i) REQUIRE(pool.move(0, {0, i % 2 == 0 ? 2ull : 1ull}).ok());
+  CHECK(pool.changes_end() == 6004);
+  CHECK(pool.changes_begin() > 3000);
+  CHECK(pool.change(pool.changes_begin()) == 0);
+}

@@ -1,0 +1,45 @@
+#include "tools/sim/filling.h"
+
+#include <catch2/catch.hpp>
+
+using namespace sluice;
+using namespace sluice::allocator;
+
+namespace {
+
+// Every fourth node and request of the synthetic trace: enough to tell policies apart.
+sim::Trace small_trace() {
+  const sim::Trace whole = sim::synthetic_trace(1);
+  sim::Trace trace{whole.name, {}, {}, whole.classes};
+  for (std::size_t i = 0; i < whole.nodes.size(); i += 4) trace.nodes.push_back(whole.nodes[i]);
+  for (std::size_t i = 0; i < whole.requests.size(); i += 4) trace.requests.push_back(whole.requests[i]);
+  return trace;
+}
+
+sim::FillingResult filled(std::string_view policy, std::uint64_t seed, bool learn = true) {
+  return sim::fill(small_trace(), *find_policy(policy), seed, learn);
+}
+
+}  // namespace
+
+TEST_CASE("a filling is the same each time, and another seed makes another") {
+  const auto once = filled("balance", 1), again = filled("balance", 1), other = filled("balance", 2);
+  CHECK(once.allocated == again.allocated);
+  CHECK(once.refused == again.refused);
+  CHECK(once.allocated != other.allocated);
+}
+
+TEST_CASE("until a third has been asked for, everything has a place") {
+  const auto result = filled("random", 1);
+  for (unsigned mark = 1; mark <= 33; ++mark) CHECK(result.allocated[mark] >= mark - 0.2);
+}
+
+TEST_CASE("the default policy leaves less unallocated than any other, learning or knowing what is typical") {
+  const double ours = filled("balance", 3).allocated[100], ours_known = filled("balance", 3, false).allocated[100];
+  for (const Policy& policy : policies()) {
+    if (policy.name == "balance") continue;
+    INFO(policy.name);
+    CHECK(ours > filled(policy.name, 3).allocated[100]);
+    if (policy.foresees) CHECK(ours_known > filled(policy.name, 3, false).allocated[100]);
+  }
+}

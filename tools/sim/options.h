@@ -1,0 +1,35 @@
+// What the subcommands of sluice-sim have in common on the command line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "allocator/policy.h"
+#include "base/status.h"
+#include "tools/sim/trace.h"
+
+namespace sluice::sim {
+
+struct Seeds {
+  std::uint64_t first = 42, last = 51;
+};
+
+struct Options {
+  std::string nodes_file, requests_file;
+  std::vector<std::string> policies;
+  std::string seeds = "42-51";
+  bool json = false;
+  std::string svg_folder;
+};
+
+void add_trace_options(CLI::App& command, Options& options);
+void add_common_options(CLI::App& command, Options& options);
+
+Result<Seeds> parse_seeds(const std::string& text);  // "42-51", "7"
+Result<std::vector<const allocator::Policy*>> find_policies(const std::vector<std::string>& names);
+// The files that were named, or a synthetic trace if none was.
+Result<Trace> load_trace(const Options& options);
+
+}  // namespace sluice::sim

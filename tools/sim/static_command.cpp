@@ -1,0 +1,100 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "tools/sim/commands.h"
+#include "tools/sim/filling.h"
+#include "tools/sim/plot.h"
+#include "tools/sim/statistics.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr unsigned marks[] = {100, 110, 130};
+
+struct Means {
+  std::string policy;
+  std::array<double, arrived_percent_max + 1> allocated{}, fragmented{};
+  double refused_percent = 0;
+  std::vector<std::uint32_t> decision_ns;
+};
+
+Means run(const Trace& trace, const allocator::Policy& policy, Seeds seeds, bool learn) {
+  Means means{std::string(policy.name), {}, {}, 0, {}};
+  const auto runs = static_cast<double>(seeds.last - seeds.first + 1);
+  for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
+    const FillingResult result = fill(trace, policy, seed, learn);
+    for (std::size_t mark = 0; mark <= arrived_percent_max; ++mark) {
+      means.allocated[mark] += result.allocated[mark] / runs;
+      means.fragmented[mark] += result.fragmented[mark] / runs;
+    }
+    means.refused_percent += 100.0 * static_cast<double>(result.refused) / static_cast<double>(result.requests) / runs;
+    means.decision_ns.insert(means.decision_ns.end(), result.decision_ns.begin(), result.decision_ns.end());
+  }
+  std::sort(means.decision_ns.begin(), means.decision_ns.end());
+  return means;
+}
+
+void print_json(const Trace& trace, Seeds seeds, const std::vector<Means>& all) {
+  nlohmann::json report{
+      {"trace", trace.name}, {"seeds", seeds.last - seeds.first + 1}, {"policies", nlohmann::json::array()}};
+  for (const Means& means : all)
+    report["policies"].push_back({{"policy", means.policy},
+                                  {"allocated_percent", means.allocated},
+                                  {"fragmented_percent", means.fragmented},
+                                  {"refused_percent", means.refused_percent},
+                                  {"decision_p50_us", quantile_us(means.decision_ns, 0.5)},
+                                  {"decision_p99_us", quantile_us(means.decision_ns, 0.99)},
+                                  {"decision_max_us", quantile_us(means.decision_ns, 1)}});
+  std::printf("%s\n", report.dump(2).c_str());
+}
+
+void print_table(const Trace& trace, Seeds seeds, const std::vector<Means>& all) {
+  std::printf("static filling, %s, means over %llu seeds; percent of all milli-GPU\n", trace.name.c_str(),
+              static_cast<unsigned long long>(seeds.last - seeds.first + 1));
+  std::printf("%-12s  %-26s  %-10s  %-8s  %s\n", "", "unallocated when", "of no use", "requests",
+              "decision, processor time");
+  std::printf("%-12s  %8s %8s %8s  %10s  %8s  %9s %9s %9s\n", "policy", "100 %", "110 %", "130 % arrd.", "at 100 %",
+              "refused", "p50 us", "p99 us", "max us");
+  for (const Means& means : all) {
+    std::printf("%-12s ", means.policy.c_str());
+    for (const unsigned mark : marks) std::printf(" %8.2f", 100 - means.allocated[mark]);
+    std::printf("  %11.2f  %8.2f  %9.1f %9.1f %9.1f\n", means.fragmented[100], means.refused_percent,
+                quantile_us(means.decision_ns, 0.5), quantile_us(means.decision_ns, 0.99),
+                quantile_us(means.decision_ns, 1));
+  }
+}
+
+Status plot(const std::string& folder, const Trace& trace, const std::vector<Means>& all) {
+  Plot allocated{"Allocated, " + trace.name, "arrived, % of all milli-GPU", "allocated, %", {}};
+  Plot fragmented{"Free, but of no use to typical requests, " + trace.name, "arrived, % of all milli-GPU", "%", {}};
+  for (const Means& means : all) {
+    Line a{means.policy, {}}, f{means.policy, {}};
+    for (unsigned mark = 0; mark <= arrived_percent_max; ++mark) {
+      if (mark >= 80) a.points.emplace_back(mark, means.allocated[mark]);
+      f.points.emplace_back(mark, means.fragmented[mark]);
+    }
+    allocated.lines.push_back(a);
+    fragmented.lines.push_back(f);
+  }
+  if (Status status = write_svg(folder + "/static-allocated.svg", allocated); !status.ok()) return status;
+  return write_svg(folder + "/static-fragmented.svg", fragmented);
+}
+
+}  // namespace
+
+Status run_static(const Options& options, bool known) {
+  auto trace = load_trace(options);
+  if (!trace.ok()) return trace.status();
+  const auto seeds = parse_seeds(options.seeds);
+  if (!seeds.ok()) return seeds.status();
+  const auto policies = find_policies(options.policies);
+  if (!policies.ok()) return policies.status();
+  std::vector<Means> all;
+  for (const allocator::Policy* policy : policies.value())
+    all.push_back(run(trace.value(), *policy, seeds.value(), !known));
+  if (options.json) print_json(trace.value(), seeds.value(), all);
+  else print_table(trace.value(), seeds.value(), all);
+  return options.svg_folder.empty() ? Status() : plot(options.svg_folder, trace.value(), all);
+}
+
+}  // namespace sluice::sim
