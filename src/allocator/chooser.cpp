@@ -7,7 +7,6 @@ namespace sluice::allocator {
 namespace {
 
 constexpr DeviceMask all_devices = ~DeviceMask{0};
-constexpr NodeIndex nowhere = ~NodeIndex{0};
 
 const Outlook& nothing_foreseen() {
   static const Outlook empty;
@@ -22,14 +21,14 @@ const Outlook& outlook_for(const Policy& policy, const Outlook& outlook) {
 }  // namespace
 
 std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const Request& request,
-                                   const Outlook& full_outlook, std::uint64_t draw) {
+                                   const Outlook& full_outlook, std::uint64_t draw, NodeIndex except) {
   const Outlook& outlook = outlook_for(policy, full_outlook);
   const Shape shape = shape_of(request);
   std::optional<Rating> best;
   NodeIndex best_node = 0;
   for (NodeIndex node = 0; node < pool.node_count(); ++node) {
     const NodeView view = pool.view(node);
-    if (!node_fits(view, shape)) continue;
+    if (node == except || !node_fits(view, shape)) continue;
     const Fragmentation fragmentation(view, outlook);
     const auto rating =
         policy.rate({pool, node, shape, outlook, fragmentation, pool.allowed_devices(node, request), draw});
@@ -68,13 +67,13 @@ class Chooser::Ranking {
         shape_(shape),
         leaves_(std::bit_ceil(std::max<std::size_t>(pool.node_count(), 1))),
         ratings_(pool.node_count()),
-        winners_(2 * leaves_, nowhere),
+        winners_(2 * leaves_, no_node),
         seen_(pool.changes_end()),
         epoch_(outlook.epoch),
         stale_from_(pool.node_count()) {
     for (NodeIndex node = 0; node < ratings_.size(); ++node) {
       rate(node, outlook);
-      winners_[leaves_ + node] = ratings_[node].fits ? node : nowhere;
+      winners_[leaves_ + node] = ratings_[node].fits ? node : no_node;
     }
     for (std::size_t i = leaves_ - 1; i > 0; --i) winners_[i] = better(winners_[2 * i], winners_[2 * i + 1]);
   }
@@ -92,9 +91,14 @@ class Chooser::Ranking {
     for (; share > 0 && stale_from_ < ratings_.size(); --share, ++stale_from_) update(stale_from_, outlook, true);
   }
 
-  std::optional<Site> best() const {
-    const NodeIndex node = winners_[1];
-    return node == nowhere ? std::nullopt : std::optional(Site{node, ratings_[node].rating.devices});
+  std::optional<Site> best(NodeIndex except) const {
+    NodeIndex node = winners_[1];
+    if (node == except && node != no_node) {
+      // The winner of all that it beat on its way up.
+      node = no_node;
+      for (std::size_t i = leaves_ + except; i > 1; i /= 2) node = better(node, winners_[i ^ 1]);
+    }
+    return node == no_node ? std::nullopt : std::optional(Site{node, ratings_[node].rating.devices});
   }
 
   std::uint64_t asked_at = 0;
@@ -121,12 +125,12 @@ class Chooser::Ranking {
     if (!anyway && ratings_[node].version == pool_.view(node).node.version) return;
     if (!rate(node, outlook)) return;
     std::size_t i = leaves_ + node;
-    winners_[i] = ratings_[node].fits ? node : nowhere;
+    winners_[i] = ratings_[node].fits ? node : no_node;
     for (i /= 2; i > 0; i /= 2) winners_[i] = better(winners_[2 * i], winners_[2 * i + 1]);
   }
 
   NodeIndex better(NodeIndex a, NodeIndex b) const {
-    if (a == nowhere || b == nowhere) return a == nowhere ? b : a;
+    if (a == no_node || b == no_node) return a == no_node ? b : a;
     const std::int64_t cost_a = ratings_[a].rating.cost, cost_b = ratings_[b].rating.cost;
     if (cost_a != cost_b) return cost_a < cost_b ? a : b;
     const std::uint32_t rank_a = pool_.view(a).node.rank, rank_b = pool_.view(b).node.rank;
@@ -161,14 +165,15 @@ Chooser::Ranking& Chooser::ranking_of(const Shape& shape, const Outlook& outlook
   return *rankings_.emplace(shape, std::make_unique<Ranking>(pool_, policy_, *book_, shape, outlook)).first->second;
 }
 
-std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_outlook, std::uint64_t draw) {
+std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_outlook, std::uint64_t draw,
+                                    NodeIndex except) {
   const Outlook& outlook = outlook_for(policy_, full_outlook);
   if (!policy_.steady || request.affinity != Affinity::none)
-    return choose_by_scan(pool_, policy_, request, outlook, draw);
+    return choose_by_scan(pool_, policy_, request, outlook, draw, except);
   Ranking& ranking = ranking_of(shape_of(request), outlook);
   ranking.asked_at = ++asked_;
   ranking.catch_up(outlook, pool_.node_count() / settings_.outlook_share + 1);
-  return ranking.best();
+  return ranking.best(except);
 }
 
 }  // namespace sluice::allocator

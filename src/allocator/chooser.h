@@ -20,7 +20,7 @@ namespace sluice::allocator {
 
 // `outlook` may be empty: a policy that foresees then foresees nothing.
 std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const Request& request,
-                                   const Outlook& outlook, std::uint64_t draw);
+                                   const Outlook& outlook, std::uint64_t draw, NodeIndex except = no_node);
 
 class Chooser {
  public:
@@ -35,7 +35,9 @@ class Chooser {
   ~Chooser();
 
   // REQUIRES: `outlook` outlives the next call, and has another epoch whenever it says something else.
-  std::optional<Site> choose(const Request& request, const Outlook& outlook, std::uint64_t draw);
+  // `except`: a node that is not to be chosen.
+  std::optional<Site> choose(const Request& request, const Outlook& outlook, std::uint64_t draw,
+                             NodeIndex except = no_node);
 
  private:
   class NodeBook;

@@ -89,7 +89,7 @@ DeviceMask Pool::allowed_devices(NodeIndex node, const Request& request) const {
   return ~taken;
 }
 
-Status Pool::check(const Request& request, const Site& site) const {
+Status Pool::check(const Request& request, const Site& site, bool affinity) const {
   if (site.node >= nodes_.size()) return {Code::invalid_argument, "no such node"};
   const auto [node, devices] = view(site.node);
   if (std::popcount(site.devices) != static_cast<int>(request.devices))
@@ -97,9 +97,9 @@ Status Pool::check(const Request& request, const Site& site) const {
   if (static_cast<std::uint32_t>(std::bit_width(site.devices)) > node.device_count)
     return {Code::invalid_argument, "the node has no such device"};
   const Shape shape = shape_of(request);
+  const DeviceMask allowed = affinity ? allowed_devices(site.node, request) : ~DeviceMask{0};
   bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
-              (request.devices == 0 ? allowed_devices(site.node, request) != 0
-                                    : (site.devices & ~allowed_devices(site.node, request)) == 0);
+              (request.devices == 0 ? allowed != 0 : (site.devices & ~allowed) == 0);
   for_each_device(site.devices, [&](unsigned i) { fits = fits && device_fits(devices[i], shape); });
   return fits ? Status() : Status(Code::exhausted, "no room for it on " + names_[site.node]);
 }
@@ -121,14 +121,18 @@ Status Pool::release(SliceId id) {
   return {};
 }
 
-Status Pool::move(SliceId id, const Site& site) {
+Status Pool::move(SliceId id, const Site& site) { return move(id, site, true); }
+
+Status Pool::move_back(SliceId id, const Site& site) { return move(id, site, false); }
+
+Status Pool::move(SliceId id, const Site& site, bool affinity) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
   Slice& slice = found->second;
   // Its own old room counts for nothing: a moving slice is in both places for a while.
   Slice moved{slice.request, site};
   count_tenant(slice, -1);
-  Status status = check(slice.request, site);
+  Status status = check(slice.request, site, affinity);
   count_tenant(slice, 1);
   if (!status.ok()) return status;
   take(moved);

@@ -22,6 +22,7 @@ namespace sluice::allocator {
 inline constexpr std::size_t devices_per_node_max = 64;
 
 using NodeIndex = std::uint32_t;
+inline constexpr NodeIndex no_node = ~NodeIndex{0};
 using DeviceMask = std::uint64_t;  // the devices of one node, by their place in NodeSpec::devices
 using SliceId = std::uint64_t;
 
@@ -104,6 +105,8 @@ class Pool {
   Status place(SliceId id, const Request& request, const Site& site);
   Status release(SliceId id);                 // not_found
   Status move(SliceId id, const Site& site);  // as place; the slice keeps its old site if it fails
+  // As move, but asks nothing of affinity: for taking a move back, after which others may be there by now.
+  Status move_back(SliceId id, const Site& site);
   Status set_health(NodeIndex node, unsigned device, bool healthy);
 
   // Each node whose free room changed, in order; entry i of the history is change number changes_begin() + i. Old
@@ -113,7 +116,8 @@ class Pool {
   NodeIndex change(std::uint64_t number) const { return changes_[number - changes_begin_]; }
 
  private:
-  Status check(const Request& request, const Site& site) const;
+  Status check(const Request& request, const Site& site, bool affinity = true) const;
+  Status move(SliceId id, const Site& site, bool affinity);
   void take(const Slice& slice);
   void give(const Slice& slice);
   void count_tenant(const Slice& slice, int by);

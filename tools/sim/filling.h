@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "allocator/policy.h"
+#include "tools/sim/operator.h"
 #include "tools/sim/trace.h"
 
 namespace sluice::sim {
@@ -18,11 +19,18 @@ struct FillingResult {
   // And how many percent of all were free but of no use to a typical request.
   std::array<double, arrived_percent_max + 1> fragmented{};
   std::uint64_t requests = 0, refused = 0;
+  Rescues rescues;
   std::vector<std::uint32_t> decision_ns;  // processor time of each, in order
 };
 
-// `learn`: which requests are typical is learnt from what has arrived, as in the daemon. Otherwise it is known from the
-// whole trace beforehand, as to the paper's policy.
-FillingResult fill(const Trace& trace, const allocator::Policy& policy, std::uint64_t seed, bool learn);
+struct FillingSettings {
+  // Which requests are typical is learnt from what has arrived, as in the daemon. Otherwise it is known from the whole
+  // trace beforehand, as to the paper's policy.
+  bool learn = true;
+  std::size_t moves = 0;  // at most so many for a request that fits nowhere
+};
+
+FillingResult fill(const Trace& trace, const allocator::Policy& policy, std::uint64_t seed,
+                   const FillingSettings& settings);
 
 }  // namespace sluice::sim

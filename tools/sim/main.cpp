@@ -17,12 +17,40 @@ int main(int argc, char** argv) {
       "--pods: a synthetic trace of 6,212 GPUs");
   sim::add_trace_options(*filling, options);
   sim::add_common_options(*filling, options);
+  filling->add_option("--svg", options.svg_folder, "write plots into this folder")->type_name("FOLDER");
   filling->add_flag("--known", known,
                     "the policies know the whole trace's typical requests beforehand, as in the paper "
                     "of fgd; otherwise they learn them from what arrives");
 
+  std::vector<double> loads{1.0};
+  const auto add_load = [&](CLI::App& command) {
+    command
+        .add_option("--load", loads, "what would be in use if nothing were lost, as a part of the pool; one or more")
+        ->check(CLI::Range(0.01, 10.0))
+        ->default_str("1");
+  };
+  CLI::App* churn = app.add_subcommand("churn",
+                                       "requests of a trace come (Poisson) and go (exponential lifetimes); what has "
+                                       "no place on arrival is lost. '(one device)': what would be lost were "
+                                       "there nothing but one large device");
+  sim::add_trace_options(*churn, options);
+  sim::add_common_options(*churn, options);
+  add_load(*churn);
+
+  std::string mix = "1/10:70,1/5:30";
+  std::size_t devices = 1000;
+  CLI::App* mixed = app.add_subcommand("mix", "the same with a few kinds of shares on equal devices");
+  sim::add_common_options(*mixed, options);
+  add_load(*mixed);
+  mixed->add_option("--shares", mix, "shares of a device, and how often each is asked for")->capture_default_str();
+  mixed->add_option("--devices", devices, "how many there are, on nodes of 8")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+
   CLI11_PARSE(app, argc, argv);
-  const Status status = sim::run_static(options, known);
+  const Status status = churn->parsed()   ? sim::run_churn(options, loads)
+                        : mixed->parsed() ? sim::run_mix(options, loads, mix, devices)
+                                          : sim::run_static(options, known);
   if (status.ok()) return 0;
   std::fprintf(stderr, "sluice-sim: %s\n", status.message().c_str());
   return 1;

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "allocator/planner.h"
+
 namespace sluice::sim {
 namespace {
 
@@ -37,8 +39,10 @@ void add_common_options(CLI::App& command, Options& options) {
       .add_option("--seeds", options.seeds, "one run for each seed from A to B; what is printed are means over them")
       ->type_name("A-B")
       ->capture_default_str();
+  command.add_option("--moves", options.moves, "move at most so many slices for a request that fits nowhere")
+      ->check(CLI::Range(std::size_t{0}, allocator::plan_moves_max))
+      ->capture_default_str();
   command.add_flag("--json", options.json, "print JSON instead of a table");
-  command.add_option("--svg", options.svg_folder, "write plots into this folder")->type_name("FOLDER");
 }
 
 Result<Seeds> parse_seeds(const std::string& text) {

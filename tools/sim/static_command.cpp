@@ -15,22 +15,28 @@ struct Means {
   std::string policy;
   std::array<double, arrived_percent_max + 1> allocated{}, fragmented{};
   double refused_percent = 0;
-  std::vector<std::uint32_t> decision_ns;
+  double moves = 0, gpus_won = 0;  // a run
+  std::vector<std::uint32_t> decision_ns, plan_ns;
 };
 
-Means run(const Trace& trace, const allocator::Policy& policy, Seeds seeds, bool learn) {
-  Means means{std::string(policy.name), {}, {}, 0, {}};
+Means run(const Trace& trace, const allocator::Policy& policy, Seeds seeds, const FillingSettings& settings) {
+  Means means;
+  means.policy = policy.name;
   const auto runs = static_cast<double>(seeds.last - seeds.first + 1);
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
-    const FillingResult result = fill(trace, policy, seed, learn);
+    const FillingResult result = fill(trace, policy, seed, settings);
     for (std::size_t mark = 0; mark <= arrived_percent_max; ++mark) {
       means.allocated[mark] += result.allocated[mark] / runs;
       means.fragmented[mark] += result.fragmented[mark] / runs;
     }
     means.refused_percent += 100.0 * static_cast<double>(result.refused) / static_cast<double>(result.requests) / runs;
-    means.decision_ns.insert(means.decision_ns.end(), result.decision_ns.begin(), result.decision_ns.end());
+    means.moves += static_cast<double>(result.rescues.moves) / runs;
+    means.gpus_won += static_cast<double>(result.rescues.milli) / 1000 / runs;
+    append(means.plan_ns, result.rescues.plan_ns);
+    append(means.decision_ns, result.decision_ns);
   }
   std::sort(means.decision_ns.begin(), means.decision_ns.end());
+  std::sort(means.plan_ns.begin(), means.plan_ns.end());
   return means;
 }
 
@@ -42,6 +48,9 @@ void print_json(const Trace& trace, Seeds seeds, const std::vector<Means>& all) 
                                   {"allocated_percent", means.allocated},
                                   {"fragmented_percent", means.fragmented},
                                   {"refused_percent", means.refused_percent},
+                                  {"moves", means.moves},
+                                  {"gpus_won_by_moves", means.gpus_won},
+                                  {"plan_p99_us", quantile_us(means.plan_ns, 0.99)},
                                   {"decision_p50_us", quantile_us(means.decision_ns, 0.5)},
                                   {"decision_p99_us", quantile_us(means.decision_ns, 0.99)},
                                   {"decision_max_us", quantile_us(means.decision_ns, 1)}});
@@ -62,6 +71,13 @@ void print_table(const Trace& trace, Seeds seeds, const std::vector<Means>& all)
                 quantile_us(means.decision_ns, 0.5), quantile_us(means.decision_ns, 0.99),
                 quantile_us(means.decision_ns, 1));
   }
+  for (const Means& means : all)
+    if (means.moves > 0)
+      std::printf(
+          "%s moved %.0f slices a run and won %.1f GPUs by it, %.2f moves for each; a plan took p50 %.1f, p99 %.1f "
+          "ms\n",
+          means.policy.c_str(), means.moves, means.gpus_won, means.moves / means.gpus_won,
+          quantile_us(means.plan_ns, 0.5) / 1000, quantile_us(means.plan_ns, 0.99) / 1000);
 }
 
 Status plot(const std::string& folder, const Trace& trace, const std::vector<Means>& all) {
@@ -91,7 +107,7 @@ Status run_static(const Options& options, bool known) {
   if (!policies.ok()) return policies.status();
   std::vector<Means> all;
   for (const allocator::Policy* policy : policies.value())
-    all.push_back(run(trace.value(), *policy, seeds.value(), !known));
+    all.push_back(run(trace.value(), *policy, seeds.value(), {!known, options.moves}));
   if (options.json) print_json(trace.value(), seeds.value(), all);
   else print_table(trace.value(), seeds.value(), all);
   return options.svg_folder.empty() ? Status() : plot(options.svg_folder, trace.value(), all);

@@ -14,4 +14,8 @@ inline double quantile_us(const std::vector<std::uint32_t>& sorted, double q) {
   return sorted[std::min(index, sorted.size() - 1)] / 1e3;
 }
 
+inline void append(std::vector<std::uint32_t>& to, const std::vector<std::uint32_t>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
 }  // namespace sluice::sim

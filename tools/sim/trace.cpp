@@ -206,6 +206,14 @@ Trace synthetic_trace(std::uint64_t seed) {
   return trace;
 }
 
+std::vector<NodeSpec> ranked(std::vector<NodeSpec> nodes, Dice& dice) {
+  std::vector<std::uint32_t> ranks(nodes.size());
+  for (std::uint32_t i = 0; i < ranks.size(); ++i) ranks[i] = i;
+  dice.shuffle(ranks);
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i].rank = ranks[i];
+  return nodes;
+}
+
 std::vector<NodeSpec> plain_nodes(std::size_t count) {
   constexpr std::size_t per_node = 8;
   std::vector<NodeSpec> nodes;

@@ -9,6 +9,7 @@
 
 #include "allocator/pool.h"
 #include "base/status.h"
+#include "tools/sim/random.h"
 
 namespace sluice::sim {
 
@@ -24,6 +25,10 @@ Result<Trace> read_trace(const std::string& nodes_file, const std::string& reque
 
 // 1,213 nodes with 6,212 devices of 7 models, and 8,152 requests.
 Trace synthetic_trace(std::uint64_t seed);
+
+// The same nodes in an order of preference that the dice made: without it, equally good nodes would always be taken in
+// the order of the file.
+std::vector<allocator::NodeSpec> ranked(std::vector<allocator::NodeSpec> nodes, Dice& dice);
 
 // `count` devices on nodes of 8, with nothing else to run out of.
 std::vector<allocator::NodeSpec> plain_nodes(std::size_t count);

@@ -16,8 +16,8 @@ sim::Trace small_trace() {
   return trace;
 }
 
-sim::FillingResult filled(std::string_view policy, std::uint64_t seed, bool learn = true) {
-  return sim::fill(small_trace(), *find_policy(policy), seed, learn);
+sim::FillingResult filled(std::string_view policy, std::uint64_t seed, bool learn = true, std::size_t moves = 0) {
+  return sim::fill(small_trace(), *find_policy(policy), seed, {learn, moves});
 }
 
 }  // namespace
@@ -42,4 +42,12 @@ TEST_CASE("the default policy leaves less unallocated than any other, learning o
     CHECK(ours > filled(policy.name, 3).allocated[100]);
     if (policy.foresees) CHECK(ours_known > filled(policy.name, 3, false).allocated[100]);
   }
+}
+
+TEST_CASE("moving slices for those that fit nowhere leaves less unallocated, with no more moves than allowed") {
+  const auto without = filled("best-fit", 5), with = filled("best-fit", 5, true, 2);
+  CHECK(without.rescues.moves == 0);
+  CHECK(with.allocated[100] > without.allocated[100]);
+  CHECK(with.rescues.requests > 0);
+  CHECK(with.rescues.moves <= 2 * with.rescues.requests);
 }

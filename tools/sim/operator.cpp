@@ -1,0 +1,44 @@
+#include "tools/sim/operator.h"
+
+#include <cstdlib>
+#include <ctime>
+
+namespace sluice::sim {
+
+using namespace allocator;
+
+std::uint64_t cpu_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+Operator::Operator(Pool& pool, const Policy& policy, std::size_t moves, const Outlook* known)
+    : pool_(pool), chooser_(pool, policy), planner_(pool, policy, chooser_), known_(known) {
+  limits_.moves_max = moves;
+}
+
+bool Operator::arrive(SliceId id, const Request& request, std::uint64_t draw) {
+  const std::uint64_t begun_ns = cpu_ns();
+  history_.arrived(request);
+  if (known_ == nullptr && history_.due()) learnt_ = history_.outlook(pool_);
+  auto site = chooser_.choose(request, outlook(), draw);
+  decision_ns_.push_back(static_cast<std::uint32_t>(cpu_ns() - begun_ns));
+  if (!site && limits_.moves_max > 0) site = rescue(request);
+  return site && pool_.place(id, request, *site).ok();
+}
+
+std::optional<Site> Operator::rescue(const Request& request) {
+  const std::uint64_t begun_ns = cpu_ns();
+  const auto plan = planner_.plan(request, outlook(), limits_);
+  rescues_.plan_ns.push_back(static_cast<std::uint32_t>(cpu_ns() - begun_ns));
+  if (!plan) return std::nullopt;
+  for (const Move& move : plan->moves)
+    if (!pool_.move(move.slice, move.to).ok()) std::abort();  // a plan's moves are possible, one by one
+  ++rescues_.requests;
+  rescues_.milli += shape_of(request).total_milli();
+  rescues_.moves += plan->moves.size();
+  return plan->site;
+}
+
+}  // namespace sluice::sim
