@@ -1,6 +1,6 @@
 # What people do with Sluice, each in one command. `make help` lists it. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := build
-.PHONY: help build demo test bench bench-slices simulate install soak format tidy clang clean dependencies configure
+.PHONY: help build demo test bench bench-slices bench-allocator simulate install soak format tidy clang clean dependencies configure
 
 PREFIX ?= /usr/local
 MINUTES ?= 10
@@ -45,6 +45,12 @@ bench-slices: ## how tenants share a device, beside what is asked for: shares, c
 	@cmake --build --preset release
 	$(call say,measuring: bench-slices)
 	@bench/slices --json build/bench/slices.json
+
+bench-allocator: ## how well slices are placed: TRACES=folder of the Alibaba trace 2023, else a synthetic one (10 minutes)
+	@tools/install-dependencies --test
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target sluice-sim
+	@bench/allocator $(if $(TRACES),--traces $(TRACES))
 
 simulate: ## random scenarios for the arbiter, in virtual time, and what must hold in all of them: SCENARIOS=10000
 	@tools/install-dependencies --test
