@@ -5,8 +5,8 @@
 #include <bit>
 #include <cstdlib>
 #include <set>
+#include <span>
 #include <tuple>
-#include <unordered_map>
 
 namespace sluice::allocator {
 namespace {
@@ -29,23 +29,23 @@ struct Amount {
 std::uint64_t missing(std::uint64_t wanted, std::uint64_t free) { return wanted > free ? wanted - free : 0; }
 
 // A slice that could leave the node.
-struct Resident {
-  SliceId id = 0;
-  Shape shape;
-  DeviceMask devices = 0;
-  std::uint32_t cost = 1;
+struct Movable {
+  const Resident* resident = nullptr;
+  const Shape* shape = nullptr;
   bool has_room = true;  // elsewhere, as things are
 
   // What its leaving frees: of devices, only on those in `wanted`.
   Amount frees(const NodeView& view, DeviceMask wanted) const {
-    Amount amount{shape.cpu_milli, shape.host_memory_bytes, 0, 0};
-    for (DeviceMask mask = devices & wanted; mask != 0; mask &= mask - 1) {
-      amount.milli += shape.gpu_milli;
-      amount.memory += memory_wanted_bytes(view.devices[static_cast<unsigned>(std::countr_zero(mask))], shape);
+    Amount amount{shape->cpu_milli, shape->host_memory_bytes, 0, 0};
+    for (DeviceMask mask = resident->devices & wanted; mask != 0; mask &= mask - 1) {
+      amount.milli += shape->gpu_milli;
+      amount.memory += memory_wanted_bytes(view.devices[static_cast<unsigned>(std::countr_zero(mask))], *shape);
     }
     return amount;
   }
 };
+
+using Leaving = std::span<const Movable* const>;
 
 bool could_ever_fit(const Device& device, const Shape& shape) {
   Device idle = device;
@@ -74,65 +74,72 @@ struct Planner::Candidate {
 struct Planner::Search {
   const Outlook& outlook;
   const PlanLimits& limits;
-  std::size_t looks = 0, chains = 0;
+  std::size_t looks = 0, chains = 0, moves_tried = 0;
   std::set<Shape> no_chain = {};  // shapes for which no room could be made either
 };
 
 namespace {
 
-// Which shapes would have room if they moved, and where: asked for every slice, but there are few shapes.
+// Whether whatever fits `more` fits `less`, too.
+bool asks_no_more(const Shape& less, const Shape& more) {
+  return less.gpu_milli <= more.gpu_milli && less.devices <= more.devices && less.memory_bytes <= more.memory_bytes &&
+         less.memory_parts == more.memory_parts && less.cpu_milli <= more.cpu_milli &&
+         less.host_memory_bytes <= more.host_memory_bytes &&
+         (less.classes == any_class || (more.classes != any_class && (more.classes & ~less.classes) == 0));
+}
+
+// Which shapes would have room if they moved: asked for every slice, but there are few shapes.
 class RoomElsewhere {
  public:
-  RoomElsewhere(Chooser& chooser, const Outlook& outlook) : chooser_(chooser), outlook_(outlook) {}
+  explicit RoomElsewhere(const Pool& pool) : pool_(pool), known_(pool.shapes_end()) {}
 
-  bool has(const Request& request, NodeIndex node) {
-    if (request.affinity != Affinity::none) return true;  // that depends on whose it is: it will be seen
-    const Shape shape = shape_of(request);
-    auto found = known_.find(shape);
-    if (found == known_.end()) found = known_.emplace(shape, chooser_.choose(request, outlook_, 0)).first;
-    if (!found->second) return false;
-    return found->second->node != node || chooser_.choose(request, outlook_, 0, node).has_value();
+  bool has(const Resident& resident, NodeIndex node) {
+    if (resident.particular) return true;  // that depends on whose it is: it will be seen
+    Known& known = known_[resident.shape];
+    if (!known.asked) known = look(pool_.shape(resident.shape));
+    return (known.one == node ? known.other : known.one) != no_node;
   }
 
  private:
-  Chooser& chooser_;
-  const Outlook& outlook_;
-  struct Hash {
-    std::size_t operator()(const Shape& shape) const {
-      std::uint64_t hash = 0;
-      for (const std::uint64_t part : {std::uint64_t{shape.gpu_milli} << 32 | shape.cpu_milli, shape.host_memory_bytes,
-                                       shape.memory_bytes, shape.classes ^ shape.devices})
-        hash = (hash ^ part) * 0x9E3779B97F4A7C15ull;
-      return hash ^ hash >> 32;
-    }
+  struct Known {
+    bool asked = false;
+    NodeIndex one = no_node, other = no_node;  // two nodes that have room for it, if there are so many
   };
 
-  std::unordered_map<Shape, std::optional<Site>, Hash> known_;
+  Known look(const Shape& shape) {
+    Known known{true};
+    for (const Shape* roomless : roomless_)
+      if (asks_no_more(*roomless, shape)) return known;
+    for (NodeIndex node = 0; node < pool_.node_count() && known.other == no_node; ++node)
+      if (node_fits(pool_.view(node), shape)) (known.one == no_node ? known.one : known.other) = node;
+    if (known.one == no_node) roomless_.push_back(&shape);
+    return known;
+  }
+
+  const Pool& pool_;
+  std::vector<Known> known_;  // by ShapeIndex
+  std::vector<const Shape*> roomless_;
 };
 
-// Finds the sets of residents of one node whose leaving makes room for a shape.
+// Finds the sets of slices of one node whose leaving makes room for a shape.
 class NodeSearch {
  public:
   // `stuck_max`: how many of a set may have no room anywhere.
-  NodeSearch(const Pool& pool, NodeIndex node, const Shape& shape, std::size_t stuck_max, RoomElsewhere& elsewhere)
-      : view_(pool.view(node)), shape_(shape), stuck_max_(stuck_max) {
-    for (const SliceId id : pool.slices_on(node)) {
-      const Slice& slice = pool.slices().at(id);
-      if (slice.request.movable)
-        residents_.push_back({id, shape_of(slice.request), slice.site.devices, std::max(slice.request.move_cost, 1u),
-                              elsewhere.has(slice.request, node)});
-      else fixed_ |= slice.site.devices;
-    }
-  }
+  NodeSearch(const Pool& pool, const Shape& shape, std::size_t stuck_max, RoomElsewhere& elsewhere)
+      : pool_(pool), shape_(shape), stuck_max_(stuck_max), elsewhere_(elsewhere) {}
 
-  // Whether it could go to another device of the node than those wanted. A moving slice is in both places for a while.
-  bool has_room_beside(const Resident& resident, DeviceMask wanted) const {
-    if (resident.shape.devices != 1 || view_.node.cpu_free < resident.shape.cpu_milli ||
-        view_.node.host_free < resident.shape.host_memory_bytes)
-      return false;
-    for (unsigned i = 0; i < view_.devices.size(); ++i)
-      if (((wanted | resident.devices) >> i & 1) == 0 && device_fits(view_.devices[i], resident.shape)) return true;
-    return false;
+  // Calls found(slices, devices wanted, how many of the slices have no room) for each set of at most `most`; adds what
+  // was looked at to `looks`.
+  template <typename Found>
+  void each(NodeIndex node, std::size_t most, std::size_t& looks, Found found) {
+    const NodeView view = pool_.view(node);
+    if (view.node.cpu_total < shape_.cpu_milli || view.node.host_total < shape_.host_memory_bytes) return;
+    const Amount shared{missing(shape_.cpu_milli, view.node.cpu_free),
+                        missing(shape_.host_memory_bytes, view.node.host_free), 0, 0};
+    if (!enter(node, shared)) return;
+    if (shape_.devices == 0) return few(view, shared, 0, {}, most, looks, found);
+    if (shape_.devices > 1) return several_devices(view, shared, most, looks, found);
+    one_device(view, shared, most, looks, found);
   }
 
   // A slice that has room nowhere can only go if another makes some for it, which is a move more.
@@ -140,119 +147,173 @@ class NodeSearch {
     return stuck <= stuck_max_ && count + stuck <= most;
   }
 
-  // Calls found(set, devices wanted, how many of the set have no room) for each; adds what was looked at to `looks`.
+ private:
+  struct Useful {
+    const Movable* movable;
+    Amount frees;
+    bool stuck;
+  };
+
+  // False: not even all that may leave make up for what is short of the node.
+  bool enter(NodeIndex node, const Amount& shared) {
+    movables_.clear();
+    fixed_ = 0;
+    Amount all;
+    for (const Resident& resident : pool_.residents(node)) {
+      if (!resident.movable) {
+        fixed_ |= resident.devices;
+        continue;
+      }
+      const Shape& shape = pool_.shape(resident.shape);
+      all = all + Amount{shape.cpu_milli, shape.host_memory_bytes, 0, 0};
+      movables_.push_back({&resident, &shape, elsewhere_.has(resident, node)});
+    }
+    return all.covers(shared);
+  }
+
+  // Whether it could go to another device of the node than those wanted. A moving slice is in both places for a while.
+  static bool has_room_beside(const NodeView& view, const Movable& movable, DeviceMask wanted) {
+    const Shape& shape = *movable.shape;
+    if (shape.devices != 1 || view.node.cpu_free < shape.cpu_milli || view.node.host_free < shape.host_memory_bytes)
+      return false;
+    for (unsigned i = 0; i < view.devices.size(); ++i)
+      if (((wanted | movable.resident->devices) >> i & 1) == 0 && device_fits(view.devices[i], shape)) return true;
+    return false;
+  }
+
+  static bool is_stuck(const NodeView& view, const Movable& movable, DeviceMask wanted) {
+    return !movable.has_room && !has_room_beside(view, movable, wanted);
+  }
+
+  static std::size_t count_stuck(const NodeView& view, Leaving set, DeviceMask wanted) {
+    std::size_t stuck = 0;
+    for (const Movable* movable : set) stuck += is_stuck(view, *movable, wanted);
+    return stuck;
+  }
+
   template <typename Found>
-  void each(std::size_t most, std::size_t& looks, Found found) {
-    if (view_.node.cpu_total < shape_.cpu_milli || view_.node.host_total < shape_.host_memory_bytes) return;
-    const Amount shared{missing(shape_.cpu_milli, view_.node.cpu_free),
-                        missing(shape_.host_memory_bytes, view_.node.host_free), 0, 0};
-    if (shape_.devices == 0) return few(shared, 0, most, looks, found);
-    if (shape_.devices > 1) return several_devices(shared, most, looks, found);
-    for (unsigned i = 0; i < view_.devices.size(); ++i) {
-      const Device& device = view_.devices[i];
+  void one_device(const NodeView& view, const Amount& shared, std::size_t most, std::size_t& looks, Found& found) {
+    sort_by_device(view.devices.size());
+    bool room_on_some = false;
+    for (unsigned i = 0; i < view.devices.size(); ++i) {
+      const Device& device = view.devices[i];
       if (!could_ever_fit(device, shape_)) continue;
       Amount short_of = shared;
       short_of.milli = missing(shape_.gpu_milli, device.milli_free);
       short_of.memory = missing(memory_wanted_bytes(device, shape_), device.memory_free);
-      few(short_of, DeviceMask{1} << i, most, looks, found);
-      if (most > 2) everybody_on(short_of, DeviceMask{1} << i, most, looks, found);
+      if (short_of.milli == 0 && short_of.memory == 0) {
+        room_on_some = true;
+        continue;
+      }
+      if (on_[i].empty()) continue;
+      few(view, short_of, DeviceMask{1} << i, on_[i], most, looks, found);
+      if (most > 2) everybody_on(view, short_of, DeviceMask{1} << i, most, looks, found);
     }
+    // Where only the node is short of something, it makes no difference which device is wanted; and going to another
+    // device of the same node helps nobody.
+    if (room_on_some) few(view, shared, ~DeviceMask{0}, {}, most, looks, found);
   }
 
- private:
-  using Set = std::vector<const Resident*>;
-
-  std::size_t count_stuck(const Set& set, std::size_t count, DeviceMask wanted) const {
-    std::size_t stuck = 0;
-    for (std::size_t i = 0; i < count; ++i) stuck += !set[i]->has_room && !has_room_beside(*set[i], wanted);
-    return stuck;
+  void sort_by_device(std::size_t devices) {
+    if (on_.size() < devices) on_.resize(devices);
+    for (std::size_t i = 0; i < devices; ++i) on_[i].clear();
+    for (const Movable& movable : movables_)
+      for (DeviceMask mask = movable.resident->devices; mask != 0; mask &= mask - 1)
+        on_[static_cast<std::size_t>(std::countr_zero(mask))].push_back(&movable);
   }
 
-  // One or two that are enough; two only where none of them is by itself.
+  // One or two that are enough; two only where none of them is by itself. At least one is of `helpful`, those on the
+  // device that is short of something; empty: none is.
   template <typename Found>
-  void few(const Amount& short_of, DeviceMask wanted, std::size_t most, std::size_t& looks, Found& found) {
+  void few(const NodeView& view, const Amount& short_of, DeviceMask wanted, Leaving helpful, std::size_t most,
+           std::size_t& looks, Found& found) {
     if (short_of.nothing()) return;
-    const bool anybody_helps = short_of.cpu > 0 || short_of.host > 0;
     useful_.clear();
-    for (const Resident& resident : residents_) {
+    const auto look_at = [&](const Movable& movable) {
       ++looks;
-      if (!anybody_helps && (resident.devices & wanted) == 0) continue;
-      const bool stuck = !resident.has_room && !has_room_beside(resident, wanted);
-      if (!allowed(1, stuck, most)) continue;
-      const Amount frees = resident.frees(view_, wanted);
-      if (frees.covers(short_of)) found(Set{&resident}, wanted, stuck);
-      else useful_.push_back({&resident, frees, stuck});
-    }
-    if (most < 2) return;
-    for (std::size_t i = 0; i < useful_.size(); ++i)
+      const Amount frees = movable.frees(view, wanted);
+      const bool enough = frees.covers(short_of);
+      if (!enough && most < 2) return;
+      const bool stuck = is_stuck(view, movable, wanted);
+      if (!allowed(1, stuck, most)) return;
+      const Movable* const alone[] = {&movable};
+      if (enough) found(Leaving(alone), wanted, stuck);
+      else useful_.push_back({&movable, frees, stuck});
+    };
+    for (const Movable* movable : helpful) look_at(*movable);
+    const std::size_t firsts = useful_.size();
+    if (helpful.empty() || (most > 1 && (short_of.cpu > 0 || short_of.host > 0)))
+      for (const Movable& movable : movables_)
+        if (helpful.empty() || (movable.resident->devices & wanted) == 0) look_at(movable);
+    for (std::size_t i = 0; i < (helpful.empty() ? useful_.size() : firsts); ++i)
       for (std::size_t j = i + 1; j < useful_.size(); ++j) {
         ++looks;
+        if (!(useful_[i].frees + useful_[j].frees).covers(short_of)) continue;
         const std::size_t stuck = std::size_t{useful_[i].stuck} + useful_[j].stuck;
-        if (allowed(2, stuck, most) && (useful_[i].frees + useful_[j].frees).covers(short_of))
-          found(Set{useful_[i].resident, useful_[j].resident}, wanted, stuck);
+        const Movable* const both[] = {useful_[i].movable, useful_[j].movable};
+        if (allowed(2, stuck, most)) found(Leaving(both), wanted, stuck);
       }
   }
 
-  // All on these devices, the smallest first, until there is enough.
+  // Three or more on this device, the smallest first, until there is enough.
   template <typename Found>
-  void everybody_on(const Amount& short_of, DeviceMask wanted, std::size_t most, std::size_t& looks, Found& found) {
-    Set set;
-    for (const Resident& resident : residents_)
-      if ((resident.devices & wanted) != 0) set.push_back(&resident);
-    looks += residents_.size();
-    std::stable_sort(set.begin(), set.end(), [](const Resident* a, const Resident* b) {
-      return a->shape.total_milli() < b->shape.total_milli();
+  void everybody_on(const NodeView& view, const Amount& short_of, DeviceMask wanted, std::size_t most,
+                    std::size_t& looks, Found& found) {
+    const std::vector<const Movable*>& on = on_[static_cast<std::size_t>(std::countr_zero(wanted))];
+    if (on.size() < 3) return;
+    set_ = on;
+    looks += set_.size();
+    std::stable_sort(set_.begin(), set_.end(), [](const Movable* a, const Movable* b) {
+      return a->shape->total_milli() < b->shape->total_milli();
     });
     Amount freed;
-    for (std::size_t i = 0; i < set.size(); ++i) {
-      freed = freed + set[i]->frees(view_, wanted);
-      if (i + 1 > most) return;
+    for (std::size_t i = 0; i < set_.size() && i < most; ++i) {
+      freed = freed + set_[i]->frees(view, wanted);
       if (!freed.covers(short_of)) continue;
-      if (i >= 2)
-        found(Set(set.begin(), set.begin() + static_cast<std::ptrdiff_t>(i) + 1), wanted,
-              count_stuck(set, i + 1, wanted));
+      const Leaving leaving = Leaving(set_).first(i + 1);
+      if (i >= 2) found(leaving, wanted, count_stuck(view, leaving, wanted));
       return;
     }
   }
 
   // Whole devices: those with the fewest slices on them are emptied.
   template <typename Found>
-  void several_devices(const Amount& shared, std::size_t most, std::size_t& looks, Found& found) {
-    std::vector<std::pair<std::size_t, unsigned>> by_residents;
-    for (unsigned i = 0; i < view_.devices.size(); ++i) {
-      if (!could_ever_fit(view_.devices[i], shape_) || (fixed_ >> i & 1) != 0) continue;
+  void several_devices(const NodeView& view, const Amount& shared, std::size_t most, std::size_t& looks, Found& found) {
+    by_residents_.clear();
+    for (unsigned i = 0; i < view.devices.size(); ++i) {
+      if (!could_ever_fit(view.devices[i], shape_) || (fixed_ >> i & 1) != 0) continue;
       std::size_t count = 0;
-      for (const Resident& resident : residents_) count += resident.devices >> i & 1;
-      by_residents.emplace_back(count, i);
-      looks += residents_.size();
+      for (const Movable& movable : movables_) count += movable.resident->devices >> i & 1;
+      by_residents_.emplace_back(count, i);
+      looks += movables_.size();
     }
-    if (by_residents.size() < shape_.devices) return;
-    std::sort(by_residents.begin(), by_residents.end());
+    if (by_residents_.size() < shape_.devices) return;
+    std::sort(by_residents_.begin(), by_residents_.end());
     DeviceMask wanted = 0;
-    for (std::uint32_t i = 0; i < shape_.devices; ++i) wanted |= DeviceMask{1} << by_residents[i].second;
-    Set set;
+    for (std::uint32_t i = 0; i < shape_.devices; ++i) wanted |= DeviceMask{1} << by_residents_[i].second;
+    set_.clear();
     Amount freed;
-    for (const Resident& resident : residents_)
-      if ((resident.devices & wanted) != 0) {
-        set.push_back(&resident);
-        freed = freed + resident.frees(view_, wanted);
+    for (const Movable& movable : movables_)
+      if ((movable.resident->devices & wanted) != 0) {
+        set_.push_back(&movable);
+        freed = freed + movable.frees(view, wanted);
       }
-    if (set.empty() || set.size() > most || !freed.covers(shared)) return;
-    found(set, wanted, count_stuck(set, set.size(), wanted));
+    if (set_.empty() || set_.size() > most || !freed.covers(shared)) return;
+    found(Leaving(set_), wanted, count_stuck(view, set_, wanted));
   }
 
-  const NodeView view_;
+  const Pool& pool_;
   const Shape& shape_;
-  std::vector<Resident> residents_;
-  struct Useful {
-    const Resident* resident;
-    Amount frees;
-    bool stuck;
-  };
-
-  std::vector<Useful> useful_;
   const std::size_t stuck_max_;
+  RoomElsewhere& elsewhere_;
+  // Of the node that is looked at.
+  std::vector<Movable> movables_;
+  std::vector<std::vector<const Movable*>> on_;  // by device
   DeviceMask fixed_ = 0;
+  // Room to work in.
+  std::vector<Useful> useful_;
+  std::vector<const Movable*> set_;
+  std::vector<std::pair<std::size_t, unsigned>> by_residents_;
 };
 
 // The best of each number of moves, a few of each.
@@ -291,25 +352,24 @@ class Shortlist {
 std::vector<Planner::Candidate> Planner::candidates(const Shape& shape, Search& search, std::size_t moves_max,
                                                     NodeIndex except, bool chains) {
   Shortlist<Candidate> best(moves_max, search.limits.tries_max);
-  RoomElsewhere elsewhere(chooser_, search.outlook);
+  RoomElsewhere elsewhere(pool_);
+  NodeSearch here(pool_, shape, chains ? 1 : 0, elsewhere);
   for (NodeIndex node = 0; node < pool_.node_count() && search.looks < search.limits.looks_max; ++node) {
     if (node == except) continue;
-    NodeSearch here(pool_, node, shape, chains ? 1 : 0, elsewhere);
-    here.each(moves_max, search.looks,
-              [&](const std::vector<const Resident*>& set, DeviceMask wanted, std::size_t stuck) {
-                if (!here.allowed(set.size(), stuck, moves_max)) return;
-                Candidate candidate;
-                candidate.node = node;
-                candidate.wanted = wanted;
-                candidate.roomless = stuck;
-                for (const Resident* resident : set) {
-                  candidate.leave[candidate.count++] = resident->id;
-                  candidate.cost += resident->cost;
-                  candidate.milli += resident->shape.total_milli();
-                  candidate.cpu += resident->shape.cpu_milli;
-                }
-                best.add(candidate);
-              });
+    here.each(node, moves_max, search.looks, [&](Leaving set, DeviceMask wanted, std::size_t stuck) {
+      if (!here.allowed(set.size(), stuck, moves_max)) return;
+      Candidate candidate;
+      candidate.node = node;
+      candidate.wanted = wanted;
+      candidate.roomless = stuck;
+      for (const Movable* movable : set) {
+        candidate.leave[candidate.count++] = movable->resident->id;
+        candidate.cost += movable->resident->move_cost;
+        candidate.milli += movable->shape->total_milli();
+        candidate.cpu += movable->shape->cpu_milli;
+      }
+      best.add(candidate);
+    });
   }
   return best.take();
 }
@@ -336,6 +396,7 @@ bool Planner::make_room(const Candidate& candidate, Search& search, std::size_t 
                         std::vector<Move>& done, std::int64_t& cost) {
   for (std::size_t i = 0; i < candidate.count; ++i) {
     const SliceId id = candidate.leave[i];
+    ++search.moves_tried;
     const Slice slice = pool_.slices().at(id);
     auto to = chooser_.choose(slice.request, search.outlook, 0, candidate.node);
     const std::size_t left = moves_max - candidate.count;
@@ -373,6 +434,7 @@ std::optional<Plan> Planner::search(const Request& request, Search& search, std:
   std::uint64_t best_moves_cost = 0;
   for (const Candidate& candidate : candidates(shape_of(request), search, moves_max, except, chains)) {
     if (best && candidate.count + candidate.roomless > best->moves.size()) continue;
+    if (search.moves_tried >= search.limits.moves_tried_max) break;
     std::vector<Move> done;
     std::int64_t cost = 0;
     const bool moved = make_room(candidate, search, moves_max, chains, done, cost);

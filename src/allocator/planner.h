@@ -32,15 +32,16 @@ inline constexpr std::size_t plan_moves_max = 8;
 struct PlanLimits {
   std::size_t moves_max = 2;  // at most plan_moves_max
   bool chains = true;
-  std::size_t looks_max = 400'000;  // combinations of slices looked at
-  std::size_t tries_max = 24;       // of those, the cheapest of each number of moves that are gone through
-  std::size_t chains_max = 3;       // looks for room for a slice that has none
+  std::size_t looks_max = 400'000;    // combinations of slices looked at
+  std::size_t tries_max = 24;         // of those, the cheapest of each number of moves that are gone through
+  std::size_t moves_tried_max = 160;  // by them all together
+  std::size_t chains_max = 3;         // looks for room for a slice that has none
 };
 
 class Planner {
  public:
   // The pool is what it tries moves on: when a call returns, everything in it is as before but the nodes' versions
-  // and the order in which slices_on() tells.
+  // and the order in which residents() tells.
   // REQUIRES: all three outlive it, and the chooser is the pool's.
   Planner(Pool& pool, const Policy& policy, Chooser& chooser) : pool_(pool), policy_(policy), chooser_(chooser) {}
 

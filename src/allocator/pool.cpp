@@ -100,23 +100,53 @@ Status Pool::check(const Request& request, const Site& site, bool affinity) cons
   const DeviceMask allowed = affinity ? allowed_devices(site.node, request) : ~DeviceMask{0};
   bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
               (request.devices == 0 ? allowed != 0 : (site.devices & ~allowed) == 0);
-  for_each_device(site.devices, [&](unsigned i) { fits = fits && device_fits(devices[i], shape); });
+  for_each_device(site.devices, [&, span = devices](unsigned i) { fits = fits && device_fits(span[i], shape); });
   return fits ? Status() : Status(Code::exhausted, "no room for it on " + names_[site.node]);
 }
 
 Status Pool::place(SliceId id, const Request& request, const Site& site) {
   if (slices_.contains(id)) return {Code::invalid_argument, "there is such a slice already"};
   if (Status status = check(request, site); !status.ok()) return status;
-  take(slices_.emplace(id, Slice{request, site}).first->second);
-  residents_[site.node].push_back(id);
+  const Slice& slice = slices_.emplace(id, Slice{request, site, enter(shape_of(request))}).first->second;
+  take(slice);
+  settle(id, slice);
   return {};
+}
+
+ShapeIndex Pool::enter(const Shape& shape) {
+  const auto [found, fresh] = shape_indices_.try_emplace(shape, static_cast<ShapeIndex>(shapes_.size()));
+  if (fresh && !free_shapes_.empty()) {
+    found->second = free_shapes_.back();
+    free_shapes_.pop_back();
+    shapes_[found->second].shape = shape;
+  } else if (fresh) {
+    shapes_.push_back({shape, 0});
+  }
+  ++shapes_[found->second].slices;
+  return found->second;
+}
+
+void Pool::leave(ShapeIndex index) {
+  if (--shapes_[index].slices > 0) return;
+  shape_indices_.erase(shapes_[index].shape);
+  free_shapes_.push_back(index);
+}
+
+void Pool::settle(SliceId id, const Slice& slice) {
+  residents_[slice.site.node].push_back({id, slice.site.devices, slice.shape, std::max(slice.request.move_cost, 1u),
+                                         slice.request.movable, slice.request.affinity != Affinity::none});
+}
+
+void Pool::unsettle(SliceId id, NodeIndex node) {
+  std::erase_if(residents_[node], [id](const Resident& resident) { return resident.id == id; });
 }
 
 Status Pool::release(SliceId id) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
   give(found->second);
-  std::erase(residents_[found->second.site.node], id);
+  unsettle(id, found->second.site.node);
+  leave(found->second.shape);
   slices_.erase(found);
   return {};
 }
@@ -130,16 +160,16 @@ Status Pool::move(SliceId id, const Site& site, bool affinity) {
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
   Slice& slice = found->second;
   // Its own old room counts for nothing: a moving slice is in both places for a while.
-  Slice moved{slice.request, site};
+  Slice moved{slice.request, site, slice.shape};
   count_tenant(slice, -1);
   Status status = check(slice.request, site, affinity);
   count_tenant(slice, 1);
   if (!status.ok()) return status;
   take(moved);
   give(slice);
-  std::erase(residents_[slice.site.node], id);
-  residents_[site.node].push_back(id);
+  unsettle(id, slice.site.node);
   slice.site = site;
+  settle(id, slice);
   return {};
 }
 

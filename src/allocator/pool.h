@@ -67,9 +67,23 @@ struct Site {
   friend bool operator==(const Site&, const Site&) = default;
 };
 
+// The shape of some slice in the pool, by a small number. Slices of the same shape have the same.
+using ShapeIndex = std::uint32_t;
+
 struct Slice {
   Request request;
   Site site;
+  ShapeIndex shape = 0;
+};
+
+// What a node's list says of a slice on it: enough to look for those that could leave.
+struct Resident {
+  SliceId id = 0;
+  DeviceMask devices = 0;
+  ShapeIndex shape = 0;
+  std::uint32_t move_cost = 1;
+  bool movable = true;
+  bool particular = false;  // it has an affinity: where it may be depends on more than its shape
 };
 
 // What of `shape` is wanted of this device.
@@ -87,7 +101,9 @@ class Pool {
   NodeView view(NodeIndex node) const;
   const std::string& name(NodeIndex node) const { return names_[node]; }
   const std::unordered_map<SliceId, Slice>& slices() const { return slices_; }
-  const std::vector<SliceId>& slices_on(NodeIndex node) const { return residents_[node]; }  // in order of their coming
+  const std::vector<Resident>& residents(NodeIndex node) const { return residents_[node]; }  // in order of their coming
+  const Shape& shape(ShapeIndex index) const { return shapes_[index].shape; }
+  ShapeIndex shapes_end() const { return static_cast<ShapeIndex>(shapes_.size()); }  // more than any index
 
   std::uint64_t milli_total() const { return milli_total_; }
   std::uint64_t milli_free() const { return milli_free_; }
@@ -117,7 +133,16 @@ class Pool {
 
  private:
   Status check(const Request& request, const Site& site, bool affinity = true) const;
+  struct CountedShape {
+    Shape shape;
+    std::uint32_t slices = 0;  // none: the index is free for another shape
+  };
+
   Status move(SliceId id, const Site& site, bool affinity);
+  ShapeIndex enter(const Shape& shape);
+  void leave(ShapeIndex shape);
+  void settle(SliceId id, const Slice& slice);
+  void unsettle(SliceId id, NodeIndex node);
   void take(const Slice& slice);
   void give(const Slice& slice);
   void count_tenant(const Slice& slice, int by);
@@ -127,7 +152,10 @@ class Pool {
   std::vector<Node> nodes_;
   std::vector<Device> devices_;
   std::vector<std::string> names_;
-  std::vector<std::vector<SliceId>> residents_;
+  std::vector<std::vector<Resident>> residents_;
+  std::vector<CountedShape> shapes_;
+  std::map<Shape, ShapeIndex> shape_indices_;
+  std::vector<ShapeIndex> free_shapes_;
   std::unordered_map<SliceId, Slice> slices_;
   std::map<std::uint64_t, std::map<NodeIndex, std::map<unsigned, std::uint32_t>>> tenants_;  // -> slices on a device
   std::vector<NodeIndex> changes_;

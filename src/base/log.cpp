@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,6 +19,16 @@ std::FILE* open_log() {
   return file != nullptr ? file : stderr;
 }
 
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::debug: return spdlog::level::debug;
+    case Level::info: return spdlog::level::info;
+    case Level::warn: return spdlog::level::warn;
+    case Level::error: break;
+  }
+  return spdlog::level::err;
+}
+
 }  // namespace
 
 Status configure(const std::string& level, const std::string& who) {
@@ -30,6 +41,11 @@ Status configure(const std::string& level, const std::string& who) {
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
   return Status();
+}
+
+void write(Level level, fmt::string_view format, fmt::format_args arguments) {
+  const spdlog::level::level_enum wanted = to_spdlog(level);
+  if (spdlog::should_log(wanted)) spdlog::log(wanted, "{}", fmt::vformat(format, arguments));
 }
 
 }  // namespace sluice::log

@@ -4,7 +4,7 @@
 // people's programs. Format strings are fmt's. Thread-safe.
 #pragma once
 
-#include <spdlog/spdlog.h>
+#include <fmt/core.h>
 
 #include <string>
 
@@ -15,21 +15,27 @@ namespace sluice::log {
 // level: "debug", "info", "warn" or "error". `who` stands in front of each line: "sluiced", "worker 7".
 Status configure(const std::string& level, const std::string& who);
 
+enum class Level : unsigned char { debug, info, warn, error };
+
+// Writes a line with the arguments in it. Not a template, so that whoever logs compiles neither spdlog nor fmt's
+// formatting.
+void write(Level level, fmt::string_view format, fmt::format_args arguments);
+
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::debug(format, std::forward<Args>(args)...);
+  write(Level::debug, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::info(format, std::forward<Args>(args)...);
+  write(Level::info, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::warn(format, std::forward<Args>(args)...);
+  write(Level::warn, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::error(format, std::forward<Args>(args)...);
+  write(Level::error, format, fmt::make_format_args(args...));
 }
 
 }  // namespace sluice::log

@@ -44,7 +44,7 @@ class Reports:
         return {
             # The shim comes first, as a preloaded library does. It has none of the functions that the runtime replaces.
             "ASAN_OPTIONS": self._options("address", verify_asan_link_order=0),
-            "UBSAN_OPTIONS": "print_stacktrace=1",
+            "UBSAN_OPTIONS": self._options("undefined", print_stacktrace=1),
             "TSAN_OPTIONS": self._thread_options(),
         }
 

@@ -23,6 +23,7 @@ ChurnResult churn(const std::vector<NodeSpec>& nodes, const std::vector<Request>
   Dice dice(seed);
   Pool pool(ranked(nodes, dice));
   Operator op(pool, policy, settings.moves, nullptr);
+  op.tidy_up(settings.background);
   double mean_milli = 0;
   for (const Request& request : requests) mean_milli += static_cast<double>(shape_of(request).total_milli());
   mean_milli /= static_cast<double>(requests.size());
@@ -31,7 +32,7 @@ ChurnResult churn(const std::vector<NodeSpec>& nodes, const std::vector<Request>
   ChurnResult result;
   Departures departures;
   std::uint64_t oracle_free = pool.milli_total();
-  std::uint64_t before_requests = 0, before_milli = 0, before_moves = 0;
+  std::uint64_t before_requests = 0, before_milli = 0, before_moves = 0, before_background = 0;
   double now = 0;
   for (SliceId id = 0; now < settings.settle_lifetimes + settings.lifetimes; ++id) {
     now += exponential(dice, between);
@@ -51,6 +52,7 @@ ChurnResult churn(const std::vector<NodeSpec>& nodes, const std::vector<Request>
       before_requests = op.rescues().requests;
       before_milli = op.rescues().milli;
       before_moves = op.rescues().moves;
+      before_background = op.rescues().background_moves;
     }
     const bool placed = settings.oracle ? free >= milli : op.arrive(id, request, draw);
     if (placed) departures.emplace(now + lifetime, settings.oracle ? drawn : id);
@@ -67,6 +69,7 @@ ChurnResult churn(const std::vector<NodeSpec>& nodes, const std::vector<Request>
   result.rescues.requests -= before_requests;
   result.rescues.milli -= before_milli;
   result.rescues.moves -= before_moves;
+  result.rescues.background_moves -= before_background;
   result.decision_ns = op.decision_ns();
   return result;
 }

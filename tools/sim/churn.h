@@ -14,6 +14,7 @@ struct ChurnSettings {
   double load = 1;
   double settle_lifetimes = 4, lifetimes = 8;  // means; what happens before the pool has settled is not counted
   std::size_t moves = 0;
+  std::size_t background = 0;  // moves that may be made after every background_every arrivals, though nobody is stuck
   // Nothing is ever in the way but the total: what a pool could do that repacks everything at each arrival, were there
   // but one large device. A bound that no policy reaches.
   bool oracle = false;

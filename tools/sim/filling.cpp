@@ -42,6 +42,8 @@ FillingResult fill(const Trace& trace, const Policy& policy, std::uint64_t seed,
   const Outlook trace_outlook = whole_trace.outlook(pool);
   Operator op(pool, policy, settings.moves, settings.learn ? nullptr : &trace_outlook);
 
+  op.explain(settings.reasons, trace.classes);
+
   FillingResult result;
   std::uint64_t arrived = 0;
   unsigned mark = 0;
@@ -61,6 +63,7 @@ FillingResult fill(const Trace& trace, const Policy& policy, std::uint64_t seed,
   }
   result.rescues = op.rescues();
   result.decision_ns = op.decision_ns();
+  result.reasons = op.reasons();
   return result;
 }
 

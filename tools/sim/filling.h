@@ -21,13 +21,15 @@ struct FillingResult {
   std::uint64_t requests = 0, refused = 0;
   Rescues rescues;
   std::vector<std::uint32_t> decision_ns;  // processor time of each, in order
+  std::vector<std::string> reasons;        // why the first of the refused had no place
 };
 
 struct FillingSettings {
   // Which requests are typical is learnt from what has arrived, as in the daemon. Otherwise it is known from the whole
   // trace beforehand, as to the paper's policy.
   bool learn = true;
-  std::size_t moves = 0;  // at most so many for a request that fits nowhere
+  std::size_t moves = 0;    // at most so many for a request that fits nowhere
+  std::size_t reasons = 0;  // so many are kept
 };
 
 FillingResult fill(const Trace& trace, const allocator::Policy& policy, std::uint64_t seed,

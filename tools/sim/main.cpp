@@ -22,6 +22,11 @@ int main(int argc, char** argv) {
                     "the policies know the whole trace's typical requests beforehand, as in the paper "
                     "of fgd; otherwise they learn them from what arrives");
 
+  filling
+      ->add_option("--explain", options.reasons,
+                   "say why the first N refused requests of each policy's first run had no place")
+      ->type_name("N");
+
   std::vector<double> loads{1.0};
   const auto add_load = [&](CLI::App& command) {
     command

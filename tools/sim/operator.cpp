@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "allocator/explanation.h"
+
 namespace sluice::sim {
 
 using namespace allocator;
@@ -14,18 +16,38 @@ std::uint64_t cpu_ns() {
 }
 
 Operator::Operator(Pool& pool, const Policy& policy, std::size_t moves, const Outlook* known)
-    : pool_(pool), chooser_(pool, policy), planner_(pool, policy, chooser_), known_(known) {
+    : pool_(pool),
+      chooser_(pool, policy),
+      planner_(pool, policy, chooser_),
+      defragmenter_(pool, chooser_, planner_),
+      known_(known) {
   limits_.moves_max = moves;
+  background_.moves_max = 0;
 }
 
 bool Operator::arrive(SliceId id, const Request& request, std::uint64_t draw) {
+  if (background_.moves_max > 0 && ++arrivals_ % background_every == 0) defragment();
   const std::uint64_t begun_ns = cpu_ns();
   history_.arrived(request);
   if (known_ == nullptr && history_.due()) learnt_ = history_.outlook(pool_);
   auto site = chooser_.choose(request, outlook(), draw);
   decision_ns_.push_back(static_cast<std::uint32_t>(cpu_ns() - begun_ns));
   if (!site && limits_.moves_max > 0) site = rescue(request);
+  if (!site && reasons_.size() < reasons_max_)
+    reasons_.push_back(allocator::explain(pool_, request, std::nullopt, class_names_).reason);
   return site && pool_.place(id, request, *site).ok();
+}
+
+void Operator::explain(std::size_t count, std::span<const std::string> class_names) {
+  reasons_max_ = reasons_.size() + count;
+  class_names_ = class_names;
+}
+
+void Operator::defragment() {
+  for (const Move& move : defragmenter_.plan(outlook(), background_).moves) {
+    if (!pool_.move(move.slice, move.to).ok()) std::abort();  // a plan's moves are possible, one by one
+    ++rescues_.background_moves;
+  }
 }
 
 std::optional<Site> Operator::rescue(const Request& request) {

@@ -23,6 +23,7 @@ struct Options {
   std::size_t moves = 0;
   bool json = false;
   std::string svg_folder;
+  std::size_t reasons = 0;
 };
 
 void add_trace_options(CLI::App& command, Options& options);

@@ -17,6 +17,7 @@ struct Means {
   double refused_percent = 0;
   double moves = 0, gpus_won = 0;  // a run
   std::vector<std::uint32_t> decision_ns, plan_ns;
+  std::vector<std::string> reasons;  // of the first run
 };
 
 Means run(const Trace& trace, const allocator::Policy& policy, Seeds seeds, const FillingSettings& settings) {
@@ -34,6 +35,7 @@ Means run(const Trace& trace, const allocator::Policy& policy, Seeds seeds, cons
     means.gpus_won += static_cast<double>(result.rescues.milli) / 1000 / runs;
     append(means.plan_ns, result.rescues.plan_ns);
     append(means.decision_ns, result.decision_ns);
+    if (seed == seeds.first) means.reasons = result.reasons;
   }
   std::sort(means.decision_ns.begin(), means.decision_ns.end());
   std::sort(means.plan_ns.begin(), means.plan_ns.end());
@@ -50,6 +52,7 @@ void print_json(const Trace& trace, Seeds seeds, const std::vector<Means>& all) 
                                   {"refused_percent", means.refused_percent},
                                   {"moves", means.moves},
                                   {"gpus_won_by_moves", means.gpus_won},
+                                  {"reasons", means.reasons},
                                   {"plan_p99_us", quantile_us(means.plan_ns, 0.99)},
                                   {"decision_p50_us", quantile_us(means.decision_ns, 0.5)},
                                   {"decision_p99_us", quantile_us(means.decision_ns, 0.99)},
@@ -78,6 +81,8 @@ void print_table(const Trace& trace, Seeds seeds, const std::vector<Means>& all)
           "ms\n",
           means.policy.c_str(), means.moves, means.gpus_won, means.moves / means.gpus_won,
           quantile_us(means.plan_ns, 0.5) / 1000, quantile_us(means.plan_ns, 0.99) / 1000);
+  for (const Means& means : all)
+    for (const std::string& reason : means.reasons) std::printf("%s: %s\n", means.policy.c_str(), reason.c_str());
 }
 
 Status plot(const std::string& folder, const Trace& trace, const std::vector<Means>& all) {
@@ -107,7 +112,7 @@ Status run_static(const Options& options, bool known) {
   if (!policies.ok()) return policies.status();
   std::vector<Means> all;
   for (const allocator::Policy* policy : policies.value())
-    all.push_back(run(trace.value(), *policy, seeds.value(), {!known, options.moves}));
+    all.push_back(run(trace.value(), *policy, seeds.value(), {!known, options.moves, options.reasons}));
   if (options.json) print_json(trace.value(), seeds.value(), all);
   else print_table(trace.value(), seeds.value(), all);
   return options.svg_folder.empty() ? Status() : plot(options.svg_folder, trace.value(), all);

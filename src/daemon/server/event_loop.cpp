@@ -104,7 +104,8 @@ void EventLoop::run() {
     const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms());
     for (int i = 0; i < count; ++i) {
       // Ids are never used twice, so an event of a watch that an earlier handler dropped finds nothing.
-      const auto found = watched_.find(events[static_cast<std::size_t>(i)].data.u64);
+      const std::uint64_t watch = events[static_cast<std::size_t>(i)].data.u64;  // a copy: the struct is packed
+      const auto found = watched_.find(watch);
       if (found == watched_.end()) continue;
       const std::shared_ptr<Ready> ready = found->second.ready;  // survives its own watch
       (*ready)(events[static_cast<std::size_t>(i)].events);

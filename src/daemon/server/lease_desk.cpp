@@ -90,9 +90,11 @@ void LeaseDesk::run() {
     const Nanoseconds left_ns = next_ns > before ? next_ns - before : 0;
     const int count = wait_for(poll_.get(), events, next_ns != unlimited_ns ? std::optional(left_ns) : std::nullopt);
     const std::lock_guard lock(mutex_);
-    for (int i = 0; i < count; ++i)
-      if (const auto found = sessions_.find(events[static_cast<std::size_t>(i)].data.u64); found != sessions_.end())
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t session = events[static_cast<std::size_t>(i)].data.u64;  // a copy: the struct is packed
+      if (const auto found = sessions_.find(session); found != sessions_.end())
         found->second->device->kicked.push_back(found->second.get());
+    }
     const Nanoseconds now = now_ns();
     next_ns = unlimited_ns;
     for (const auto& [number, device] : devices_) {

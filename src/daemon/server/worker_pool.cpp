@@ -202,7 +202,7 @@ void WorkerPool::dismiss(Worker& worker, const std::string& reason) {
   message.text = reason;
   if (!worker.link.valid() || !worker.link.send(encode_worker_message(message), {}, 0).ok()) return end(worker, reason);
   if (worker.end_reason.empty()) worker.end_reason = reason;
-  worker.deadline = loop_.at(now_ns() + dismissal_ns_max, [this, &worker] { kill_process(worker.process); });
+  worker.deadline = loop_.at(now_ns() + dismissal_ns_max, [&worker] { kill_process(worker.process); });
 }
 
 void WorkerPool::link_closed(Worker& worker) {

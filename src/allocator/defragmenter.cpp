@@ -1,0 +1,135 @@
+#include "allocator/defragmenter.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace sluice::allocator {
+namespace {
+
+std::uint32_t cost_of(const Request& request) { return std::max(request.move_cost, 1u); }
+
+// A request of nobody's, of this shape.
+Request request_of(const Shape& shape) {
+  Request request;
+  request.gpu.value = shape.gpu_milli;
+  request.memory_bytes = shape.memory_bytes;
+  request.memory_parts = shape.memory_parts;
+  request.devices = shape.devices;
+  request.classes = shape.classes;
+  request.cpu_milli = shape.cpu_milli;
+  request.host_memory_bytes = shape.host_memory_bytes;
+  return request;
+}
+
+}  // namespace
+
+struct Defragmenter::Work {
+  const Outlook& outlook;
+  const DefragmentationBudget& budget;
+  std::vector<Move> moves;
+  std::vector<std::uint32_t> costs;  // of each move
+  std::uint64_t cost = 0;
+};
+
+// False, and nothing changed: it costs too much, is not possible, or a typical request would lose its place.
+bool Defragmenter::try_move(const Move& move, std::uint32_t cost, Work& work) {
+  if (work.moves.size() >= work.budget.moves_max || cost > work.budget.cost_max - work.cost) return false;
+  const Openness::Fitting before = openness_.open();
+  if (!pool_.move(move.slice, move.to).ok()) return false;
+  work.moves.push_back(move);
+  work.costs.push_back(cost);
+  work.cost += cost;
+  openness_.catch_up(work.outlook);
+  if ((before & ~openness_.open()).none()) return true;
+  undo_to(work.moves.size() - 1, work);
+  return false;
+}
+
+void Defragmenter::undo_to(std::size_t moves, Work& work) {
+  for (; work.moves.size() > moves; work.moves.pop_back(), work.costs.pop_back()) {
+    const Status undone = pool_.move_back(work.moves.back().slice, work.moves.back().from);
+    if (!undone.ok()) std::abort();  // it was there a moment ago
+    work.cost -= work.costs.back();
+  }
+  openness_.catch_up(work.outlook);
+}
+
+// Makes room for typical requests that have no place, as far as the budget goes.
+void Defragmenter::open_closed(Work& work) {
+  std::size_t asked = 0;
+  for (std::size_t i = 0; i < work.outlook.typical.size() && asked < work.budget.rescues_max; ++i) {
+    if (openness_.nodes_for(i) > 0 || work.moves.size() >= work.budget.moves_max) continue;
+    ++asked;
+    PlanLimits limits;
+    limits.moves_max = work.budget.moves_max - work.moves.size();
+    const auto plan = planner_.plan(request_of(work.outlook.typical[i].shape), work.outlook, limits);
+    if (!plan) continue;
+    const std::size_t begun = work.moves.size();
+    const bool moved = std::all_of(plan->moves.begin(), plan->moves.end(), [&](const Move& move) {
+      return try_move(move, cost_of(pool_.slices().at(move.slice).request), work);
+    });
+    if (!moved || openness_.nodes_for(i) == 0) undo_to(begun, work);
+  }
+}
+
+std::vector<NodeIndex> Defragmenter::most_fragmented(const Outlook& outlook, std::size_t count) const {
+  std::vector<std::pair<std::uint64_t, NodeIndex>> nodes;
+  for (NodeIndex node = 0; node < pool_.node_count(); ++node)
+    if (!pool_.residents(node).empty()) nodes.emplace_back(Fragmentation(pool_.view(node), outlook).now(), node);
+  count = std::min(count, nodes.size());
+  std::partial_sort(
+      nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(count), nodes.end(),
+      [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+  std::vector<NodeIndex> chosen;
+  for (std::size_t i = 0; i < count; ++i) chosen.push_back(nodes[i].second);
+  return chosen;
+}
+
+// Moves the slice of the node whose leaving wins most for its cost, if any wins enough.
+bool Defragmenter::move_best_of(NodeIndex node, Work& work) {
+  const auto fragmented = [&](NodeIndex at) {
+    return static_cast<std::int64_t>(Fragmentation(pool_.view(at), work.outlook).now());
+  };
+  std::optional<Move> best;
+  std::int64_t best_gain = 0;
+  std::uint32_t best_cost = 1;
+  const std::vector<Resident> here = pool_.residents(node);
+  for (const auto& [id, devices, shape, cost, movable, particular] : here) {
+    if (!movable) continue;
+    const Slice slice = pool_.slices().at(id);
+    const auto to = chooser_.choose(slice.request, work.outlook, 0, node);
+    if (!to) continue;
+    const std::int64_t before = fragmented(node) + fragmented(to->node);
+    if (!pool_.move(id, *to).ok()) continue;
+    const std::int64_t gain = before - fragmented(node) - fragmented(to->node);
+    if (!pool_.move_back(id, slice.site).ok()) std::abort();  // it was there a moment ago
+    const auto least = static_cast<std::int64_t>(work.budget.gain_min_milli * Outlook::whole * cost);
+    if (gain < least || (best && gain * best_cost <= best_gain * cost)) continue;
+    best = Move{id, slice.site, *to};
+    best_gain = gain;
+    best_cost = cost;
+  }
+  return best && try_move(*best, best_cost, work);
+}
+
+void Defragmenter::move_singles(Work& work) {
+  for (const NodeIndex node : most_fragmented(work.outlook, work.budget.nodes_max)) {
+    if (work.moves.size() >= work.budget.moves_max) return;
+    (void)move_best_of(node, work);
+  }
+}
+
+DefragmentationPlan Defragmenter::plan(const Outlook& outlook, const DefragmentationBudget& budget) {
+  Work work{outlook, budget, {}, {}, 0};
+  openness_.catch_up(outlook);
+  DefragmentationPlan plan;
+  plan.open_before = openness_.share();
+  open_closed(work);
+  move_singles(work);
+  plan.open_after = openness_.share();
+  plan.moves = work.moves;
+  undo_to(0, work);
+  return plan;
+}
+
+}  // namespace sluice::allocator

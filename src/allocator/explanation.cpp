@@ -1,0 +1,319 @@
+#include "allocator/explanation.h"
+
+#include <algorithm>
+#include <bit>
+#include <tuple>
+
+namespace sluice::allocator {
+namespace {
+
+constexpr std::uint64_t parts_per_whole = 1'000'000;  // resolution in which unlike amounts are compared
+
+// `some` of `all` in millionths, rounded up: a shortfall never counts as none.
+std::uint64_t millionths(std::uint64_t some, std::uint64_t all) {
+  if (all == 0) return some == 0 ? 0 : parts_per_whole;
+  const unsigned __int128 scaled = static_cast<unsigned __int128>(some) * parts_per_whole + (all - 1);
+  return static_cast<std::uint64_t>(scaled / all);
+}
+
+std::uint64_t shortfall(std::uint64_t wanted, std::uint64_t there) { return wanted > there ? wanted - there : 0; }
+
+bool of_class(const Device& device, const Shape& shape) {
+  return shape.classes == any_class || (shape.classes >> device.device_class & 1) != 0;
+}
+
+Device idle(Device device) {
+  device.healthy = true;
+  device.milli_free = device.milli_total;
+  device.memory_free = device.memory_total;
+  return device;
+}
+
+Device healthy(Device device) {
+  device.healthy = true;
+  return device;
+}
+
+// ---- in words ----
+
+// In a unit that needs no decimals, never more than there is: what is named here can be asked for as it is written.
+std::string writable_bytes(std::uint64_t bytes) {
+  constexpr std::uint64_t mib = 1ull << 20;
+  if (bytes < mib) return std::to_string(bytes) + " B";
+  if (bytes % (1024 * mib) == 0) return std::to_string(bytes / (1024 * mib)) + " GiB";
+  return std::to_string(bytes / mib) + " MiB";
+}
+
+std::string milli(std::uint64_t amount) {
+  std::string text = std::to_string(amount);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, 1, ',');
+  return text + "m";
+}
+
+std::string classes_named(ClassMask classes, std::span<const std::string> names) {
+  if (classes == any_class) return "";
+  std::string text;
+  for (; classes != 0; classes &= classes - 1) {
+    const auto number = static_cast<std::size_t>(std::countr_zero(classes));
+    if (!text.empty()) text += " or ";
+    text += number < names.size() ? names[number] : std::to_string(number);
+  }
+  return " of class " + text;
+}
+
+std::string memory_asked(const Shape& shape) {
+  if (shape.memory_bytes > 0) return "/" + writable_bytes(shape.memory_bytes);
+  return shape.memory_parts > 0 ? "/one part in " + std::to_string(shape.memory_parts) + " of its memory" : "";
+}
+
+std::string devices_asked(const Shape& shape, std::span<const std::string> names) {
+  const std::string each = milli(shape.gpu_milli) + memory_asked(shape);
+  if (shape.devices == 1) return "gap of " + each + classes_named(shape.classes, names);
+  return std::to_string(shape.devices) + " devices of one node with " + each + classes_named(shape.classes, names);
+}
+
+std::string node_asked(const Shape& shape) {
+  std::string text = milli(shape.cpu_milli) + " of CPU";
+  if (shape.host_memory_bytes > 0) text += " and " + writable_bytes(shape.host_memory_bytes) + " of host memory";
+  return text;
+}
+
+std::string plan_in_words(const Pool& pool, const Plan& plan) {
+  std::uint64_t moved = 0;
+  for (const Move& move : plan.moves) moved += shape_of(pool.slices().at(move.slice).request).total_milli();
+  if (plan.moves.size() == 1) return "one move of " + milli(moved) + " would make room";
+  return std::to_string(plan.moves.size()) + " moves of " + milli(moved) + " together would make room";
+}
+
+// ---- looking ----
+
+// The device that misses the request by least.
+struct NearestDevice {
+  NodeIndex node = no_node;
+  unsigned device = 0;
+  std::uint64_t missing = 0;  // millionths of what was asked
+
+  bool found() const { return node != no_node; }
+};
+
+class Inquiry {
+ public:
+  Inquiry(const Pool& pool, const Request& request, const std::optional<Plan>& plan,
+          std::span<const std::string> class_names)
+      : pool_(pool), request_(request), shape_(shape_of(request)), plan_(plan), names_(class_names) {}
+
+  Explanation answer() {
+    if (shape_.devices > 0 && !any_of_class()) return refuse(Obstacle::no_devices, no_devices());
+    if (!any_node(idle, true)) return refuse(Obstacle::larger_than_any, larger_than_any());
+    count_free();
+    if (!any_node([](const Device& device) { return device; }, false)) {
+      if (any_node(healthy, false)) return refuse(Obstacle::health, "it would fit where a device is unhealthy");
+      return shape_.devices > 1 ? too_few_devices() : no_gap();
+    }
+    if (nearest_with_less_of_the_node()) return refuse(Obstacle::node, std::move(sentence_));
+    return refuse(Obstacle::affinity, "it would fit, but not " + affinity_in_words());
+  }
+
+ private:
+  Explanation refuse(Obstacle obstacle, std::string reason) {
+    explanation_.obstacle = obstacle;
+    explanation_.reason = std::move(reason);
+    if (plan_) explanation_.reason += "; " + plan_in_words(pool_, *plan_);
+    return std::move(explanation_);
+  }
+
+  bool any_of_class() const {
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node)
+      for (const Device& device : pool_.view(node).devices)
+        if (of_class(device, shape_)) return true;
+    return false;
+  }
+
+  std::string affinity_in_words() const {
+    switch (request_.affinity) {
+      case Affinity::same_node: return "on the node of the tenant's other slices, where it has to be";
+      case Affinity::other_node: return "on a node without a slice of the tenant's, where it has to be";
+      case Affinity::other_device: return "on a device without a slice of the tenant's, where it has to be";
+      case Affinity::none: break;
+    }
+    return "as it was asked for";
+  }
+
+  std::string no_devices() const { return "the pool has no devices" + classes_named(shape_.classes, names_); }
+
+  void count_free() {
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node)
+      for (const Device& device : pool_.view(node).devices)
+        if (device.healthy && of_class(device, shape_)) explanation_.milli_free += device.milli_free;
+  }
+
+  // How many devices of a node would do, each seen as `as`.
+  template <typename As>
+  std::uint32_t devices_fitting(const NodeView& view, As as) const {
+    std::uint32_t fitting = 0;
+    for (const Device& device : view.devices) fitting += device_fits(as(device), shape_);
+    return fitting;
+  }
+
+  // Whether the devices of some node would do. `whole`: its CPU and host memory would, too, if it were idle.
+  template <typename As>
+  bool any_node(As as, bool whole) const {
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
+      const NodeView view = pool_.view(node);
+      if (whole && (view.node.cpu_total < shape_.cpu_milli || view.node.host_total < shape_.host_memory_bytes))
+        continue;
+      if (devices_fitting(view, as) >= shape_.devices) return true;
+    }
+    return false;
+  }
+
+  std::string larger_than_any() const {
+    std::uint32_t most = 0;
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node)
+      most = std::max(most, devices_fitting(pool_.view(node), idle));
+    const std::string even_idle = ", even if all were idle";
+    const std::string rest = " has " + node_asked(shape_) + even_idle;
+    if (shape_.devices == 0) return "no node" + rest;
+    if (most == 0) return "no " + devices_asked(shape_, names_) + even_idle + ": no device is so large";
+    if (most < shape_.devices)
+      return "no " + devices_asked(shape_, names_) + even_idle + ": no node has more than " + std::to_string(most);
+    return "no node with such devices" + rest;
+  }
+
+  bool node_has_the_rest(const Node& node) const {
+    return node.cpu_free >= shape_.cpu_milli && node.host_free >= shape_.host_memory_bytes;
+  }
+
+  // What `device` lacks of what was asked, as parts of that.
+  std::uint64_t missing_of(const Device& device) const {
+    const std::uint64_t memory = memory_wanted_bytes(device, shape_);
+    return millionths(shortfall(shape_.gpu_milli, device.milli_free), shape_.gpu_milli) +
+           millionths(shortfall(memory, device.memory_free), memory);
+  }
+
+  // One on a node that has the rest goes before all that have not.
+  NearestDevice nearest_device() const {
+    NearestDevice best;
+    bool best_has_rest = false;
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
+      const NodeView view = pool_.view(node);
+      const bool has_rest = node_has_the_rest(view.node);
+      const DeviceMask allowed = pool_.allowed_devices(node, request_);
+      for (unsigned i = 0; i < view.devices.size(); ++i) {
+        const Device& device = view.devices[i];
+        if (!device.healthy || !of_class(device, shape_) || (allowed >> i & 1) == 0) continue;
+        if (shape_.gpu_milli > 0 && device.milli_free == 0) continue;
+        const std::uint64_t missing = missing_of(device);
+        if (best.found() && std::tuple(!has_rest, missing) >= std::tuple(!best_has_rest, best.missing)) continue;
+        best = {node, i, missing};
+        best_has_rest = has_rest;
+      }
+    }
+    return best;
+  }
+
+  // What of the request fits on a node's device, to be asked for instead.
+  void offer(NodeIndex node, DeviceMask devices, Request instead) {
+    const NodeView view = pool_.view(node);
+    instead.cpu_milli = static_cast<std::uint32_t>(std::min<std::uint64_t>(shape_.cpu_milli, view.node.cpu_free));
+    instead.host_memory_bytes = std::min(shape_.host_memory_bytes, view.node.host_free);
+    if ((devices & ~pool_.allowed_devices(node, request_)) != 0) return;
+    explanation_.nearest = instead;
+    explanation_.nearest_site = Site{node, devices};
+  }
+
+  std::string free_in_total() const { return "; " + milli(explanation_.milli_free) + " free in total"; }
+
+  Explanation no_gap() {
+    const NearestDevice nearest = nearest_device();
+    std::string text = "no " + devices_asked(shape_, names_);
+    if (!nearest.found()) return refuse(Obstacle::devices, text + ": nothing is free" + free_in_total());
+    const Device& device = pool_.view(nearest.node).devices[nearest.device];
+    Request instead = request_;
+    instead.gpu.value = std::min(shape_.gpu_milli, device.milli_free);
+    const std::uint64_t memory = memory_wanted_bytes(device, shape_);
+    if (memory > device.memory_free) instead.memory_bytes = device.memory_free;
+    if (memory == 0 || device.memory_free > 0) offer(nearest.node, DeviceMask{1} << nearest.device, instead);
+    text += ": the nearest gap is " + milli(device.milli_free);
+    if (memory > 0) text += "/" + writable_bytes(device.memory_free);
+    text += " on " + pool_.name(nearest.node) + ", device " + std::to_string(nearest.device);
+    return refuse(Obstacle::devices, text + free_in_total());
+  }
+
+  Explanation too_few_devices() {
+    NodeIndex best = no_node;
+    std::uint32_t most = 0;
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
+      const NodeView view = pool_.view(node);
+      const std::uint32_t fitting = devices_fitting(view, [](const Device& device) { return device; });
+      if (fitting <= most) continue;
+      most = fitting;
+      best = node;
+    }
+    std::string text = "no " + devices_asked(shape_, names_);
+    if (best == no_node) return refuse(Obstacle::devices, text + ": no device is idle" + free_in_total());
+    Request instead = request_;
+    instead.devices = most;
+    offer(best, first_fitting(best, most), instead);
+    text += ": no node has more than " + std::to_string(most) + " (" + pool_.name(best) + ")";
+    return refuse(Obstacle::devices, text + free_in_total());
+  }
+
+  DeviceMask first_fitting(NodeIndex node, std::uint32_t count) const {
+    const NodeView view = pool_.view(node);
+    DeviceMask chosen = 0;
+    for (unsigned i = 0; i < view.devices.size() && count > 0; ++i) {
+      if (!device_fits(view.devices[i], shape_)) continue;
+      chosen |= DeviceMask{1} << i;
+      --count;
+    }
+    return chosen;
+  }
+
+  // Of nodes whose devices would do, the one that lacks least of the rest. False: there is one that lacks nothing.
+  bool nearest_with_less_of_the_node() {
+    std::size_t nodes = 0;
+    NodeIndex best = no_node;
+    std::uint64_t best_missing = 0;
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
+      const NodeView view = pool_.view(node);
+      if (devices_fitting(view, [](const Device& device) { return device; }) < shape_.devices) continue;
+      ++nodes;
+      const std::uint64_t missing =
+          millionths(shortfall(shape_.cpu_milli, view.node.cpu_free), shape_.cpu_milli) +
+          millionths(shortfall(shape_.host_memory_bytes, view.node.host_free), shape_.host_memory_bytes);
+      if (missing == 0) return false;
+      if (best != no_node && missing >= best_missing) continue;
+      best = node;
+      best_missing = missing;
+    }
+    offer(best, first_fitting(best, shape_.devices), request_);
+    const Node& node = pool_.view(best).node;
+    const std::string gap = shape_.devices == 0 ? "no node"
+                                                : "no node of the " + std::to_string(nodes) + " with a " +
+                                                      std::string(shape_.devices == 1 ? "" : "place for ") +
+                                                      devices_asked(shape_, names_);
+    sentence_ = gap + " has " + node_asked(shape_) + " free: the nearest is " + pool_.name(best) + " with " +
+                milli(node.cpu_free) + " of CPU" +
+                (shape_.host_memory_bytes > 0 ? " and " + writable_bytes(node.host_free) + " of host memory" : "") +
+                free_in_total();
+    return true;
+  }
+
+  const Pool& pool_;
+  const Request& request_;
+  const Shape shape_;
+  const std::optional<Plan>& plan_;
+  const std::span<const std::string> names_;
+  Explanation explanation_;
+  std::string sentence_;
+};
+
+}  // namespace
+
+Explanation explain(const Pool& pool, const Request& request, const std::optional<Plan>& plan,
+                    std::span<const std::string> class_names) {
+  return Inquiry(pool, request, plan, class_names).answer();
+}
+
+}  // namespace sluice::allocator

@@ -1,0 +1,156 @@
+#include "allocator/explanation.h"
+
+#include "allocator/chooser.h"
+#include "tests/allocator/random_pool.h"
+
+using namespace sluice;
+using namespace sluice::allocator;
+using test::Draw;
+
+namespace {
+
+constexpr std::uint64_t gib = 1ull << 30;
+
+Request share(std::uint32_t milli, std::uint64_t memory = 0, std::uint32_t devices = 1) {
+  Request request;
+  request.gpu.value = milli;
+  request.memory_bytes = memory;
+  request.memory_parts = 0;
+  request.devices = devices;
+  return request;
+}
+
+NodeSpec node(std::string name, std::size_t devices, std::uint64_t cpu = 64'000) {
+  NodeSpec spec{std::move(name), 0, cpu, 64 * gib, {}};
+  spec.devices.assign(devices, {1000, 16 * gib, 0});
+  return spec;
+}
+
+bool fits(const Pool& pool, const Request& request) {
+  return choose_by_scan(pool, default_policy(), request, {}, 0).has_value();
+}
+
+}  // namespace
+
+TEST_CASE("a gap that is too small is named, with what is free in total and what a move would do") {
+  Pool pool({node("n1", 2), node("n2", 1)});
+  SliceId id = 0;
+  for (const Site& site : {Site{0, 1}, Site{0, 2}, Site{1, 1}})
+    for (int i = 0; i < 9; ++i) REQUIRE(pool.place(id++, share(100, gib), site).ok());
+  const Request wish = share(200, 4 * gib);
+  Chooser chooser(pool, default_policy());
+  const auto plan = Planner(pool, default_policy(), chooser).plan(wish, {}, {});
+  const Explanation explanation = explain(pool, wish, plan);
+  CHECK(explanation.obstacle == Obstacle::devices);
+  CHECK(explanation.milli_free == 300);
+  REQUIRE(explanation.nearest);
+  CHECK(explanation.nearest->gpu.value == 100);
+  CHECK(explanation.nearest->memory_bytes == 4 * gib);
+  CHECK(
+      explanation.reason ==
+      "no gap of 200m/4 GiB: the nearest gap is 100m/7 GiB on n1, device 0; 300m free in total; one move of 100m would "
+      "make room");
+}
+
+TEST_CASE("a class that the pool does not have is named") {
+  const Pool pool({node("n1", 1)});
+  Request wish = share(100);
+  wish.classes = 1u << 1;
+  const std::string names[] = {"T4", "A100"};
+  const Explanation explanation = explain(pool, wish, std::nullopt, names);
+  CHECK(explanation.obstacle == Obstacle::no_devices);
+  CHECK(explanation.reason == "the pool has no devices of class A100");
+}
+
+TEST_CASE("what would not fit an idle pool is told from what would have to wait") {
+  const Pool pool({node("n1", 2)});
+  CHECK(explain(pool, share(1000, 17 * gib)).obstacle == Obstacle::larger_than_any);
+  const Explanation three = explain(pool, share(1000, 0, 3));
+  CHECK(three.obstacle == Obstacle::larger_than_any);
+  CHECK(three.reason == "no 3 devices of one node with 1,000m, even if all were idle: no node has more than 2");
+}
+
+TEST_CASE("fewer devices are offered where a node has not so many idle") {
+  Pool pool({node("n1", 4), node("n2", 4)});
+  REQUIRE(pool.place(1, share(100), {0, 1}).ok());
+  REQUIRE(pool.place(2, share(100), {1, 1}).ok());
+  REQUIRE(pool.place(3, share(100), {1, 2}).ok());
+  const Explanation explanation = explain(pool, share(1000, 0, 4));
+  CHECK(explanation.obstacle == Obstacle::devices);
+  REQUIRE(explanation.nearest);
+  CHECK(explanation.nearest->devices == 3);
+  CHECK(explanation.nearest_site == Site{0, 0b1110});
+  CHECK(explanation.reason ==
+        "no 4 devices of one node with 1,000m: no node has more than 3 (n1); 7,700m free in total");
+}
+
+TEST_CASE("where the devices are free but not the CPU beside them, that is what is said") {
+  Pool pool({node("n1", 2, 8'000), node("n2", 1, 4'000)});
+  Request wish = share(500);
+  wish.cpu_milli = 6'000;
+  REQUIRE(pool.place(1, wish, {0, 1}).ok());
+  const Explanation explanation = explain(pool, wish);
+  CHECK(explanation.obstacle == Obstacle::node);
+  REQUIRE(explanation.nearest);
+  CHECK(explanation.nearest->cpu_milli == 4'000);
+  CHECK(explanation.reason ==
+        "no node of the 2 with a gap of 500m has 6,000m of CPU free: the nearest is n2 with 4,000m of CPU; 2,500m free "
+        "in "
+        "total");
+}
+
+TEST_CASE("an unhealthy device and the tenant's own wish are named as what stands in the way") {
+  Pool pool({node("n1", 1), node("n2", 1)});
+  Request wish = share(600);
+  wish.tenant = 7;
+  wish.affinity = Affinity::other_node;
+  REQUIRE(pool.place(1, share(600), {0, 1}).ok());
+  REQUIRE(pool.set_health(1, 0, false).ok());
+  CHECK(explain(pool, wish).obstacle == Obstacle::health);
+  REQUIRE(pool.set_health(1, 0, true).ok());
+  Request small = share(100);
+  small.tenant = 7;
+  REQUIRE(pool.place(2, small, {1, 1}).ok());
+  const Explanation explanation = explain(pool, wish);
+  CHECK(explanation.obstacle == Obstacle::affinity);
+  CHECK(explanation.reason.find("without a slice of the tenant's") != std::string::npos);
+}
+
+TEST_CASE("what is offered instead fits there at that moment, and is no more than was asked for") {
+  std::size_t offered = 0, by_obstacle[6] = {};
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    Draw draw(seed);
+    const std::vector<NodeSpec> nodes = test::random_nodes(draw, 6, true);
+    Pool pool(nodes);
+    for (SliceId id = 0; id < 120; ++id) {
+      const Request request = test::random_request(draw, true);
+      (void)pool.place(id, request, test::random_site(draw, pool, request)).ok();
+    }
+    for (int i = 0; i < 20; ++i) {
+      const Request wish = test::random_request(draw, true);
+      if (fits(pool, wish)) continue;
+      const Explanation explanation = explain(pool, wish);
+      INFO(seed << ": " << explanation.reason);
+      ++by_obstacle[static_cast<std::size_t>(explanation.obstacle)];
+      const bool never = !fits(Pool(nodes), wish) && wish.affinity == Affinity::none;
+      const bool said_never =
+          explanation.obstacle == Obstacle::larger_than_any || explanation.obstacle == Obstacle::no_devices;
+      CHECK((!never || said_never));
+      CHECK((!said_never || !fits(Pool(nodes), wish)));
+      if (!explanation.nearest) continue;
+      ++offered;
+      const Request& instead = *explanation.nearest;
+      CHECK(instead.gpu <= wish.gpu);
+      CHECK(instead.devices <= wish.devices);
+      CHECK(instead.cpu_milli <= wish.cpu_milli);
+      CHECK(instead.host_memory_bytes <= wish.host_memory_bytes);
+      CHECK(pool.place(1000, instead, *explanation.nearest_site).ok());
+      (void)pool.release(1000).ok();
+    }
+  }
+  CHECK(offered > 200);
+  INFO(by_obstacle[0] << " " << by_obstacle[1] << " " << by_obstacle[2] << " " << by_obstacle[3] << " "
+                      << by_obstacle[4] << " " << by_obstacle[5]);
+  CHECK(by_obstacle[2] > 50);
+  CHECK(by_obstacle[3] > 20);
+}
