@@ -91,14 +91,25 @@ class Chooser::Ranking {
     for (; share > 0 && stale_from_ < ratings_.size(); --share, ++stale_from_) update(stale_from_, outlook, true);
   }
 
-  std::optional<Site> best(NodeIndex except) const {
-    NodeIndex node = winners_[1];
-    if (node == except && node != no_node) {
-      // The winner of all that it beat on its way up.
-      node = no_node;
-      for (std::size_t i = leaves_ + except; i > 1; i /= 2) node = better(node, winners_[i ^ 1]);
+  // The best of those that `may` be taken.
+  template <typename May>
+  std::optional<Site> best(May may) {
+    const auto worse = [this](std::size_t a, std::size_t b) { return better(winners_[a], winners_[b]) != winners_[a]; };
+    subtrees_.assign(1, 1);
+    while (!subtrees_.empty()) {
+      std::pop_heap(subtrees_.begin(), subtrees_.end(), worse);
+      const std::size_t subtree = subtrees_.back();
+      subtrees_.pop_back();
+      const NodeIndex node = winners_[subtree];
+      if (node == no_node) continue;
+      if (may(node)) return Site{node, ratings_[node].rating.devices};
+      // What it beat on its way up.
+      for (std::size_t i = leaves_ + node; i != subtree; i /= 2) {
+        subtrees_.push_back(i ^ 1);
+        std::push_heap(subtrees_.begin(), subtrees_.end(), worse);
+      }
     }
-    return node == no_node ? std::nullopt : std::optional(Site{node, ratings_[node].rating.devices});
+    return std::nullopt;
   }
 
   std::uint64_t asked_at = 0;
@@ -145,8 +156,9 @@ class Chooser::Ranking {
   const std::size_t leaves_;
   std::vector<Rated> ratings_;
   std::vector<NodeIndex> winners_;
-  std::uint64_t seen_;   // the pool's changes before this one are in the ratings
-  std::uint64_t epoch_;  // of the outlook by which nodes before stale_from_ are rated
+  std::vector<std::size_t> subtrees_;  // of best(): a heap of places in winners_
+  std::uint64_t seen_;                 // the pool's changes before this one are in the ratings
+  std::uint64_t epoch_;                // of the outlook by which nodes before stale_from_ are rated
   NodeIndex stale_from_;
 };
 
@@ -170,10 +182,15 @@ std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_
   const Outlook& outlook = outlook_for(policy_, full_outlook);
   if (!policy_.steady || request.affinity != Affinity::none)
     return choose_by_scan(pool_, policy_, request, outlook, draw, except);
-  Ranking& ranking = ranking_of(shape_of(request), outlook);
+  // Host memory decides where a request fits, not how well: requests that differ in it alone share a ranking.
+  Shape shape = shape_of(request);
+  shape.host_memory_bytes = 0;
+  Ranking& ranking = ranking_of(shape, outlook);
   ranking.asked_at = ++asked_;
-  ranking.catch_up(outlook, pool_.node_count() / settings_.outlook_share + 1);
-  return ranking.best(except);
+  ranking.catch_up(
+      outlook, std::min<std::size_t>(pool_.node_count() / settings_.outlook_share + 1, settings_.outlook_nodes_max));
+  return ranking.best(
+      [&](NodeIndex node) { return node != except && pool_.view(node).node.host_free >= request.host_memory_bytes; });
 }
 
 }  // namespace sluice::allocator

@@ -4,7 +4,7 @@
 // choose_by_scan() looks at every node and is the definition. Chooser gives the same answer and remembers: for each
 // shape that is asked for often it keeps a rating of every node and a tree over them, and rates again only those that
 // changed since the shape was last asked for. So a decision takes what changed in between, not what there is.
-// A new outlook reaches a kept shape's ratings little by little (outlook_share of the nodes at each decision), for no
+// A new outlook reaches a kept shape's ratings little by little (some nodes at each decision), for no
 // decision may take long: until it has, some nodes are rated by the last one.
 //
 // Not thread-safe. Deterministic.
@@ -25,8 +25,11 @@ std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const
 class Chooser {
  public:
   struct Settings {
-    std::size_t shapes_max = 256;      // of those, the one not asked for longest makes room for a new one
-    std::uint32_t outlook_share = 16;  // a new outlook takes so many decisions of one shape to be taken in
+    std::size_t shapes_max = 256;  // of those, the one not asked for longest makes room for a new one
+    // A new outlook takes so many decisions of one shape to be taken in, or more where that would be more nodes at
+    // each.
+    std::uint32_t outlook_share = 16;
+    std::uint32_t outlook_nodes_max = 96;
   };
 
   // REQUIRES: the pool and the policy outlive it.

@@ -33,7 +33,7 @@ struct RatingQuestion {
 struct Policy {
   std::string_view name;
   std::string_view summary;  // a line for people
-  // None: it does not fit there.
+  // None: it does not fit there. Of host memory it only asks whether there is enough.
   std::optional<Rating> (*rate)(const RatingQuestion& question);
   bool steady;    // does not look at `draw`: a rating holds until the node or the outlook changes
   bool foresees;  // looks at the outlook

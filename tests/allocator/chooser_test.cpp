@@ -19,6 +19,7 @@ void compare(Draw& draw, const Policy& policy, Chooser::Settings settings, int s
   for (int step = 0; step < steps; ++step) {
     Request request = kinds[draw.below(kinds.size())];
     request.tenant = draw.below(5);
+    if (draw.one_in(3)) request.host_memory_bytes = draw.below(200) << 30;
     const std::uint64_t dice = draw.next();
     const auto site = chooser.choose(request, outlook, dice);
     REQUIRE(site == choose_by_scan(pool, policy, request, outlook, dice));

@@ -2,8 +2,8 @@
 and in the jailed worker, and what they reported.
 
 Every process of a pool, the programs in it included, writes its reports into one folder, which must be empty when the
-pool has stopped, whatever became of the process. Beside AddressSanitizer, GCC's UndefinedBehaviorSanitizer knows no
-such folder and writes to stderr: the daemon's log, or the program's own, which its worker shares.
+pool has stopped, whatever became of the process. Some UndefinedBehaviorSanitizers know no such folder beside
+AddressSanitizer and write to stderr: the daemon's log, or the program's own, which its worker shares.
 
 PoCL is not instrumented, but its locks are the C library's, which the runtimes see.
 """

@@ -47,6 +47,7 @@ Row run(const std::vector<NodeSpec>& nodes, const std::vector<Request>& requests
     row.sum.rescues.requests += result.rescues.requests;
     row.sum.rescues.milli += result.rescues.milli;
     row.sum.rescues.moves += result.rescues.moves;
+    row.sum.rescues.background_moves += result.rescues.background_moves;
     append(row.sum.rescues.plan_ns, result.rescues.plan_ns);
     append(row.sum.decision_ns, result.decision_ns);
   }
@@ -67,6 +68,7 @@ void print_json(const std::string& what, Seeds seeds, std::size_t moves, const s
                               {"rejected_with_room_percent", row.rejected_with_room_percent()},
                               {"rescues", row.sum.rescues.requests},
                               {"moves_per_rescue", row.moves_per_rescue()},
+                              {"background_moves", row.sum.rescues.background_moves},
                               {"decision_p50_us", quantile_us(row.sum.decision_ns, 0.5)},
                               {"decision_p99_us", quantile_us(row.sum.decision_ns, 0.99)},
                               {"plan_p99_us", quantile_us(row.sum.rescues.plan_ns, 0.99)}});
@@ -85,6 +87,11 @@ void print_table(const std::string& what, Seeds seeds, std::size_t moves, const 
                 row.rejected_percent(), row.rejected_gpu_percent(), row.rejected_with_room_percent(),
                 row.moves_per_rescue(), quantile_us(row.sum.decision_ns, 0.5), quantile_us(row.sum.decision_ns, 0.99),
                 quantile_us(row.sum.rescues.plan_ns, 0.99) / 1000);
+  for (const Row& row : rows)
+    if (row.sum.rescues.background_moves > 0)
+      std::printf("%s at load %.2f moved %.3f slices in the background for each request\n", row.policy.c_str(),
+                  row.load,
+                  static_cast<double>(row.sum.rescues.background_moves) / static_cast<double>(row.sum.requests));
 }
 
 Status run_all(const std::string& what, const std::vector<NodeSpec>& nodes, const std::vector<Request>& requests,
@@ -98,6 +105,7 @@ Status run_all(const std::string& what, const std::vector<NodeSpec>& nodes, cons
     ChurnSettings settings;
     settings.load = load;
     settings.moves = options.moves;
+    settings.background = options.background;
     for (const allocator::Policy* policy : policies.value())
       rows.push_back(run(nodes, requests, std::string(policy->name), *policy, seeds.value(), settings));
     settings.oracle = true;

@@ -33,6 +33,12 @@ int main(int argc, char** argv) {
         .add_option("--load", loads, "what would be in use if nothing were lost, as a part of the pool; one or more")
         ->check(CLI::Range(0.01, 10.0))
         ->default_str("1");
+    command
+        .add_option("--background", options.background,
+                    "after every 16 arrivals move at most so many slices though nobody is stuck, so that typical "
+                    "requests have a place")
+        ->check(CLI::Range(0, 1000))
+        ->capture_default_str();
   };
   CLI::App* churn = app.add_subcommand("churn",
                                        "requests of a trace come (Poisson) and go (exponential lifetimes); what has "

@@ -20,7 +20,7 @@ struct Options {
   std::string nodes_file, requests_file;
   std::vector<std::string> policies;
   std::string seeds = "42-51";
-  std::size_t moves = 0;
+  std::size_t moves = 0, background = 0;
   bool json = false;
   std::string svg_folder;
   std::size_t reasons = 0;
