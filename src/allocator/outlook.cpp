@@ -53,9 +53,19 @@ void RequestHistory::arrived(const Request& request) {
   if (settings_.forget_after > 0 && arrived_ % settings_.forget_after == 0) forget();
 }
 
+void RequestHistory::departed() { departed_ += one_arrival; }
+
+// `all`: the counts of all shapes together.
+std::uint64_t RequestHistory::weight_of(const Shape& shape, std::uint64_t count, std::uint64_t all) const {
+  if (shape.devices < 2 || settings_.turnover_weight == 0) return count;
+  const std::uint64_t more = std::uint64_t{settings_.turnover_weight} * shape.devices - 1;
+  return count + scaled(Wide{count} * more, std::min(departed_, all), all);
+}
+
 void RequestHistory::forget() {
   const auto fade = [](std::uint64_t& value) { value -= (value + 3) / 4; };
   for (auto& [shape, count] : counts_) fade(count);
+  fade(departed_);
   for (auto& [classes, demand] : demands_) {
     fade(demand.cpu);
     fade(demand.milli);
@@ -74,7 +84,10 @@ Outlook RequestHistory::outlook(const Pool& pool) {
   Outlook outlook;
   outlook.epoch = ++epoch_;
 
+  std::uint64_t arrived = 0;
+  for (const auto& [shape, count] : counts_) arrived += count;
   std::vector<std::pair<Shape, std::uint64_t>> popular(counts_.begin(), counts_.end());
+  for (auto& [shape, count] : popular) count = weight_of(shape, count, arrived);
   std::stable_sort(popular.begin(), popular.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::uint64_t all = 0, kept = 0;
   for (const auto& [shape, count] : popular) all += count;

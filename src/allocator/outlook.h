@@ -56,12 +56,16 @@ class RequestHistory {
     std::uint32_t forget_after = 2048;
     std::size_t typical_most = 48;       // <= typical_max
     std::uint32_t popular_percent = 95;  // the typical are the most frequent that make up so much of all
+    // What a request for several devices counts for each of them where as much leaves as arrives; in proportion where
+    // less does. Where nothing leaves, devices that are kept together for such a request wait in vain. 0: one, always.
+    std::uint32_t turnover_weight = 16;
   };
 
   RequestHistory() : RequestHistory(Settings()) {}
   explicit RequestHistory(Settings settings) : settings_(settings) {}
 
   void arrived(const Request& request);
+  void departed();  // one that had arrived and had a place
   // True when enough has arrived since the last outlook for a new one to differ: at 1, 2, 4 … and then every 1024.
   bool due() const;
   Outlook outlook(const Pool& pool);
@@ -72,10 +76,12 @@ class RequestHistory {
   };
 
   void forget();
+  std::uint64_t weight_of(const Shape& shape, std::uint64_t count, std::uint64_t all) const;
 
   Settings settings_;
   std::uint64_t arrived_ = 0, told_at_ = 0, epoch_ = 0;
   std::map<Shape, std::uint64_t> counts_;  // weighted
+  std::uint64_t departed_ = 0;             // as much for each as for a fresh arrival
   std::map<ClassMask, Demand> demands_;    // of those with devices
 };
 

@@ -20,6 +20,11 @@ struct Amount {
   Amount operator+(const Amount& more) const {
     return {cpu + more.cpu, host + more.host, milli + more.milli, memory + more.memory};
   }
+  // The larger of each.
+  Amount at_least(const Amount& other) const {
+    return {std::max(cpu, other.cpu), std::max(host, other.host), std::max(milli, other.milli),
+            std::max(memory, other.memory)};
+  }
   bool covers(const Amount& short_of) const {
     return cpu >= short_of.cpu && host >= short_of.host && milli >= short_of.milli && memory >= short_of.memory;
   }
@@ -242,10 +247,13 @@ class NodeSearch {
     };
     for (const Movable* movable : helpful) look_at(*movable);
     const std::size_t firsts = useful_.size();
-    if (helpful.empty() || (most > 1 && (short_of.cpu > 0 || short_of.host > 0)))
+    if (helpful.empty() || (firsts > 0 && (short_of.cpu > 0 || short_of.host > 0)))
       for (const Movable& movable : movables_)
         if (helpful.empty() || (movable.resident->devices & wanted) == 0) look_at(movable);
-    for (std::size_t i = 0; i < (helpful.empty() ? useful_.size() : firsts); ++i)
+    Amount most_of_any;
+    for (const Useful& useful : useful_) most_of_any = most_of_any.at_least(useful.frees);
+    for (std::size_t i = 0; i < (helpful.empty() ? useful_.size() : firsts); ++i) {
+      if (!(useful_[i].frees + most_of_any).covers(short_of)) continue;
       for (std::size_t j = i + 1; j < useful_.size(); ++j) {
         ++looks;
         if (!(useful_[i].frees + useful_[j].frees).covers(short_of)) continue;
@@ -253,6 +261,7 @@ class NodeSearch {
         const Movable* const both[] = {useful_[i].movable, useful_[j].movable};
         if (allowed(2, stuck, most)) found(Leaving(both), wanted, stuck);
       }
+    }
   }
 
   // Three or more on this device, the smallest first, until there is enough.

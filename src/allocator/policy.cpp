@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array all{
     Policy{"balance", "our own: fragmentation, CPU that runs out first, emptiest last, dear classes last", rate_balance,
-           true, true},
+           true, true, true},
     Policy{"fgd", "fragmentation gradient descent (Weng et al., USENIX ATC 2023)", rate_fragmentation_gradient, true,
            true},
     Policy{"best-fit", "the node that has the least left afterwards", rate_best_fit, true, false},

@@ -93,3 +93,26 @@ TEST_CASE("a new outlook is due often at first and rarely later") {
   }
   CHECK(told == 10 + 4);  // at 1, 2, 4 … 512, then at 1536, 2560, 3584, 4608
 }
+
+TEST_CASE("what wants several devices counts for more where things leave, and as one where nothing does") {
+  const Pool pool = pool_of_two_classes();
+  Request four = of(1000);
+  four.devices = 4;
+  const auto parts_of_four = [&](int departures, std::uint32_t weight) {
+    RequestHistory::Settings settings;
+    settings.turnover_weight = weight;
+    settings.popular_percent = 100;
+    RequestHistory history(settings);
+    for (int i = 0; i < 90; ++i) history.arrived(of(100));
+    for (int i = 0; i < 10; ++i) history.arrived(four);
+    for (int i = 0; i < departures; ++i) history.departed();
+    for (const TypicalRequest& typical : history.outlook(pool).typical)
+      if (typical.shape.devices == 4) return typical.parts;
+    return 0u;
+  };
+  CHECK(parts_of_four(0, 4) == Outlook::whole / 10);
+  CHECK(parts_of_four(50, 4) == Outlook::whole * 85ull / 175);    // each of the ten as 1 + 15 / 2
+  CHECK(parts_of_four(100, 4) == Outlook::whole * 160ull / 250);  // each as 4 x 4
+  CHECK(parts_of_four(900, 4) == Outlook::whole * 160ull / 250);
+  CHECK(parts_of_four(100, 0) == Outlook::whole / 10);
+}

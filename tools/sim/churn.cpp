@@ -39,7 +39,7 @@ ChurnResult churn(const std::vector<NodeSpec>& nodes, const std::vector<Request>
     for (; !departures.empty() && departures.top().first <= now; departures.pop()) {
       const SliceId gone = departures.top().second;
       if (settings.oracle) oracle_free += shape_of(requests[gone]).total_milli();
-      else (void)pool.release(gone).ok();
+      else op.depart(gone);
     }
     const std::uint64_t drawn = dice.below(requests.size());
     const Request& request = requests[drawn];

@@ -22,6 +22,11 @@ Operator::Operator(Pool& pool, const Policy& policy, std::size_t moves, const Ou
       defragmenter_(pool, chooser_, planner_),
       known_(known) {
   limits_.moves_max = moves;
+  if (!policy.heeds_turnover) {
+    RequestHistory::Settings settings;
+    settings.turnover_weight = 0;
+    history_ = RequestHistory(settings);
+  }
   background_.moves_max = 0;
 }
 
@@ -41,6 +46,11 @@ bool Operator::arrive(SliceId id, const Request& request, std::uint64_t draw) {
 void Operator::explain(std::size_t count, std::span<const std::string> class_names) {
   reasons_max_ = reasons_.size() + count;
   class_names_ = class_names;
+}
+
+void Operator::depart(SliceId id) {
+  if (!pool_.release(id).ok()) std::abort();
+  history_.departed();
 }
 
 void Operator::defragment() {

@@ -33,6 +33,9 @@ class Operator {
   // After every background_every arrivals, at most so many slices are moved though nobody is stuck.
   void tidy_up(std::size_t moves) { background_.moves_max = moves; }
 
+  // REQUIRES: it has a place.
+  void depart(allocator::SliceId id);
+
   // Whether it has a place.
   bool arrive(allocator::SliceId id, const allocator::Request& request, std::uint64_t draw);
 
