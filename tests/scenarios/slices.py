@@ -111,7 +111,7 @@ def a_cap_holds(scenario, one):
 def an_endless_kernel(scenario, one):
     endless = scenario.pool.popen([scenario.program("endless")], tenant="two", stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True)
-    out, err = endless.communicate()
+    out, err = endless.communicate(timeout=60)  # alone on the device it would run for ever
     scenario.check("finish" in out, "a program whose kernel never ends has its API's error", out + err)
     scenario.check("limits.command_s" in err, "and is told why on its standard error", err)
     ended = scenario.pool.command("sessions", "--ended").stdout
