@@ -3,7 +3,8 @@
 //
 // First room is made for typical requests that fit nowhere, the most frequent first. What is left of the budget goes to
 // single moves that make less of what is free useless (see Fragmentation). After each move of a plan every typical
-// request that had a place before still has one, so a plan may stop anywhere and nothing is worse.
+// request that had a place before still has one, so a plan may stop anywhere. Only the single moves promise less that
+// is useless after each; room that is made for a request may cost some.
 //
 // The search is bounded in steps, not in time. Not thread-safe. Deterministic.
 #pragma once

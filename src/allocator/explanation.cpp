@@ -4,19 +4,10 @@
 #include <bit>
 #include <tuple>
 
+#include "allocator/amounts.h"
+
 namespace sluice::allocator {
 namespace {
-
-constexpr std::uint64_t parts_per_whole = 1'000'000;  // resolution in which unlike amounts are compared
-
-// `some` of `all` in millionths, rounded up: a shortfall never counts as none.
-std::uint64_t millionths(std::uint64_t some, std::uint64_t all) {
-  if (all == 0) return some == 0 ? 0 : parts_per_whole;
-  const unsigned __int128 scaled = static_cast<unsigned __int128>(some) * parts_per_whole + (all - 1);
-  return static_cast<std::uint64_t>(scaled / all);
-}
-
-std::uint64_t shortfall(std::uint64_t wanted, std::uint64_t there) { return wanted > there ? wanted - there : 0; }
 
 bool of_class(const Device& device, const Shape& shape) {
   return shape.classes == any_class || (shape.classes >> device.device_class & 1) != 0;
@@ -35,14 +26,6 @@ Device healthy(Device device) {
 }
 
 // ---- in words ----
-
-// In a unit that needs no decimals, never more than there is: what is named here can be asked for as it is written.
-std::string writable_bytes(std::uint64_t bytes) {
-  constexpr std::uint64_t mib = 1ull << 20;
-  if (bytes < mib) return std::to_string(bytes) + " B";
-  if (bytes % (1024 * mib) == 0) return std::to_string(bytes / (1024 * mib)) + " GiB";
-  return std::to_string(bytes / mib) + " MiB";
-}
 
 std::string milli(std::uint64_t amount) {
   std::string text = std::to_string(amount);
@@ -103,9 +86,9 @@ class Inquiry {
       : pool_(pool), request_(request), shape_(shape_of(request)), plan_(plan), names_(class_names) {}
 
   Explanation answer() {
+    count_free();
     if (shape_.devices > 0 && !any_of_class()) return refuse(Obstacle::no_devices, no_devices());
     if (!any_node(idle, true)) return refuse(Obstacle::larger_than_any, larger_than_any());
-    count_free();
     if (!any_node([](const Device& device) { return device; }, false)) {
       if (any_node(healthy, false)) return refuse(Obstacle::health, "it would fit where a device is unhealthy");
       return shape_.devices > 1 ? too_few_devices() : no_gap();

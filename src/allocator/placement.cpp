@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
+#include "allocator/amounts.h"
+
 namespace sluice::allocator {
 namespace {
-
-constexpr std::uint64_t parts_per_whole = 1'000'000;  // resolution in which unlike devices are compared
-
-// `some` of `all` in millionths, rounded up: a shortfall or a rest never counts as none.
-std::uint64_t millionths(std::uint64_t some, std::uint64_t all) {
-  if (all == 0) return some == 0 ? 0 : parts_per_whole;
-  const unsigned __int128 scaled = static_cast<unsigned __int128>(some) * parts_per_whole + (all - 1);
-  return static_cast<std::uint64_t>(scaled / all);
-}
 
 // Compute and memory, each against the device's own whole.
 std::uint64_t weigh(const DeviceRoom& device, std::uint64_t milli, std::uint64_t bytes) {
@@ -30,8 +23,8 @@ std::uint64_t left_after(const DeviceRoom& device, const Request& request) {
 
 std::uint64_t missing_by(const DeviceRoom& device, const Request& request) {
   const std::uint64_t wanted = memory_wanted_bytes(device, request);
-  const std::uint64_t milli = std::max(request.gpu, device.gpu_free).value - device.gpu_free.value;
-  const std::uint64_t bytes = std::max(wanted, device.memory_free_bytes) - device.memory_free_bytes;
+  const std::uint64_t milli = shortfall(request.gpu.value, device.gpu_free.value);
+  const std::uint64_t bytes = shortfall(wanted, device.memory_free_bytes);
   return weigh(device, milli, bytes);
 }
 
@@ -57,14 +50,6 @@ const DeviceRoom* nearest_device(const Inventory& inventory, const Request& requ
     if (nearest == nullptr || missing_by(device, request) < missing_by(*nearest, request)) nearest = &device;
   }
   return nearest;
-}
-
-// In a unit that needs no decimals, never more than there is: what is offered here can be asked for as it is written.
-std::string writable_bytes(std::uint64_t bytes) {
-  constexpr std::uint64_t mib = 1ull << 20;
-  if (bytes < mib) return std::to_string(bytes) + " B";
-  if (bytes % (1024 * mib) == 0) return std::to_string(bytes / (1024 * mib)) + " GiB";
-  return std::to_string(bytes / mib) + " MiB";
 }
 
 std::string describe(MilliGpu gpu, std::uint64_t memory_bytes) {

@@ -8,6 +8,8 @@
 #include <span>
 #include <tuple>
 
+#include "allocator/amounts.h"
+
 namespace sluice::allocator {
 namespace {
 
@@ -30,8 +32,6 @@ struct Amount {
   }
   bool nothing() const { return cpu == 0 && host == 0 && milli == 0 && memory == 0; }
 };
-
-std::uint64_t missing(std::uint64_t wanted, std::uint64_t free) { return wanted > free ? wanted - free : 0; }
 
 // A slice that could leave the node.
 struct Movable {
@@ -139,8 +139,8 @@ class NodeSearch {
   void each(NodeIndex node, std::size_t most, std::size_t& looks, Found found) {
     const NodeView view = pool_.view(node);
     if (view.node.cpu_total < shape_.cpu_milli || view.node.host_total < shape_.host_memory_bytes) return;
-    const Amount shared{missing(shape_.cpu_milli, view.node.cpu_free),
-                        missing(shape_.host_memory_bytes, view.node.host_free), 0, 0};
+    const Amount shared{shortfall(shape_.cpu_milli, view.node.cpu_free),
+                        shortfall(shape_.host_memory_bytes, view.node.host_free), 0, 0};
     if (!enter(node, shared)) return;
     if (shape_.devices == 0) return few(view, shared, 0, {}, most, looks, found);
     if (shape_.devices > 1) return several_devices(view, shared, most, looks, found);
@@ -204,8 +204,8 @@ class NodeSearch {
       const Device& device = view.devices[i];
       if (!could_ever_fit(device, shape_)) continue;
       Amount short_of = shared;
-      short_of.milli = missing(shape_.gpu_milli, device.milli_free);
-      short_of.memory = missing(memory_wanted_bytes(device, shape_), device.memory_free);
+      short_of.milli = shortfall(shape_.gpu_milli, device.milli_free);
+      short_of.memory = shortfall(memory_wanted_bytes(device, shape_), device.memory_free);
       if (short_of.milli == 0 && short_of.memory == 0) {
         room_on_some = true;
         continue;

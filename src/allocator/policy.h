@@ -37,8 +37,8 @@ struct Policy {
   std::optional<Rating> (*rate)(const RatingQuestion& question);
   bool steady;    // does not look at `draw`: a rating holds until the node or the outlook changes
   bool foresees;  // looks at the outlook
-  bool heeds_turnover =
-      false;  // to be asked with an outlook of RequestHistory's default turnover_weight; else with one of 0
+  // To be asked with an outlook of RequestHistory's default turnover_weight; else with one of 0.
+  bool heeds_turnover = false;
 };
 
 // All there are; the first is the one to use unless there is a reason.

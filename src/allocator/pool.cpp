@@ -100,6 +100,7 @@ Status Pool::check(const Request& request, const Site& site, bool affinity) cons
   const DeviceMask allowed = affinity ? allowed_devices(site.node, request) : ~DeviceMask{0};
   bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
               (request.devices == 0 ? allowed != 0 : (site.devices & ~allowed) == 0);
+  // clang 14 cannot capture a structured binding.
   for_each_device(site.devices, [&, span = devices](unsigned i) { fits = fits && device_fits(span[i], shape); });
   return fits ? Status() : Status(Code::exhausted, "no room for it on " + names_[site.node]);
 }

@@ -1,24 +1,15 @@
 #include "allocator/defragmenter.h"
 
 #include "tests/allocator/random_pool.h"
+#include "tests/allocator/shares.h"
 
 using namespace sluice;
 using namespace sluice::allocator;
 using test::Draw;
+using test::nodes_of;
+using test::share;
 
 namespace {
-
-Request share(std::uint32_t milli, std::uint32_t devices = 1) {
-  Request request;
-  request.gpu.value = milli;
-  request.memory_parts = 0;
-  request.devices = devices;
-  return request;
-}
-
-std::vector<NodeSpec> single_devices(std::size_t count) {
-  return std::vector<NodeSpec>(count, {"n", 0, 64'000, 0, std::vector<DeviceSpec>(1)});
-}
 
 Outlook outlook_of(const Pool& pool, const std::vector<Request>& requests) {
   RequestHistory history;
@@ -51,7 +42,7 @@ std::uint32_t share_open(const Pool& pool, const Outlook& outlook) {
 }  // namespace
 
 TEST_CASE("room is made for a typical request before anybody is stuck") {
-  Bench bench(single_devices(3));
+  Bench bench(nodes_of({1, 1, 1}));
   for (SliceId id = 0; id < 27; ++id)
     REQUIRE(bench.pool.place(id, share(100), {static_cast<NodeIndex>(id / 9), 1}).ok());
   const Outlook outlook = outlook_of(bench.pool, {share(100), share(200)});
@@ -64,14 +55,14 @@ TEST_CASE("room is made for a typical request before anybody is stuck") {
 }
 
 TEST_CASE("where every typical request has a place and nothing is useless, nothing moves") {
-  Bench bench(single_devices(4));
+  Bench bench(nodes_of({1, 1, 1, 1}));
   REQUIRE(bench.pool.place(1, share(500), {0, 1}).ok());
   REQUIRE(bench.pool.place(2, share(500), {0, 1}).ok());
   CHECK(bench.defragmenter.plan(outlook_of(bench.pool, {share(500), share(1000)}), {}).moves.empty());
 }
 
 TEST_CASE("no more is spent than the budget has, in moves and in their cost") {
-  Bench bench(single_devices(6));
+  Bench bench(nodes_of({1, 1, 1, 1, 1, 1}));
   Request dear = share(300);
   dear.move_cost = 10;
   for (SliceId id = 0; id < 6; ++id) REQUIRE(bench.pool.place(id, dear, {static_cast<NodeIndex>(id), 1}).ok());

@@ -2,23 +2,16 @@
 
 #include "allocator/chooser.h"
 #include "tests/allocator/random_pool.h"
+#include "tests/allocator/shares.h"
 
 using namespace sluice;
 using namespace sluice::allocator;
 using test::Draw;
+using test::share;
 
 namespace {
 
 constexpr std::uint64_t gib = 1ull << 30;
-
-Request share(std::uint32_t milli, std::uint64_t memory = 0, std::uint32_t devices = 1) {
-  Request request;
-  request.gpu.value = milli;
-  request.memory_bytes = memory;
-  request.memory_parts = 0;
-  request.devices = devices;
-  return request;
-}
 
 NodeSpec node(std::string name, std::size_t devices, std::uint64_t cpu = 64'000) {
   NodeSpec spec{std::move(name), 0, cpu, 64 * gib, {}};
@@ -36,8 +29,8 @@ TEST_CASE("a gap that is too small is named, with what is free in total and what
   Pool pool({node("n1", 2), node("n2", 1)});
   SliceId id = 0;
   for (const Site& site : {Site{0, 1}, Site{0, 2}, Site{1, 1}})
-    for (int i = 0; i < 9; ++i) REQUIRE(pool.place(id++, share(100, gib), site).ok());
-  const Request wish = share(200, 4 * gib);
+    for (int i = 0; i < 9; ++i) REQUIRE(pool.place(id++, share(100, 1, gib), site).ok());
+  const Request wish = share(200, 1, 4 * gib);
   Chooser chooser(pool, default_policy());
   const auto plan = Planner(pool, default_policy(), chooser).plan(wish, {}, {});
   const Explanation explanation = explain(pool, wish, plan);
@@ -64,9 +57,10 @@ TEST_CASE("a class that the pool does not have is named") {
 
 TEST_CASE("what would not fit an idle pool is told from what would have to wait") {
   const Pool pool({node("n1", 2)});
-  CHECK(explain(pool, share(1000, 17 * gib)).obstacle == Obstacle::larger_than_any);
-  const Explanation three = explain(pool, share(1000, 0, 3));
+  CHECK(explain(pool, share(1000, 1, 17 * gib)).obstacle == Obstacle::larger_than_any);
+  const Explanation three = explain(pool, share(1000, 3));
   CHECK(three.obstacle == Obstacle::larger_than_any);
+  CHECK(three.milli_free == 2000);
   CHECK(three.reason == "no 3 devices of one node with 1,000m, even if all were idle: no node has more than 2");
 }
 
@@ -75,7 +69,7 @@ TEST_CASE("fewer devices are offered where a node has not so many idle") {
   REQUIRE(pool.place(1, share(100), {0, 1}).ok());
   REQUIRE(pool.place(2, share(100), {1, 1}).ok());
   REQUIRE(pool.place(3, share(100), {1, 2}).ok());
-  const Explanation explanation = explain(pool, share(1000, 0, 4));
+  const Explanation explanation = explain(pool, share(1000, 4));
   CHECK(explanation.obstacle == Obstacle::devices);
   REQUIRE(explanation.nearest);
   CHECK(explanation.nearest->devices == 3);

@@ -3,26 +3,15 @@
 #include <set>
 
 #include "tests/allocator/random_pool.h"
+#include "tests/allocator/shares.h"
 
 using namespace sluice;
 using namespace sluice::allocator;
 using test::Draw;
+using test::nodes_of;
+using test::share;
 
 namespace {
-
-Request share(std::uint32_t milli, std::uint32_t devices = 1) {
-  Request request;
-  request.gpu.value = milli;
-  request.memory_parts = 0;
-  request.devices = devices;
-  return request;
-}
-
-std::vector<NodeSpec> nodes_of(std::vector<std::size_t> devices) {
-  std::vector<NodeSpec> nodes;
-  for (const std::size_t count : devices) nodes.push_back({"n", 0, 64'000, 0, std::vector<DeviceSpec>(count)});
-  return nodes;
-}
 
 std::optional<Plan> plan_for(Pool& pool, const Request& request, PlanLimits limits = {}) {
   Chooser chooser(pool, default_policy());

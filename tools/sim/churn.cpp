@@ -23,7 +23,7 @@ ChurnResult churn(const std::vector<NodeSpec>& nodes, const std::vector<Request>
   Dice dice(seed);
   Pool pool(ranked(nodes, dice));
   Operator op(pool, policy, settings.moves, nullptr);
-  op.tidy_up(settings.background);
+  op.allow_background_moves(settings.background);
   double mean_milli = 0;
   for (const Request& request : requests) mean_milli += static_cast<double>(shape_of(request).total_milli());
   mean_milli /= static_cast<double>(requests.size());

@@ -31,7 +31,7 @@ class Operator {
   Operator(allocator::Pool& pool, const allocator::Policy& policy, std::size_t moves, const allocator::Outlook* known);
 
   // After every background_every arrivals, at most so many slices are moved though nobody is stuck.
-  void tidy_up(std::size_t moves) { background_.moves_max = moves; }
+  void allow_background_moves(std::size_t moves) { background_.moves_max = moves; }
 
   // REQUIRES: it has a place.
   void depart(allocator::SliceId id);
