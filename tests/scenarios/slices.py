@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Tenants share a device as they were promised: shares, a cap, suspension, a kernel that never ends, one that must be
-compiled first, and a daemon that dies while they contend. The margins here are wide, for machines that do other things as
-well: bench/slices measures."""
+"""Tenants share a device as they were promised: shares, a cap, suspension, a kernel that never ends, kernels that must
+be compiled first, and a daemon that dies while they contend. The margins here are wide, for machines that do other things
+as well: bench/slices measures."""
 
 import os
+import shutil
 import statistics
 import subprocess
 import time
@@ -17,15 +18,15 @@ COMMAND_S = 2  # limits.command_s of this pool
 class Busy:
     """A tenant's program that always has kernels to run."""
 
-    def __init__(self, scenario, tenant, *options):
-        self.scenario, self.tenant = scenario, tenant
+    def __init__(self, scenario, tenant, *options, pool=None):
+        self.pool, self.tenant = pool or scenario.pool, tenant
         load = os.path.join(scenario.build, "bench", "slice_load")
         calibration = os.path.join(scenario.work, "calibration")
-        self.child = scenario.pool.popen([load, "--calibration", calibration, "--seconds", "600", *options], tenant=tenant,
+        self.child = self.pool.popen([load, "--calibration", calibration, "--seconds", "600", *options], tenant=tenant,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def device_ns(self):
-        return next((s["usage"]["device_ns"] for s in self.scenario.pool.sessions() if s["tenant"] == self.tenant), 0)
+        return next((s["usage"]["device_ns"] for s in self.pool.sessions() if s["tenant"] == self.tenant), 0)
 
     def end(self):
         self.child.kill()
@@ -59,28 +60,35 @@ def used_within(programs, seconds):
     return [now - then for then, now in zip(before, after)], (time.monotonic() - begun) * 1e9
 
 
-def compile_alone(scenario, name, lengths):
-    """Runs every length once with the device to itself: who compiles is not busy, and this is about who is."""
-    busy = Busy(scenario, name, "--lengths", lengths)
-    scenario.check(all_work([busy]), f"tenant {name} works alone")
-    time.sleep(4)
-    busy.end()
+def stolen_ticks():
+    """What the machine's host took from it, over all processors."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[8])
 
 
-def share_of_first(one, two, seconds):
-    (first, second), _ = used_within([one, two], seconds)
-    return first / max(first + second, 1)
+def quiet_shares(one, two):
+    """The first one's share, in windows of 2 s in which the host left the machine alone: three of at most 20."""
+    shares = []
+    for _ in range(20):
+        stolen = stolen_ticks()
+        (first, second), passed_ns = used_within([one, two], 2)
+        allowed = 0.03 * os.cpu_count() * os.sysconf("SC_CLK_TCK") * passed_ns / 1e9
+        if stolen_ticks() - stolen <= allowed:
+            shares.append(first / max(first + second, 1))
+        if len(shares) == 3:
+            break
+    return shares
 
 
 def shares_follow_guarantees(scenario):
-    compile_alone(scenario, "one", "200us,2ms")
-    compile_alone(scenario, "two", "20us,10ms")
     one, two = Busy(scenario, "one", "--lengths", "200us,2ms"), Busy(scenario, "two", "--lengths", "20us,10ms")
     scenario.check(all_work([one, two]), "two tenants work at once")
     time.sleep(2)
-    shares = [share_of_first(one, two, 2) for _ in range(3)]
-    scenario.check(0.23 < statistics.median(shares) < 0.43,
-                   "of two busy tenants with 250m and 500m the first has a third", str(shares))
+    if shares := quiet_shares(one, two):
+        scenario.check(0.23 < statistics.median(shares) < 0.43,
+                       "of two busy tenants with 250m and 500m the first has a third", str(shares))
+    else:
+        scenario.note("who had how much was not looked at: the host took the machine away all the time")
     why = scenario.pool.command("sessions", "--why").stdout
     scenario.check("holds the device" in why or "waits for its turn" in why, "`sluice sessions --why` tells who waits", why)
     suspension(scenario, one, two)
@@ -164,8 +172,37 @@ def compiling_costs_the_others_nothing(scenario):
         tenant(scenario, "delete", name, "--force")
 
 
+def cold_pool(scenario):
+    """One in which nothing was ever compiled, that suffers a command for no longer than a second."""
+    pool = scenario.new_pool(name="cold", config="[limits]\ncommand_s = 1\n")
+    shutil.rmtree(pool.cache)
+    os.makedirs(pool.home)
+    return pool
+
+
+def waiting_for_a_compiler_is_not_running(scenario):
+    """A launch that waits for a compile, its own or that of a build that is kept for later, does not hold the device:
+    else it would be taken for a runaway."""
+    with cold_pool(scenario) as pool:
+        for name in ("one", "two"):
+            pool.command("tenant", "create", name, "--memory", "64MiB", "--uid", str(os.getuid()))
+        programs = [Busy(scenario, "one", "--lengths", "200us,2ms", pool=pool),
+                    Busy(scenario, "two", "--lengths", "20us,10ms", pool=pool)]
+        scenario.check(all_work(programs), "two tenants that compile at once work", pool.log())
+        time.sleep(3)
+        programs[1].end()
+        pauses = pool.run([scenario.program("pauses"), "60", "50", "40"], tenant="two")
+        scenario.check(pauses.returncode == 0, "one whose many kernels are kept for later while it pauses works beside another",
+                       pauses.stdout + pauses.stderr + pool.log())
+        scenario.note(f"its launches: {pauses.stdout.splitlines()[-1]}" if pauses.stdout else "")
+        scenario.check(programs[0].device_ns() > 0, "which goes on")
+        programs[0].end()
+        scenario.check("limits.command_s" not in pool.log(), "and nobody is ended for it", pool.log())
+
+
 def main(scenario):
     calibrate(scenario)
+    waiting_for_a_compiler_is_not_running(scenario)
     create(scenario, "one", "--gpu", "250m")
     create(scenario, "two", "--gpu", "500m")
     one = shares_follow_guarantees(scenario)

@@ -62,10 +62,12 @@ class CompletionSink {
  public:
   virtual void completed(std::uint64_t token, Outcome outcome, const wire::CommandTimes& times) = 0;
 
-  // A launch that was accepted must have its kernel compiled before it can run: the device is free until come_back()
-  // has returned, which may block. Both on the thread that runs it.
+  // A launch that was accepted must have its kernel compiled before it can run, or wait for a compiler: the device is
+  // free until come_back() has returned, which may block. Both on the thread that runs it.
   virtual void step_aside() {}
   virtual void come_back() {}
+  // Commands of the session wait for their turn on the device. On any thread.
+  virtual bool keeps_waiting() const { return false; }
 
  protected:
   ~CompletionSink() = default;

@@ -10,15 +10,15 @@ namespace {
 constexpr std::uint64_t in_flight_mask = 0xffffffff;
 constexpr std::uint64_t drained = lease_granted | lease_asked_back;
 
-// From now on nothing is submitted under the lease; with nothing in flight it is over. In one step: whoever finds the
-// lease held may rely on its end being told to somebody.
+// From now on nothing is submitted under the lease; with nothing in flight, or nothing that is on the device, it is
+// over. In one step: whoever finds the lease held may rely on its end being told to somebody.
 enum class Asked : std::uint8_t { no_lease, over, drains };
 Asked ask_for(std::atomic<std::uint64_t>& state) {
   std::uint64_t was = state.load(std::memory_order_acquire);
   while ((was & lease_granted) != 0) {
-    const bool over = (was | lease_asked_back) == drained;
-    if (state.compare_exchange_weak(was, over ? 0 : was | lease_asked_back, std::memory_order_seq_cst))
-      return over ? Asked::over : Asked::drains;
+    const bool over = (was & in_flight_mask) == 0 || (was & lease_aside) != 0;
+    const std::uint64_t then = over ? was & ~drained : was | lease_asked_back;
+    if (state.compare_exchange_weak(was, then, std::memory_order_seq_cst)) return over ? Asked::over : Asked::drains;
   }
   return Asked::no_lease;
 }

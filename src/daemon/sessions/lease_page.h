@@ -118,7 +118,7 @@ class LeaseGrantor {
   void set_cap(std::uint32_t cap_milli);
   // REQUIRES: !held().
   void grant(const LeaseTerms& terms);
-  // True: nothing was in flight, and the lease is taken back already.
+  // True: nothing was in flight, or the holder has stepped aside: the lease is taken back already.
   bool ask_back();
   // Under the lease that was granted last; the worker's word: see arbiter::Use.
   Nanoseconds idle_ns(Nanoseconds now) const;

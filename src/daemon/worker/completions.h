@@ -105,6 +105,7 @@ class Completions final : public backend::CompletionSink {
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
   void step_aside() override { gate_.step_aside(); }
   void come_back() override { gate_.come_back(); }
+  bool keeps_waiting() const override { return gate_.keeps_waiting(); }
   // A command that was begun but not accepted.
   void failed(InFlight& command, wire::Outcome outcome);
 

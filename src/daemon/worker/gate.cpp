@@ -1,6 +1,7 @@
 #include "daemon/worker/gate.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::worker {
 namespace {
@@ -29,6 +30,7 @@ Nanoseconds Gate::piece_ns() {
 }
 
 bool Gate::fits(Nanoseconds estimate_ns) {
+  if (lease_.aside()) return false;
   if (!lease_.held() && !lease_oneself(now_ns())) return false;
   if (lease_.number() != lease_number_) take_up_lease();
   const std::uint32_t in_flight = lease_.in_flight();
@@ -67,7 +69,7 @@ void Gate::set_waiting(bool waiting) {
 }
 
 Nanoseconds Gate::rest(Nanoseconds now) {
-  const bool coming_back = coming_back_.load(std::memory_order_seq_cst);
+  const bool coming_back = coming_back_.load(std::memory_order_seq_cst) != 0;
   const bool wanted = coming_back || waiting_.load(std::memory_order_relaxed);
   if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && wanted &&
       !(coming_back && lease_oneself(now)))
@@ -101,22 +103,32 @@ void Gate::ended(Nanoseconds estimate_ns) {
 }
 
 void Gate::step_aside() {
+  aside_.fetch_add(1, std::memory_order_seq_cst);  // before it can be seen in the lease: see come_back
   lease_.step_aside();
   wire::spinning_pays.store(false, std::memory_order_relaxed);
 }
 
-// The dispatcher is woken at the end, for what it could not submit meanwhile, and before that where nobody else would
-// grant a lease.
+// A lease is of no use before the last thread that stepped aside is ready: it could not be given back. The dispatcher
+// is woken at the end, for what it could not submit meanwhile, and before that where nobody else would grant a lease.
 void Gate::come_back() {
-  for (;;) {
+  if (aside_.fetch_sub(1, std::memory_order_seq_cst) == 1) wire::futex_wake_all(aside_);
+  for (bool wants = false;;) {
     const std::uint32_t changed = lease_.changed().load(std::memory_order_acquire);
-    if (lease_.come_back()) break;
-    coming_back_.store(true, std::memory_order_seq_cst);  // then the look: see set_daemon
+    const std::uint32_t aside = aside_.load(std::memory_order_seq_cst);
+    if (aside == 0 && lease_.come_back()) {
+      if (wants) coming_back_.fetch_sub(1, std::memory_order_relaxed);
+      break;
+    }
+    if (aside != 0) {
+      wire::futex_wait(aside_, aside);
+      continue;
+    }
+    if (!std::exchange(wants, true))
+      coming_back_.fetch_add(1, std::memory_order_seq_cst);  // then the look: see set_daemon
     lease_.want();
     if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
     wire::futex_wait(lease_.changed(), changed);
   }
-  coming_back_.store(false, std::memory_order_relaxed);
   wake_();
 }
 

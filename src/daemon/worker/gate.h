@@ -43,10 +43,10 @@ class Gate {
   wire::FutexWord& changed() { return lease_.changed(); }
 
   // ---- on a thread of the driver's ----
-  // A command in flight found that its kernel is to be compiled first: the device is free until it has been. No other
-  // goes meanwhile.
+  // A command in flight found that its kernel is to be compiled first, or that it must wait for a compiler: the device
+  // is free until come_back(). No other goes meanwhile.
   void step_aside();
-  // Waits for a lease.
+  // Waits for all that have stepped aside, and then for a lease.
   void come_back();
 
   // ---- on any thread ----
@@ -54,6 +54,8 @@ class Gate {
   void ended(Nanoseconds estimate_ns);
   // The daemon is gone, or there is one again.
   void set_daemon(bool lives);
+  // Commands wait for their turn.
+  bool keeps_waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
  private:
   bool fits(Nanoseconds estimate_ns);
@@ -77,7 +79,8 @@ class Gate {
   // The sum of all estimates, of what was admitted and of what has ended.
   std::atomic<Nanoseconds> admitted_ns_{0}, ended_ns_{0};
   std::atomic<bool> waiting_{false};
-  std::atomic<bool> coming_back_{false};
+  wire::FutexWord aside_{0};                   // threads between step_aside() and come_back()
+  std::atomic<std::uint32_t> coming_back_{0};  // threads in come_back() that want a lease
   std::atomic<bool> daemon_lives_{true};
 };
 

@@ -1,6 +1,7 @@
 // An open device without a worker around it.
 #pragma once
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -34,6 +35,9 @@ class Ends final : public CompletionSink {
     ends_[token] = {outcome, times};
     changed_.notify_all();
   }
+  bool keeps_waiting() const override { return waiting; }
+  std::atomic<bool> waiting{false};
+
   End wait_for(std::uint64_t token) {
     std::unique_lock lock(mutex_);
     REQUIRE(changed_.wait_for(lock, std::chrono::seconds(30), [&] { return ends_.count(token) != 0; }));

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <set>
+#include <thread>
 
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/describe.h"
@@ -204,6 +206,28 @@ TEST_CASE("builds of the same text with the same options are one program of the 
   REQUIRE(twin.outcome == Outcome::ok);
   CHECK(static_cast<KernelObject&>(*kernel.object).handle.get() !=
         static_cast<KernelObject&>(*twin.object).handle.get());
+}
+
+TEST_CASE("a build is kept for later when nobody waits, not while commands wait for their turn") {
+  namespace fs = std::filesystem;
+  std::string folder = (fs::temp_directory_path() / "sluice-saver-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const auto kept = [&] {
+    const auto files = fs::recursive_directory_iterator(folder + "/programs");
+    return std::count_if(begin(files), end(files), [](const auto& entry) { return entry.is_regular_file(); });
+  };
+  {
+    Bench bench;
+    (void)bench.device->use_cache_folder(folder);  // PoCL's own cache stays where it is: there is no symlink
+    bench.ends.waiting = true;
+    const auto program = built(bench, "__kernel void late(__global int* x) { *x = 1; }");
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    CHECK(kept() == 0);
+    bench.ends.waiting = false;
+    for (int look = 0; look < 2000 && kept() == 0; ++look) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(kept() == 1);
+  }
+  fs::remove_all(folder);
 }
 
 TEST_CASE("a build is forgotten after as many others as are remembered") {

@@ -278,6 +278,34 @@ TEST_CASE("while a command's kernel is compiled others may have the device, and 
   CHECK(rig.gate.admit(ms));
 }
 
+TEST_CASE("of two that are compiled neither takes the device before both are ready") {
+  GateRig rig;
+  rig.grantor.grant(shared());
+  REQUIRE(rig.gate.admit(ms));
+  REQUIRE(rig.gate.admit(ms));
+  rig.gate.step_aside();
+  rig.gate.step_aside();
+  std::atomic<bool> back{false};
+  std::thread first([&] {
+    rig.gate.come_back();
+    back = true;
+  });
+  // A lease that was wanted before is of no use now, and whoever asks for it has it.
+  rig.grantor.grant(shared());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK_FALSE(back);
+  CHECK_FALSE(rig.gate.admit(ms));
+  CHECK(rig.grantor.ask_back());
+  CHECK_FALSE(rig.grantor.wants());
+  std::thread second([&] { rig.gate.come_back(); });
+  while (!rig.grantor.wants()) std::this_thread::yield();
+  CHECK_FALSE(back);
+  rig.grantor.grant(shared());
+  first.join();
+  second.join();
+  CHECK(rig.gate.admit(ms));
+}
+
 TEST_CASE("what was compiled goes on without a daemon, whether it dies before or after") {
   GateRig rig;
   const bool dies_first = GENERATE(true, false);

@@ -1,7 +1,5 @@
 #include "daemon/backends/opencl/build_saver.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 
 #include "base/log.h"
@@ -28,6 +26,12 @@ std::string native_binary(cl_program program) {
   return binary;
 }
 
+bool Activity::busy() const {
+  if (in_flight.load(std::memory_order_relaxed) > 0) return true;
+  const CompletionSink* const waits = sink.load(std::memory_order_acquire);
+  return waits != nullptr && waits->keeps_waiting();
+}
+
 BuildSaver::~BuildSaver() {
   {
     const std::lock_guard lock(mutex_);
@@ -47,8 +51,8 @@ void BuildSaver::add(Job job) {
   changed_.notify_all();
 }
 
+// At no lower priority than others: a launch of the session may have to wait for what it is about.
 void BuildSaver::run() {
-  (void)setpriority(PRIO_PROCESS, 0, 10);  // of this thread alone: it only ever does what can wait
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
@@ -69,7 +73,7 @@ void BuildSaver::run() {
 bool BuildSaver::wait_for_idle(std::unique_lock<std::mutex>& lock) {
   while (!stopping_) {
     const Nanoseconds idle_since = activity_.last_ended_ns.load(std::memory_order_relaxed);
-    const bool busy = activity_.in_flight.load(std::memory_order_relaxed) > 0;
+    const bool busy = activity_.busy();
     const Nanoseconds now = now_ns();
     if (!busy && now >= idle_since + idle_ns) return true;
     changed_.wait_for(lock, chrono_ns(busy ? busy_look_ns : idle_since + idle_ns - now));

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "daemon/backends/backend.h"
 #include "daemon/backends/opencl/api.h"
 #include "daemon/backends/opencl/build_cache.h"
 
@@ -25,6 +26,9 @@ namespace sluice::backend::opencl {
 struct Activity {
   std::atomic<std::int64_t> in_flight{0};
   std::atomic<Nanoseconds> last_ended_ns{0};
+  std::atomic<const CompletionSink*> sink{nullptr};  // which knows of commands that wait for their turn
+
+  bool busy() const;
 };
 
 // The driver's binary of a built program; empty if it has none.

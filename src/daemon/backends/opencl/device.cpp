@@ -57,6 +57,7 @@ OpenClDevice::~OpenClDevice() {
 
 void OpenClDevice::set_sink(CompletionSink& sink) {
   sink_ = &sink;
+  activity_.sink.store(&sink, std::memory_order_release);
   if (quirks_.compiles_at_launch) tell_of_compiles(sink);
 }
 

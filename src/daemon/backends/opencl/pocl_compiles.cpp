@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/backends/opencl/lookup_turns.h"
 #include "daemon/backends/opencl/pocl_code.h"
 
 namespace sluice::backend::opencl {
@@ -13,13 +14,42 @@ namespace {
 
 std::atomic<CompletionSink*> told{nullptr};
 
+LookupTurns turns;
+
 // What this thread is doing.
-enum class Launch : std::uint8_t { none, looks_for_kernel, compiles };
+enum class Launch : std::uint8_t { none, looks_for_kernel, aside };
 thread_local Launch launch = Launch::none;
 
 void* look_for_kernel(void* command, unsigned retain, int specialize) {
   static auto* const own = pocls_own<void*(void*, unsigned, int)>("pocl_check_kernel_dlhandle_cache");
   return own != nullptr ? own(command, retain, specialize) : nullptr;
+}
+
+// REQUIRES: not aside yet.
+void step_aside() {
+  auto* const sink = told.load(std::memory_order_acquire);
+  if (sink == nullptr) return;
+  launch = Launch::aside;
+  sink->step_aside();
+}
+
+void* look_for_launch(void* command, unsigned retain, int specialize) {
+  launch = Launch::looks_for_kernel;
+  if (!turns.try_for_launch()) {
+    step_aside();
+    turns.wait_for_launch();
+  }
+  void* const found = look_for_kernel(command, retain, specialize);
+  turns.end();
+  if (std::exchange(launch, Launch::none) == Launch::aside) told.load(std::memory_order_acquire)->come_back();
+  return found;
+}
+
+void* look_for_binary(void* command, unsigned retain, int specialize) {
+  turns.wait_for_other();
+  void* const found = look_for_kernel(command, retain, specialize);
+  turns.end();
+  return found;
 }
 
 }  // namespace
@@ -33,11 +63,8 @@ void* pocl_check_kernel_dlhandle_cache(void* command, unsigned retain, int speci
   using namespace sluice::backend::opencl;
   // The other plugin's is no launch: it compiles what a binary is made of.
   thread_local PluginCode launcher("/libpocl-devices-pthread");
-  if (!launcher.holds(__builtin_return_address(0))) return look_for_kernel(command, retain, specialize);
-  launch = Launch::looks_for_kernel;
-  void* const found = look_for_kernel(command, retain, specialize);
-  if (std::exchange(launch, Launch::none) == Launch::compiles) told.load(std::memory_order_acquire)->come_back();
-  return found;
+  return launcher.holds(__builtin_return_address(0)) ? look_for_launch(command, retain, specialize)
+                                                     : look_for_binary(command, retain, specialize);
 }
 
 int access(const char* path, int mode) noexcept {
@@ -45,11 +72,8 @@ int access(const char* path, int mode) noexcept {
   static auto* const own = c_librarys_own<int(const char*, int)>("access");
   const int result = own(path, mode);
   if (launch != Launch::looks_for_kernel || result == 0) return result;
-  auto* const sink = told.load(std::memory_order_acquire);
-  if (sink == nullptr) return result;
   const int error = errno;
-  launch = Launch::compiles;
-  sink->step_aside();
+  step_aside();
   errno = error;
   return result;
 }
