@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
+#include <utility>
 
 namespace sluice::allocator {
 namespace {
@@ -57,59 +59,62 @@ class Chooser::NodeBook {
   std::vector<std::optional<Fragmentation>> entries_;
 };
 
-// A tournament: the leaves are the nodes, each inner place holds the better of the two below it.
+// How many nodes one decision may rate.
+struct Chooser::Effort {
+  std::size_t first_sight, changed, renewed, looks, swept;
+};
+
+// A tournament: the leaves are the nodes, each inner place holds the better of the two below it. A node that was never
+// rated, or did not fit when it was, has no part in it.
 class Chooser::Ranking {
  public:
-  Ranking(const Pool& pool, const Policy& policy, NodeBook& book, const Shape& shape, const Outlook& outlook)
+  Ranking(const Pool& pool, const Policy& policy, NodeBook& book, const Shape& shape, const Outlook& outlook,
+          const Effort& effort)
       : pool_(pool),
         policy_(policy),
         book_(book),
         shape_(shape),
         leaves_(std::bit_ceil(std::max<std::size_t>(pool.node_count(), 1))),
+        sweep_step_(sweep_step(pool.node_count())),
         ratings_(pool.node_count()),
         winners_(2 * leaves_, no_node),
         seen_(pool.changes_end()),
-        epoch_(outlook.epoch),
-        stale_from_(pool.node_count()) {
-    for (NodeIndex node = 0; node < ratings_.size(); ++node) {
+        epoch_(outlook.epoch) {
+    for (; known_ < std::min(ratings_.size(), effort.first_sight); ++known_) {
+      const NodeIndex node = in_sweep(known_);
       rate(node, outlook);
       winners_[leaves_ + node] = ratings_[node].fits ? node : no_node;
     }
+    swept_ = known_;
     for (std::size_t i = leaves_ - 1; i > 0; --i) winners_[i] = better(winners_[2 * i], winners_[2 * i + 1]);
   }
 
-  void catch_up(const Outlook& outlook, std::size_t share) {
+  void catch_up(const Outlook& outlook, const Effort& effort) {
     if (policy_.foresees && outlook.epoch != epoch_) {
       epoch_ = outlook.epoch;
-      stale_from_ = 0;
+      swept_ = 0;
     }
     if (seen_ < pool_.changes_begin()) {
-      for (NodeIndex node = 0; node < ratings_.size(); ++node) update(node, outlook, false);
       seen_ = pool_.changes_end();
+      known_ = 0;
+      get_to_know(outlook, effort.first_sight);
     }
-    for (; seen_ < pool_.changes_end(); ++seen_) update(pool_.change(seen_), outlook, false);
-    for (; share > 0 && stale_from_ < ratings_.size(); --share, ++stale_from_) update(stale_from_, outlook, true);
+    const std::uint64_t end = std::min(pool_.changes_end(), seen_ + effort.looks);
+    for (std::size_t left = effort.changed; left > 0 && seen_ < end; ++seen_)
+      left -= update(pool_.change(seen_), outlook, false) ? 1 : 0;
+    // One or the other: who has just been rated for the first time was rated by this outlook.
+    if (known_ < ratings_.size()) return get_to_know(outlook, effort.changed);
+    for (std::size_t left = effort.swept; left > 0 && swept_ < ratings_.size(); --left, ++swept_)
+      update(in_sweep(swept_), outlook, true);
   }
 
-  // The best of those that `may` be taken.
+  // The best of those that `may` be taken and were looked at.
   template <typename May>
-  std::optional<Site> best(May may) {
-    const auto worse = [this](std::size_t a, std::size_t b) { return better(winners_[a], winners_[b]) != winners_[a]; };
-    subtrees_.assign(1, 1);
-    while (!subtrees_.empty()) {
-      std::pop_heap(subtrees_.begin(), subtrees_.end(), worse);
-      const std::size_t subtree = subtrees_.back();
-      subtrees_.pop_back();
-      const NodeIndex node = winners_[subtree];
-      if (node == no_node) continue;
-      if (may(node)) return Site{node, ratings_[node].rating.devices};
-      // What it beat on its way up.
-      for (std::size_t i = leaves_ + node; i != subtree; i /= 2) {
-        subtrees_.push_back(i ^ 1);
-        std::push_heap(subtrees_.begin(), subtrees_.end(), worse);
-      }
-    }
-    return std::nullopt;
+  std::optional<Site> choose(const Outlook& outlook, const Effort& effort, May may) {
+    NodeIndex node = best(outlook, effort, may);
+    if (node == no_node && (seen_ != pool_.changes_end() || known_ != ratings_.size()))
+      node = best_of_some(outlook, effort, may);
+    return node != no_node ? std::optional(Site{node, ratings_[node].rating.devices}) : std::nullopt;
   }
 
   std::uint64_t asked_at = 0;
@@ -117,34 +122,111 @@ class Chooser::Ranking {
  private:
   struct Rated {
     Rating rating;
-    std::uint32_t version = 0;
+    std::uint32_t version = 0;  // of the node; 0: it was never rated
+    std::uint32_t rank = 0;     // of the node
     bool fits = false;
   };
 
+  // About a golden section of the nodes, and no divisor in common with their number.
+  static std::size_t sweep_step(std::size_t nodes) {
+    std::size_t step = nodes * 618 / 1000 | 1;
+    while (std::gcd(step, nodes) > 1) ++step;
+    return step;
+  }
+
+  // An order in which the first of them are like all of them, however they are listed.
+  NodeIndex in_sweep(std::size_t place) const { return static_cast<NodeIndex>(place * sweep_step_ % ratings_.size()); }
+
+  // Nodes that were never rated, or of whose changes nobody knows any more.
+  void get_to_know(const Outlook& outlook, std::size_t nodes) {
+    for (; nodes > 0 && known_ < ratings_.size(); ++known_) nodes -= update(in_sweep(known_), outlook, false) ? 1 : 0;
+  }
+
+  // What has changed since it was rated is rated again before it is chosen: it is most often worse than it was.
+  NodeIndex best(const Outlook& outlook, const Effort& effort, auto may) {
+    const auto worse = [this](std::size_t a, std::size_t b) { return better(winners_[a], winners_[b]) != winners_[a]; };
+    NodeIndex chosen = no_node;
+    renewed_.clear();
+    subtrees_.assign(1, 1);
+    for (std::size_t looks = effort.looks; looks > 0 && !subtrees_.empty() && renewed_.size() < effort.renewed;
+         --looks) {
+      std::pop_heap(subtrees_.begin(), subtrees_.end(), worse);
+      const std::size_t subtree = subtrees_.back();
+      subtrees_.pop_back();
+      const NodeIndex node = winners_[subtree];
+      if (node == no_node) continue;
+      if (chosen != no_node && better(chosen, node) == chosen) break;
+      const bool fresh = is_fresh(node);
+      if (!fresh) rate(node, outlook), renewed_.push_back(node);
+      if (ratings_[node].fits && may(node)) {
+        chosen = better(chosen, node);
+        if (fresh) break;
+      }
+      // What it beat on its way up, by what it was.
+      for (std::size_t i = leaves_ + node; i != subtree; i /= 2) {
+        subtrees_.push_back(i ^ 1);
+        std::push_heap(subtrees_.begin(), subtrees_.end(), worse);
+      }
+    }
+    for (const NodeIndex node : renewed_) replay(node);
+    return chosen;
+  }
+
+  // Where there is more to look at than one decision may: the best of some, if there are any.
+  NodeIndex best_of_some(const Outlook& outlook, const Effort& effort, auto may) {
+    NodeIndex chosen = no_node;
+    std::size_t left = effort.changed;
+    for (std::size_t place = 0; place < ratings_.size() && left > 0; ++place) {
+      const NodeIndex node = in_sweep(place);
+      if (!node_fits(pool_.view(node), shape_) || !may(node)) continue;
+      update(node, outlook, false);
+      chosen = better(chosen, node);
+      --left;
+    }
+    if (chosen == no_node) {  // so nothing more is to be learnt before something changes
+      seen_ = pool_.changes_end();
+      known_ = ratings_.size();
+    }
+    return chosen;
+  }
+
+  bool is_fresh(NodeIndex node) const { return ratings_[node].version == pool_.view(node).node.version; }
+
+  // True: it fits, or did.
   bool rate(NodeIndex node, const Outlook& outlook) {
     Rated& rated = ratings_[node];
     const bool fitted = rated.fits;
     const NodeView view = pool_.view(node);
     rated.version = view.node.version;
+    rated.rank = view.node.rank;
     rated.fits = node_fits(view, shape_);
     if (rated.fits)
       rated.rating = *policy_.rate({pool_, node, shape_, outlook, book_.of(node, view, outlook), all_devices, 0});
     return fitted || rated.fits;
   }
 
-  void update(NodeIndex node, const Outlook& outlook, bool anyway) {
-    if (!anyway && ratings_[node].version == pool_.view(node).node.version) return;
-    if (!rate(node, outlook)) return;
+  // True: it was rated, again or for the first time. That it does not fit is seen at once, and costs nothing.
+  bool update(NodeIndex node, const Outlook& outlook, bool anyway) {
+    if (!anyway && is_fresh(node)) return false;
+    if (rate(node, outlook)) replay(node);
+    return ratings_[node].fits;
+  }
+
+  // Its rating has changed: all its matches, up to the first that it lost before and loses again.
+  void replay(NodeIndex node) {
     std::size_t i = leaves_ + node;
     winners_[i] = ratings_[node].fits ? node : no_node;
-    for (i /= 2; i > 0; i /= 2) winners_[i] = better(winners_[2 * i], winners_[2 * i + 1]);
+    for (i /= 2; i > 0; i /= 2) {
+      const NodeIndex before = std::exchange(winners_[i], better(winners_[2 * i], winners_[2 * i + 1]));
+      if (winners_[i] == before && before != node) return;
+    }
   }
 
   NodeIndex better(NodeIndex a, NodeIndex b) const {
     if (a == no_node || b == no_node) return a == no_node ? b : a;
     const std::int64_t cost_a = ratings_[a].rating.cost, cost_b = ratings_[b].rating.cost;
     if (cost_a != cost_b) return cost_a < cost_b ? a : b;
-    const std::uint32_t rank_a = pool_.view(a).node.rank, rank_b = pool_.view(b).node.rank;
+    const std::uint32_t rank_a = ratings_[a].rank, rank_b = ratings_[b].rank;
     if (rank_a != rank_b) return rank_a < rank_b ? a : b;
     return std::min(a, b);
   }
@@ -153,19 +235,27 @@ class Chooser::Ranking {
   const Policy& policy_;
   NodeBook& book_;
   const Shape shape_;
-  const std::size_t leaves_;
+  const std::size_t leaves_, sweep_step_;
   std::vector<Rated> ratings_;
   std::vector<NodeIndex> winners_;
   std::vector<std::size_t> subtrees_;  // of best(): a heap of places in winners_
+  std::vector<NodeIndex> renewed_;     // of best(): those that it rated again
   std::uint64_t seen_;                 // the pool's changes before this one are in the ratings
-  std::uint64_t epoch_;                // of the outlook by which nodes before stale_from_ are rated
-  NodeIndex stale_from_;
+  std::size_t known_ = 0;              // and those of the first so many nodes of a sweep
+  std::uint64_t epoch_;                // of the outlook by which the first nodes of a sweep are rated,
+  std::size_t swept_ = 0;              // so many
 };
 
 Chooser::Chooser(const Pool& pool, const Policy& policy, Settings settings)
     : pool_(pool), policy_(policy), settings_(settings), book_(std::make_unique<NodeBook>(pool.node_count())) {}
 
 Chooser::~Chooser() = default;
+
+Chooser::Effort Chooser::effort() const {
+  const std::size_t share = pool_.node_count() / settings_.outlook_share + 1;
+  return {settings_.first_nodes_max, settings_.changed_nodes_max, settings_.renewed_nodes_max, settings_.looks_max,
+          std::min<std::size_t>(share, settings_.outlook_nodes_max)};
+}
 
 Chooser::Ranking& Chooser::ranking_of(const Shape& shape, const Outlook& outlook) {
   const auto found = rankings_.find(shape);
@@ -174,7 +264,8 @@ Chooser::Ranking& Chooser::ranking_of(const Shape& shape, const Outlook& outlook
     rankings_.erase(std::min_element(rankings_.begin(), rankings_.end(), [](const auto& a, const auto& b) {
       return a.second->asked_at < b.second->asked_at;
     }));
-  return *rankings_.emplace(shape, std::make_unique<Ranking>(pool_, policy_, *book_, shape, outlook)).first->second;
+  auto fresh = std::make_unique<Ranking>(pool_, policy_, *book_, shape, outlook, effort());
+  return *rankings_.emplace(shape, std::move(fresh)).first->second;
 }
 
 std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_outlook, std::uint64_t draw,
@@ -187,10 +278,10 @@ std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_
   shape.host_memory_bytes = 0;
   Ranking& ranking = ranking_of(shape, outlook);
   ranking.asked_at = ++asked_;
-  ranking.catch_up(
-      outlook, std::min<std::size_t>(pool_.node_count() / settings_.outlook_share + 1, settings_.outlook_nodes_max));
-  return ranking.best(
-      [&](NodeIndex node) { return node != except && pool_.view(node).node.host_free >= request.host_memory_bytes; });
+  ranking.catch_up(outlook, effort());
+  return ranking.choose(outlook, effort(), [&](NodeIndex node) {
+    return node != except && pool_.view(node).node.host_free >= request.host_memory_bytes;
+  });
 }
 
 }  // namespace sluice::allocator

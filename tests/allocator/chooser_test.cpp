@@ -47,6 +47,44 @@ TEST_CASE("a chooser that remembers few shapes decides the same") {
   compare(draw, default_policy(), {2, 16}, 500);
 }
 
+TEST_CASE("a chooser that may look at little gives what fits, and refuses only what fits nowhere") {
+  Chooser::Settings little;
+  little.outlook_nodes_max = little.changed_nodes_max = little.renewed_nodes_max = 1;
+  little.first_nodes_max = little.looks_max = 2;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Draw draw(seed);
+    Pool pool(test::random_nodes(draw, 40, true));
+    const Outlook outlook = test::random_outlook(draw, pool, true);
+    std::vector<Request> kinds;
+    for (int i = 0; i < 12; ++i) kinds.push_back(test::random_request(draw, true));
+    Chooser chooser(pool, default_policy(), little);
+    SliceId next = 0, oldest = 0;
+    for (int step = 0; step < 400; ++step) {
+      const Request& request = kinds[draw.below(kinds.size())];
+      const auto site = chooser.choose(request, outlook, 0);
+      REQUIRE(site.has_value() == choose_by_scan(pool, default_policy(), request, outlook, 0).has_value());
+      if (site) REQUIRE(pool.place(next++, request, *site).ok());
+      if (!site || draw.one_in(3))
+        for (int gone = 0; gone < 3 && oldest < next; ++gone) REQUIRE(pool.release(oldest++).ok());
+    }
+  }
+}
+
+TEST_CASE("what was put off reaches the choice after some decisions") {
+  Draw draw(4);
+  Pool pool(test::random_nodes(draw, 40, false));
+  const Outlook outlook = test::random_outlook(draw, pool, false);
+  test::fill_half(draw, pool, false);
+  Request request;
+  request.gpu.value = 300;
+  request.memory_parts = 0;
+  Chooser::Settings little;
+  little.first_nodes_max = little.changed_nodes_max = 4;
+  Chooser chooser(pool, default_policy(), little);
+  for (int i = 0; i < 10; ++i) (void)chooser.choose(request, outlook, 0);
+  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+}
+
 TEST_CASE("a shape that nobody asked for while the pool forgot what changed is decided the same") {
   Draw draw(5);
   Pool pool(test::random_nodes(draw, 8, false));

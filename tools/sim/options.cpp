@@ -8,6 +8,7 @@ namespace sluice::sim {
 namespace {
 
 constexpr std::uint64_t synthetic_seed = 1;
+constexpr std::size_t scale_max = 64;
 
 bool parse_number(std::string_view text, std::uint64_t& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -29,6 +30,9 @@ void add_trace_options(CLI::App& command, Options& options) {
   CLI::Option* pods =
       command.add_option("--pods", options.requests_file,
                          "requests, as CSV with the columns cpu_milli,memory_mib,num_gpu,gpu_milli[,gpu_spec]");
+  command.add_option("--scale", options.scale, "so many times the nodes and the requests of the trace")
+      ->check(CLI::Range(std::size_t{1}, scale_max))
+      ->capture_default_str();
   nodes->needs(pods);
   pods->needs(nodes);
 }
@@ -69,8 +73,10 @@ Result<std::vector<const allocator::Policy*>> find_policies(const std::vector<st
 }
 
 Result<Trace> load_trace(const Options& options) {
-  if (options.nodes_file.empty()) return synthetic_trace(synthetic_seed);
-  return read_trace(options.nodes_file, options.requests_file);
+  if (options.nodes_file.empty()) return enlarged(synthetic_trace(synthetic_seed), options.scale);
+  auto trace = read_trace(options.nodes_file, options.requests_file);
+  if (!trace.ok()) return trace.status();
+  return enlarged(trace.take(), options.scale);
 }
 
 }  // namespace sluice::sim

@@ -20,7 +20,7 @@ struct Options {
   std::string nodes_file, requests_file;
   std::vector<std::string> policies;
   std::string seeds = "42-51";
-  std::size_t moves = 0, background = 0;
+  std::size_t scale = 1, moves = 0, background = 0;
   bool json = false;
   std::string svg_folder;
   std::size_t reasons = 0;
@@ -31,7 +31,7 @@ void add_common_options(CLI::App& command, Options& options);
 
 Result<Seeds> parse_seeds(const std::string& text);  // "42-51", "7"
 Result<std::vector<const allocator::Policy*>> find_policies(const std::vector<std::string>& names);
-// The files that were named, or a synthetic trace if none was.
+// The files that were named, or a synthetic trace if none was, enlarged by options.scale.
 Result<Trace> load_trace(const Options& options);
 
 }  // namespace sluice::sim

@@ -206,6 +206,19 @@ Trace synthetic_trace(std::uint64_t seed) {
   return trace;
 }
 
+Trace enlarged(Trace trace, std::size_t times) {
+  const std::size_t nodes = trace.nodes.size(), requests = trace.requests.size();
+  for (std::size_t copy = 1; copy < times; ++copy) {
+    for (std::size_t i = 0; i < nodes; ++i) {
+      allocator::NodeSpec node = trace.nodes[i];
+      node.name += "-" + std::to_string(copy);
+      trace.nodes.push_back(std::move(node));
+    }
+    for (std::size_t i = 0; i < requests; ++i) trace.requests.push_back(trace.requests[i]);
+  }
+  return trace;
+}
+
 std::vector<NodeSpec> ranked(std::vector<NodeSpec> nodes, Dice& dice) {
   std::vector<std::uint32_t> ranks(nodes.size());
   for (std::uint32_t i = 0; i < ranks.size(); ++i) ranks[i] = i;

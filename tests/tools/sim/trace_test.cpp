@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 using namespace sluice;
 
@@ -71,4 +72,15 @@ TEST_CASE("a synthetic trace has the nodes of the real one, and its seed makes i
   CHECK(devices == 6212);
   CHECK(one.requests == same.requests);
   CHECK(one.requests != other.requests);
+}
+
+TEST_CASE("an enlarged trace has every node and request so many times, and no two nodes of one name") {
+  const sim::Trace one = sim::synthetic_trace(1), three = sim::enlarged(one, 3);
+  REQUIRE(three.nodes.size() == 3 * one.nodes.size());
+  CHECK(three.requests.size() == 3 * one.requests.size());
+  CHECK(three.requests[one.requests.size() + 7] == one.requests[7]);
+  CHECK(three.nodes[one.nodes.size() + 7].devices.size() == one.nodes[7].devices.size());
+  std::set<std::string> names;
+  for (const allocator::NodeSpec& node : three.nodes) names.insert(node.name);
+  CHECK(names.size() == three.nodes.size());
 }
