@@ -112,8 +112,8 @@ class Chooser::Ranking {
   template <typename May>
   std::optional<Site> choose(const Outlook& outlook, const Effort& effort, May may) {
     NodeIndex node = best(outlook, effort, may);
-    if (node == no_node && (seen_ != pool_.changes_end() || known_ != ratings_.size()))
-      node = best_of_some(outlook, effort, may);
+    const bool saw_all = subtrees_.empty() && seen_ == pool_.changes_end() && known_ == ratings_.size();
+    if (node == no_node && !saw_all) node = best_of_some(outlook, effort, may);
     return node != no_node ? std::optional(Site{node, ratings_[node].rating.devices}) : std::nullopt;
   }
 
@@ -176,14 +176,17 @@ class Chooser::Ranking {
   NodeIndex best_of_some(const Outlook& outlook, const Effort& effort, auto may) {
     NodeIndex chosen = no_node;
     std::size_t left = effort.changed;
+    bool fits_none = true;
     for (std::size_t place = 0; place < ratings_.size() && left > 0; ++place) {
       const NodeIndex node = in_sweep(place);
-      if (!node_fits(pool_.view(node), shape_) || !may(node)) continue;
+      if (!node_fits(pool_.view(node), shape_)) continue;
+      fits_none = false;
+      if (!may(node)) continue;
       update(node, outlook, false);
       chosen = better(chosen, node);
       --left;
     }
-    if (chosen == no_node) {  // so nothing more is to be learnt before something changes
+    if (fits_none) {  // so nothing more is to be learnt before something changes
       seen_ = pool_.changes_end();
       known_ = ratings_.size();
     }
@@ -238,7 +241,7 @@ class Chooser::Ranking {
   const std::size_t leaves_, sweep_step_;
   std::vector<Rated> ratings_;
   std::vector<NodeIndex> winners_;
-  std::vector<std::size_t> subtrees_;  // of best(): a heap of places in winners_
+  std::vector<std::size_t> subtrees_;  // of best(): a heap of places in winners_, of what it has not looked at
   std::vector<NodeIndex> renewed_;     // of best(): those that it rated again
   std::uint64_t seen_;                 // the pool's changes before this one are in the ratings
   std::size_t known_ = 0;              // and those of the first so many nodes of a sweep

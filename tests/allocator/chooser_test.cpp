@@ -60,7 +60,8 @@ TEST_CASE("a chooser that may look at little gives what fits, and refuses only w
     Chooser chooser(pool, default_policy(), little);
     SliceId next = 0, oldest = 0;
     for (int step = 0; step < 400; ++step) {
-      const Request& request = kinds[draw.below(kinds.size())];
+      Request request = kinds[draw.below(kinds.size())];
+      if (draw.one_in(3)) request.host_memory_bytes = draw.below(200) << 30;
       const auto site = chooser.choose(request, outlook, 0);
       REQUIRE(site.has_value() == choose_by_scan(pool, default_policy(), request, outlook, 0).has_value());
       if (site) REQUIRE(pool.place(next++, request, *site).ok());
@@ -68,6 +69,28 @@ TEST_CASE("a chooser that may look at little gives what fits, and refuses only w
         for (int gone = 0; gone < 3 && oldest < next; ++gone) REQUIRE(pool.release(oldest++).ok());
     }
   }
+}
+
+TEST_CASE("the one node with enough host memory is found behind any number of better ones") {
+  constexpr std::uint64_t gib = 1ull << 30;
+  std::vector<NodeSpec> nodes(20, {"small", 0, 8'000, 8 * gib, std::vector<DeviceSpec>(1)});
+  nodes.back().host_memory_bytes = 64 * gib;
+  Pool pool(nodes);
+  Chooser::Settings little;
+  little.looks_max = 2;
+  Chooser chooser(pool, *find_policy("first-fit"), little);
+  Request request;
+  request.gpu.value = 600;
+  request.memory_parts = 0;
+  request.host_memory_bytes = 16 * gib;
+  CHECK(chooser.choose(request, {}, 0) == Site{19, 1});
+  // Nobody has room for it; then somebody has room for one that wants less.
+  for (SliceId id = 0; id < 20; ++id) REQUIRE(pool.place(id, Request{MilliGpu{600}, 0, 0}, {NodeIndex(id), 1}).ok());
+  CHECK_FALSE(chooser.choose(request, {}, 0));
+  REQUIRE(pool.release(5).ok());
+  CHECK_FALSE(chooser.choose(request, {}, 0));
+  request.host_memory_bytes = 4 * gib;
+  CHECK(chooser.choose(request, {}, 0) == Site{5, 1});
 }
 
 TEST_CASE("what was put off reaches the choice after some decisions") {
