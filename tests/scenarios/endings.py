@@ -10,7 +10,8 @@ def main(scenario):
     pool = scenario.pool
     for mode in ("leak", "atexit", "static", "quick", "thread"):
         status = 7 if mode == "quick" else 5
-        scenario.same(f"ends by {mode}", [scenario.program("exits"), mode], status=status, seconds=60)
+        # PoCL's threads may still run when the process that left its objects ends: then it crashes now and then.
+        scenario.same(f"ends by {mode}", [scenario.program("exits"), mode], status=status, seconds=60, native_tries=5)
     scenario.same("what kernels print", [scenario.program("prints")], seconds=60,
                   clean=lambda text: "\n".join(sorted(text.splitlines())))
     scenario.same("forks before use", [scenario.program("forks"), "fresh"], seconds=60)
