@@ -10,6 +10,7 @@ using Wide = unsigned __int128;
 
 constexpr std::uint64_t one_arrival = 1u << 10;  // the weight of a fresh one: leaves room to forget it by quarters
 constexpr std::uint64_t told_every = 1024;
+constexpr std::uint64_t share_divisor = 8;  // half of it, or an eighth, does about as well
 
 std::uint64_t scaled(Wide value, Wide by, Wide of) { return of == 0 ? 0 : static_cast<std::uint64_t>(value * by / of); }
 
@@ -57,9 +58,12 @@ void RequestHistory::departed() { departed_ += one_arrival; }
 
 // `all`: the counts of all shapes together.
 std::uint64_t RequestHistory::weight_of(const Shape& shape, std::uint64_t count, std::uint64_t all) const {
-  if (shape.devices < 2 || settings_.turnover_weight == 0) return count;
-  const std::uint64_t more = std::uint64_t{settings_.turnover_weight} * shape.devices - 1;
-  return count + scaled(Wide{count} * more, std::min(departed_, all), all);
+  if (settings_.turnover_weight == 0) return count;
+  const std::uint64_t each = settings_.turnover_weight;
+  // In thousandths of a count.
+  const std::uint64_t more = shape.devices < 2 ? each * shape.gpu_milli / share_divisor
+                                               : (each * shape.devices - 1) * whole_gpu.value;
+  return count + scaled(Wide{count} * more, std::min(departed_, all), Wide{all} * whole_gpu.value);
 }
 
 void RequestHistory::forget() {

@@ -57,7 +57,9 @@ class RequestHistory {
     std::size_t typical_most = 48;       // <= typical_max
     std::uint32_t popular_percent = 95;  // the typical are the most frequent that make up so much of all
     // What a request for several devices counts for each of them where as much leaves as arrives; in proportion where
-    // less does. Where nothing leaves, devices that are kept together for such a request wait in vain. 0: one, always.
+    // less does. A share of one device counts an eighth of that for its size, and once as every request: a large gap is
+    // harder to come by than a small one. Where nothing leaves, what is kept for such a request waits in vain. 0: each
+    // counts once, always.
     std::uint32_t turnover_weight = 16;
   };
 

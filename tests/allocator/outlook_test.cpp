@@ -111,8 +111,24 @@ TEST_CASE("what wants several devices counts for more where things leave, and as
     return 0u;
   };
   CHECK(parts_of_four(0, 4) == Outlook::whole / 10);
-  CHECK(parts_of_four(50, 4) == Outlook::whole * 85ull / 175);    // each of the ten as 1 + 15 / 2
-  CHECK(parts_of_four(100, 4) == Outlook::whole * 160ull / 250);  // each as 4 x 4
-  CHECK(parts_of_four(900, 4) == Outlook::whole * 160ull / 250);
+  // Each of the ten as 1 + 15 / 2, each of the others as 1 + 4 x 0.1 / 8 / 2.
+  CHECK(parts_of_four(50, 4) == Outlook::whole * 85'000ull / (85'000 + 92'250));
+  CHECK(parts_of_four(100, 4) == Outlook::whole * 160'000ull / (160'000 + 94'500));
+  CHECK(parts_of_four(900, 4) == Outlook::whole * 160'000ull / (160'000 + 94'500));
   CHECK(parts_of_four(100, 0) == Outlook::whole / 10);
+}
+
+TEST_CASE("where things leave, a large share of a device counts more than a small one") {
+  RequestHistory history;
+  for (int i = 0; i < 10; ++i) history.arrived(of(1000)), history.arrived(of(100));
+  const Pool pool = pool_of_two_classes();
+  const auto parts = [&] {
+    const Outlook outlook = history.outlook(pool);
+    return std::pair(outlook.typical.at(0).parts, outlook.typical.at(1).parts);
+  };
+  CHECK(parts() == std::pair(Outlook::whole / 2, Outlook::whole / 2));
+  for (int i = 0; i < 20; ++i) history.departed();
+  const auto [large, small] = parts();  // 1 + 16 / 8, and 1 + 16 x 0.1 / 8
+  CHECK(large == Outlook::whole * 30ull / 42);
+  CHECK(small == Outlook::whole * 12ull / 42);
 }
