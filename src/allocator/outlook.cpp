@@ -61,8 +61,8 @@ std::uint64_t RequestHistory::weight_of(const Shape& shape, std::uint64_t count,
   if (settings_.turnover_weight == 0) return count;
   const std::uint64_t each = settings_.turnover_weight;
   // In thousandths of a count.
-  const std::uint64_t more = shape.devices < 2 ? each * shape.gpu_milli / share_divisor
-                                               : (each * shape.devices - 1) * whole_gpu.value;
+  const std::uint64_t more =
+      shape.devices < 2 ? each * shape.gpu_milli / share_divisor : (each * shape.devices - 1) * whole_gpu.value;
   return count + scaled(Wide{count} * more, std::min(departed_, all), Wide{all} * whole_gpu.value);
 }
 
