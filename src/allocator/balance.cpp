@@ -45,9 +45,10 @@ class Cost {
 
   std::int64_t price(DeviceMask devices) const {
     std::int64_t sum = 0;
-    for (; devices != 0; devices &= devices - 1)
-      sum +=
-          question_.outlook.class_price[view_.devices[static_cast<unsigned>(std::countr_zero(devices))].device_class];
+    for (; devices != 0; devices &= devices - 1) {
+      const Device& device = view_.devices[static_cast<unsigned>(std::countr_zero(devices))];
+      sum += std::int64_t{question_.outlook.class_price[device.device_class]} * device.weight_milli / even_weight;
+    }
     return sum * question_.shape.gpu_milli * price_milli * (whole / Outlook::even_price);
   }
 

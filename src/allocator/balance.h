@@ -6,7 +6,8 @@
 //                                               requests of late take CPU: a node that runs out of CPU first strands
 //                                               its devices, which no count of single requests foresees
 // + a little for room left on the node          so that used nodes fill up before empty ones are begun
-// + the price of the class, for each milli      those who could go elsewhere leave what others insist on
+// + the price of the class, for each milli      those who could go elsewhere leave what others insist on, and of what
+//   and weight of the device                    nobody insists on, the stronger devices
 #pragma once
 
 #include "allocator/policy.h"

@@ -20,17 +20,21 @@ const Outlook& outlook_for(const Policy& policy, const Outlook& outlook) {
   return policy.foresees ? outlook : nothing_foreseen();
 }
 
+bool contains(std::span<const NodeIndex> nodes, NodeIndex node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
 }  // namespace
 
 std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const Request& request,
-                                   const Outlook& full_outlook, std::uint64_t draw, NodeIndex except) {
+                                   const Outlook& full_outlook, std::uint64_t draw, std::span<const NodeIndex> except) {
   const Outlook& outlook = outlook_for(policy, full_outlook);
   const Shape shape = shape_of(request);
   std::optional<Rating> best;
   NodeIndex best_node = 0;
   for (NodeIndex node = 0; node < pool.node_count(); ++node) {
     const NodeView view = pool.view(node);
-    if (node == except || !node_fits(view, shape)) continue;
+    if (contains(except, node) || !node_fits(view, shape)) continue;
     const Fragmentation fragmentation(view, outlook);
     const auto rating =
         policy.rate({pool, node, shape, outlook, fragmentation, pool.allowed_devices(node, request), draw});
@@ -272,7 +276,7 @@ Chooser::Ranking& Chooser::ranking_of(const Shape& shape, const Outlook& outlook
 }
 
 std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_outlook, std::uint64_t draw,
-                                    NodeIndex except) {
+                                    std::span<const NodeIndex> except) {
   const Outlook& outlook = outlook_for(policy_, full_outlook);
   if (!policy_.steady || request.affinity != Affinity::none)
     return choose_by_scan(pool_, policy_, request, outlook, draw, except);
@@ -283,7 +287,7 @@ std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_
   ranking.asked_at = ++asked_;
   ranking.catch_up(outlook, effort());
   return ranking.choose(outlook, effort(), [&](NodeIndex node) {
-    return node != except && pool_.view(node).node.host_free >= request.host_memory_bytes;
+    return !contains(except, node) && pool_.view(node).node.host_free >= request.host_memory_bytes;
   });
 }
 

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "allocator/policy.h"
 
@@ -23,7 +24,7 @@ namespace sluice::allocator {
 
 // `outlook` may be empty: a policy that foresees then foresees nothing.
 std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const Request& request,
-                                   const Outlook& outlook, std::uint64_t draw, NodeIndex except = no_node);
+                                   const Outlook& outlook, std::uint64_t draw, std::span<const NodeIndex> except = {});
 
 class Chooser {
  public:
@@ -45,9 +46,9 @@ class Chooser {
   ~Chooser();
 
   // REQUIRES: `outlook` outlives the next call, and has another epoch whenever it says something else.
-  // `except`: a node that is not to be chosen.
+  // `except`: nodes that are not to be chosen.
   std::optional<Site> choose(const Request& request, const Outlook& outlook, std::uint64_t draw,
-                             NodeIndex except = no_node);
+                             std::span<const NodeIndex> except = {});
 
  private:
   struct Effort;

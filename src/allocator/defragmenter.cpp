@@ -6,7 +6,7 @@
 namespace sluice::allocator {
 namespace {
 
-std::uint32_t cost_of(const Request& request) { return std::max(request.move_cost, 1u); }
+using Wide = __int128;
 
 // A request of nobody's, of this shape.
 Request request_of(const Shape& shape) {
@@ -15,6 +15,7 @@ Request request_of(const Shape& shape) {
   request.memory_bytes = shape.memory_bytes;
   request.memory_parts = shape.memory_parts;
   request.devices = shape.devices;
+  request.linked = shape.linked;
   request.classes = shape.classes;
   request.cpu_milli = shape.cpu_milli;
   request.host_memory_bytes = shape.host_memory_bytes;
@@ -27,12 +28,12 @@ struct Defragmenter::Work {
   const Outlook& outlook;
   const DefragmentationBudget& budget;
   std::vector<Move> moves;
-  std::vector<std::uint32_t> costs;  // of each move
+  std::vector<std::uint64_t> costs;  // of each move
   std::uint64_t cost = 0;
 };
 
 // False, and nothing changed: it costs too much, is not possible, or a typical request would lose its place.
-bool Defragmenter::try_move(const Move& move, std::uint32_t cost, Work& work) {
+bool Defragmenter::try_move(const Move& move, std::uint64_t cost, Work& work) {
   if (work.moves.size() >= work.budget.moves_max || cost > work.budget.cost_max - work.cost) return false;
   const Openness::Fitting before = openness_.open();
   if (!pool_.move(move.slice, move.to).ok()) return false;
@@ -66,7 +67,7 @@ void Defragmenter::open_closed(Work& work) {
     if (!plan) continue;
     const std::size_t begun = work.moves.size();
     const bool moved = std::all_of(plan->moves.begin(), plan->moves.end(), [&](const Move& move) {
-      return try_move(move, cost_of(pool_.slices().at(move.slice).request), work);
+      return try_move(move, pool_.move_cost_of(pool_.slices().at(move.slice)), work);
     });
     if (!moved || openness_.nodes_for(i) == 0) undo_to(begun, work);
   }
@@ -91,20 +92,21 @@ bool Defragmenter::move_best_of(NodeIndex node, Work& work) {
     return static_cast<std::int64_t>(Fragmentation(pool_.view(at), work.outlook).now());
   };
   std::optional<Move> best;
-  std::int64_t best_gain = 0;
-  std::uint32_t best_cost = 1;
+  Wide best_gain = 0;
+  std::uint64_t best_cost = 1;
   const std::vector<Resident> here = pool_.residents(node);
   for (const auto& [id, devices, shape, cost, movable, particular] : here) {
     if (!movable) continue;
     const Slice slice = pool_.slices().at(id);
-    const auto to = chooser_.choose(slice.request, work.outlook, 0, node);
+    const auto to = chooser_.choose(slice.request, work.outlook, 0, {&node, 1});
     if (!to) continue;
     const std::int64_t before = fragmented(node) + fragmented(to->node);
     if (!pool_.move(id, *to).ok()) continue;
-    const std::int64_t gain = before - fragmented(node) - fragmented(to->node);
+    const Wide gain = before - fragmented(node) - fragmented(to->node);
     if (!pool_.move_back(id, slice.site).ok()) std::abort();  // it was there a moment ago
-    const auto least = static_cast<std::int64_t>(work.budget.gain_min_milli * Outlook::whole * cost);
-    if (gain < least || (best && gain * best_cost <= best_gain * cost)) continue;
+    if (gain * stop_mib < Wide{work.budget.gain_min_milli} * Outlook::whole * cost ||
+        (best && gain * best_cost <= best_gain * cost))
+      continue;
     best = Move{id, slice.site, *to};
     best_gain = gain;
     best_cost = cost;

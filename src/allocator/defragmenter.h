@@ -19,10 +19,10 @@ namespace sluice::allocator {
 
 struct DefragmentationBudget {
   std::size_t moves_max = 4;
-  std::uint64_t cost_max = ~std::uint64_t{0};  // of the moves' Request::move_cost together
+  std::uint64_t cost_max = ~std::uint64_t{0};  // of the moves together, as move_cost() has it
   std::size_t rescues_max = 2;                 // typical requests for which the planner is asked
   std::size_t nodes_max = 16;                  // nodes whose slices are looked at for single moves
-  std::uint64_t gain_min_milli = 20;           // what a single move must win, for each unit of its cost
+  std::uint64_t gain_min_milli = 20;           // what a single move must win, for each stop_mib of its cost
 };
 
 struct DefragmentationPlan {
@@ -48,7 +48,7 @@ class Defragmenter {
   void move_singles(Work& work);
   bool move_best_of(NodeIndex node, Work& work);
   std::vector<NodeIndex> most_fragmented(const Outlook& outlook, std::size_t count) const;
-  bool try_move(const Move& move, std::uint32_t cost, Work& work);
+  bool try_move(const Move& move, std::uint64_t cost, Work& work);
   void undo_to(std::size_t moves, Work& work);
 
   Pool& pool_;

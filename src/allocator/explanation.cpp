@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "allocator/amounts.h"
+#include "allocator/policy.h"
 
 namespace sluice::allocator {
 namespace {
@@ -19,6 +20,8 @@ Device idle(Device device) {
   device.memory_free = device.memory_total;
   return device;
 }
+
+Device as_it_is(Device device) { return device; }
 
 Device healthy(Device device) {
   device.healthy = true;
@@ -52,7 +55,13 @@ std::string memory_asked(const Shape& shape) {
 std::string devices_asked(const Shape& shape, std::span<const std::string> names) {
   const std::string each = milli(shape.gpu_milli) + memory_asked(shape);
   if (shape.devices == 1) return "gap of " + each + classes_named(shape.classes, names);
-  return std::to_string(shape.devices) + " devices of one node with " + each + classes_named(shape.classes, names);
+  return std::to_string(shape.devices) + (shape.linked ? " linked" : "") + " devices of one node with " + each +
+         classes_named(shape.classes, names);
+}
+
+std::string devices_asked_anywhere(const Shape& shape, std::span<const std::string> names) {
+  return std::to_string(shape.devices) + " devices with " + milli(shape.gpu_milli) + memory_asked(shape) +
+         classes_named(shape.classes, names) + ", of however many nodes";
 }
 
 std::string node_asked(const Shape& shape) {
@@ -88,8 +97,9 @@ class Inquiry {
   Explanation answer() {
     count_free();
     if (shape_.devices > 0 && !any_of_class()) return refuse(Obstacle::no_devices, no_devices());
+    if (request_.spreadable && shape_.devices > 1) return too_few_anywhere();
     if (!any_node(idle, true)) return refuse(Obstacle::larger_than_any, larger_than_any());
-    if (!any_node([](const Device& device) { return device; }, false)) {
+    if (!any_node(as_it_is, false)) {
       if (any_node(healthy, false)) return refuse(Obstacle::health, "it would fit where a device is unhealthy");
       return shape_.devices > 1 ? too_few_devices() : no_gap();
     }
@@ -130,12 +140,22 @@ class Inquiry {
         if (device.healthy && of_class(device, shape_)) explanation_.milli_free += device.milli_free;
   }
 
-  // How many devices of a node would do, each seen as `as`.
+  template <typename As>
+  DeviceMask fitting(const NodeView& view, As as) const {
+    DeviceMask mask = 0;
+    for (unsigned i = 0; i < view.devices.size(); ++i)
+      if (device_fits(as(view.devices[i]), shape_)) mask |= DeviceMask{1} << i;
+    return mask;
+  }
+
+  // How many devices of a node would do together, each seen as `as`.
   template <typename As>
   std::uint32_t devices_fitting(const NodeView& view, As as) const {
-    std::uint32_t fitting = 0;
-    for (const Device& device : view.devices) fitting += device_fits(as(device), shape_);
-    return fitting;
+    const DeviceMask mask = fitting(view, as);
+    auto count = static_cast<std::uint32_t>(std::popcount(mask));
+    if (shape_.linked)
+      while (count > 0 && linked_devices(view, mask, count) == 0) --count;
+    return count;
   }
 
   // Whether the devices of some node would do. `whole`: its CPU and host memory would, too, if it were idle.
@@ -159,7 +179,8 @@ class Inquiry {
     if (shape_.devices == 0) return "no node" + rest;
     if (most == 0) return "no " + devices_asked(shape_, names_) + even_idle + ": no device is so large";
     if (most < shape_.devices)
-      return "no " + devices_asked(shape_, names_) + even_idle + ": no node has more than " + std::to_string(most);
+      return "no " + devices_asked(shape_, names_) + even_idle + ": " + whoever() + " has more than " +
+             std::to_string(most);
     return "no node with such devices" + rest;
   }
 
@@ -228,9 +249,9 @@ class Inquiry {
     std::uint32_t most = 0;
     for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
       const NodeView view = pool_.view(node);
-      const std::uint32_t fitting = devices_fitting(view, [](const Device& device) { return device; });
-      if (fitting <= most) continue;
-      most = fitting;
+      const std::uint32_t here = devices_fitting(view, as_it_is);
+      if (here <= most) continue;
+      most = here;
       best = node;
     }
     std::string text = "no " + devices_asked(shape_, names_);
@@ -238,19 +259,48 @@ class Inquiry {
     Request instead = request_;
     instead.devices = most;
     offer(best, first_fitting(best, most), instead);
-    text += ": no node has more than " + std::to_string(most) + " (" + pool_.name(best) + ")";
+    text += ": " + whoever() + " has more than " + std::to_string(most) + " (" + pool_.name(best) + ")";
     return refuse(Obstacle::devices, text + free_in_total());
+  }
+
+  std::string whoever() const { return shape_.linked ? "no link group" : "no node"; }
+
+  // How many of the devices nodes could give together, each seen as `as`.
+  template <typename As>
+  std::uint32_t devices_anywhere(As as, bool whole) const {
+    const auto each = [&](std::uint64_t all) { return (all + shape_.devices - 1) / shape_.devices; };
+    const auto enough_for = [](std::uint64_t there, std::uint64_t of_each) {
+      return of_each == 0 ? devices_per_node_max : there / of_each;
+    };
+    std::uint64_t found = 0;
+    for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
+      const NodeView view = pool_.view(node);
+      const DeviceMask usable = whole ? ~DeviceMask{0} : pool_.allowed_devices(node, request_);
+      found += std::min<std::uint64_t>(
+          {static_cast<std::uint64_t>(std::popcount(fitting(view, as) & usable)),
+           enough_for(whole ? view.node.cpu_total : view.node.cpu_free, each(shape_.cpu_milli)),
+           enough_for(whole ? view.node.host_total : view.node.host_free, each(shape_.host_memory_bytes))});
+    }
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(found, shape_.devices));
+  }
+
+  Explanation too_few_anywhere() {
+    const std::string text = "no " + devices_asked_anywhere(shape_, names_);
+    if (const std::uint32_t ever = devices_anywhere(idle, true); ever < shape_.devices)
+      return refuse(Obstacle::larger_than_any, text + ", even if all were idle: there are " + std::to_string(ever));
+    const std::uint32_t found = devices_anywhere(as_it_is, false);
+    if (found == shape_.devices) return refuse(Obstacle::affinity, "it would fit, but not " + affinity_in_words());
+    if (found > 0) {
+      explanation_.nearest = part_of(request_, 0, found);
+      explanation_.nearest->spreadable = found > 1;
+    }
+    return refuse(Obstacle::devices,
+                  text + ": there " + (found == 1 ? "is " : "are ") + std::to_string(found) + free_in_total());
   }
 
   DeviceMask first_fitting(NodeIndex node, std::uint32_t count) const {
     const NodeView view = pool_.view(node);
-    DeviceMask chosen = 0;
-    for (unsigned i = 0; i < view.devices.size() && count > 0; ++i) {
-      if (!device_fits(view.devices[i], shape_)) continue;
-      chosen |= DeviceMask{1} << i;
-      --count;
-    }
-    return chosen;
+    return several_devices(view, fitting(view, as_it_is), count, shape_.linked);
   }
 
   // Of nodes whose devices would do, the one that lacks least of the rest. False: there is one that lacks nothing.
@@ -260,7 +310,7 @@ class Inquiry {
     std::uint64_t best_missing = 0;
     for (NodeIndex node = 0; node < pool_.node_count(); ++node) {
       const NodeView view = pool_.view(node);
-      if (devices_fitting(view, [](const Device& device) { return device; }) < shape_.devices) continue;
+      if (devices_fitting(view, as_it_is) < shape_.devices) continue;
       ++nodes;
       const std::uint64_t missing =
           millionths(shortfall(shape_.cpu_milli, view.node.cpu_free), shape_.cpu_milli) +

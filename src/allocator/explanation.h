@@ -29,9 +29,9 @@ struct Explanation {
   // What would fit at this moment if asked for instead: no more than was asked of anything, with the affinity of the
   // request. Absent: nothing of the kind would.
   std::optional<Request> nearest;
-  std::optional<Site> nearest_site;
-  std::uint64_t milli_free = 0;  // in total, of the classes asked for, of healthy devices
-  std::string reason;            // a sentence for people
+  std::optional<Site> nearest_site;  // absent where it would be spread
+  std::uint64_t milli_free = 0;      // in total, of the classes asked for, of healthy devices
+  std::string reason;                // a sentence for people
 };
 
 // `plan`: the moves that would make room, if somebody looked for them. `class_names`: by number, for the sentence.

@@ -1,6 +1,7 @@
 #include "allocator/fragmentation.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace sluice::allocator {
@@ -23,7 +24,8 @@ Fragmentation::Fragmentation(const NodeView& view, const Outlook& outlook)
       table_(&outlook.table),
       epoch_(outlook.epoch),
       cpu_free_(view.node.cpu_free),
-      version_(view.node.version) {
+      version_(view.node.version),
+      grouped_(view.node.link_groups > 1 && !outlook.table.linked.empty()) {
   std::fill_n(fitting_.begin(), table_->rows, 0);
   std::fill_n(too_full_.begin(), table_->rows, 0);
   for (const Device& device : view.devices) {
@@ -31,7 +33,7 @@ Fragmentation::Fragmentation(const NodeView& view, const Outlook& outlook)
     gpu_free_ += device.milli_free;
     count(device, 1, fitting_, too_full_);
   }
-  now_ = unusable(fitting_, too_full_, cpu_free_, gpu_free_);
+  now_ = unusable(fitting_, too_full_, cpu_free_, gpu_free_) + split_up({}, 0, cpu_free_);
 }
 
 // Adds the device to the counts, or takes it away (sign ~0: minus one, modulo 2^32).
@@ -66,6 +68,28 @@ std::uint64_t Fragmentation::unusable(const Column& fitting, const Column& too_f
   return sum;
 }
 
+// What requests for linked devices cannot use although enough devices would do, since they are of several link groups.
+// `shape` has `taken` some of them.
+std::uint64_t Fragmentation::split_up(const Shape& shape, DeviceMask taken, std::uint64_t cpu_free) const {
+  if (!grouped_) return 0;
+  std::uint64_t sum = 0;
+  for (const std::size_t row : table_->linked) {
+    if (cpu_free < table_->cpu_milli[row]) continue;
+    std::array<std::uint32_t, devices_per_node_max> of_group{};
+    std::uint32_t fitting = 0, linked = 0;
+    std::uint64_t usable = 0;
+    for (unsigned i = 0; i < devices_.size(); ++i) {
+      const Device device = (taken >> i & 1) != 0 ? with_slice(devices_[i], shape) : devices_[i];
+      if (!device_fits(device, table_->shapes[row])) continue;
+      ++fitting;
+      usable += device.milli_free;
+      linked = std::max(linked, ++of_group[device.link_group]);
+    }
+    if (fitting >= table_->devices[row] && linked < table_->devices[row]) sum += table_->parts[row] * usable;
+  }
+  return sum;
+}
+
 // One device with less free than before, in one pass: most placements are that.
 std::uint64_t Fragmentation::after_one(const Device& old, const Device& changed, std::uint64_t cpu_free) const {
   const Column& milli = table_->milli[old.device_class];
@@ -88,7 +112,7 @@ std::uint64_t Fragmentation::after(const Shape& shape, DeviceMask devices) const
   const std::uint64_t cpu_left = cpu_free_ - shape.cpu_milli;
   if (std::has_single_bit(devices) && !table_->asks_memory) {
     const Device& device = devices_[static_cast<unsigned>(std::countr_zero(devices))];
-    return after_one(device, with_slice(device, shape), cpu_left);
+    return after_one(device, with_slice(device, shape), cpu_left) + split_up(shape, devices, cpu_left);
   }
   Column fitting = fitting_, too_full = too_full_;
   for (DeviceMask mask = devices; mask != 0; mask &= mask - 1) {
@@ -96,7 +120,7 @@ std::uint64_t Fragmentation::after(const Shape& shape, DeviceMask devices) const
     count(device, ~0u, fitting, too_full);
     count(with_slice(device, shape), 1, fitting, too_full);
   }
-  return unusable(fitting, too_full, cpu_left, gpu_free_ - shape.total_milli());
+  return unusable(fitting, too_full, cpu_left, gpu_free_ - shape.total_milli()) + split_up(shape, devices, cpu_left);
 }
 
 }  // namespace sluice::allocator

@@ -2,7 +2,8 @@
 // Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX ATC 2023, section 3.
 //
 // A request that does not fit the node could use nothing of it; one that fits, nothing of devices too full for it. What
-// is said of one request is averaged over all typical ones.
+// is said of one request is averaged over all typical ones. Of our own: one that wants linked devices fits where a link
+// group has enough of them.
 #pragma once
 
 #include <cstdint>
@@ -35,12 +36,14 @@ class Fragmentation {
   std::uint64_t unusable(const Column& fitting, const Column& too_full, std::uint64_t cpu_free,
                          std::uint64_t gpu_free) const;
   std::uint64_t after_one(const Device& old, const Device& changed, std::uint64_t cpu_free) const;
+  std::uint64_t split_up(const Shape& shape, DeviceMask taken, std::uint64_t cpu_free) const;
   void count(const Device& device, std::uint32_t sign, Column& fitting, Column& too_full) const;
 
   std::span<const Device> devices_;
   const TypicalTable* table_;
   std::uint64_t epoch_, cpu_free_, gpu_free_ = 0, now_ = 0;
   std::uint32_t version_;
+  bool grouped_;               // the devices are of several link groups, and somebody cares
   Column fitting_, too_full_;  // by typical request: devices that fit it, and the milli-GPU of those that do not
 };
 

@@ -33,6 +33,7 @@ TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& po
     table.devices[i] = shape.devices == 0 ? devices_per_node_max + 1 : shape.devices;
     table.cpu_milli[i] = shape.cpu_milli;
     table.shapes[i] = shape;
+    if (shape.linked) table.linked.push_back(i);
     table.asks_memory = table.asks_memory || shape.memory_bytes > 0 || shape.memory_parts > 0;
     for (unsigned c = 0; c < table.milli.size(); ++c)
       table.milli[c][i] = shape.classes == any_class || (shape.classes >> c & 1) != 0 ? shape.gpu_milli : UINT32_MAX;
@@ -43,12 +44,15 @@ TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& po
 }  // namespace
 
 void RequestHistory::arrived(const Request& request) {
-  const Shape shape = typical_shape(request);
-  counts_[shape] += one_arrival;
+  // What may be spread is as good as so many requests for one device.
+  const bool spread = request.spreadable && request.devices > 1;
+  const std::uint64_t times = spread ? request.devices : 1;
+  const Shape shape = typical_shape(spread ? part_of(request, 0, 1) : request);
+  counts_[shape] += one_arrival * times;
   if (shape.devices > 0) {
     Demand& demand = demands_[shape.classes];
-    demand.cpu += one_arrival * shape.cpu_milli;
-    demand.milli += one_arrival * shape.total_milli();
+    demand.cpu += one_arrival * times * shape.cpu_milli;
+    demand.milli += one_arrival * times * shape.total_milli();
   }
   ++arrived_;
   if (settings_.forget_after > 0 && arrived_ % settings_.forget_after == 0) forget();

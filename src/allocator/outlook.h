@@ -27,10 +27,11 @@ struct TypicalTable {
 
   std::size_t rows = 0;
   Column parts{}, devices{}, cpu_milli{};
-  std::vector<Column> milli;  // by device class: what it takes of a device of that class; more than any has where
-                              // the request may not use the class
-  bool asks_memory = false;   // some row wants memory of its devices: then look at `shapes`, too
-  std::vector<Shape> shapes;  // by row
+  std::vector<Column> milli;        // by device class: what it takes of a device of that class; more than any has where
+                                    // the request may not use the class
+  bool asks_memory = false;         // some row wants memory of its devices: then look at `shapes`, too
+  std::vector<Shape> shapes;        // by row
+  std::vector<std::size_t> linked;  // rows that want devices of one link group
 };
 
 struct Outlook {

@@ -48,9 +48,16 @@ inline const Policy& default_policy() { return policies().front(); }
 
 // ---- for policies ----
 
-// The devices that one share or whole devices could take: of shares, one of each kind of device (same room, class and
-// health: which of them makes no difference); of whole ones, the first that are enough. Calls try_devices(mask) for
-// each; not at all where it does not fit.
+// `count` of `among`: of one link group if that can be, the smallest that has enough; else of the largest groups,
+// unless they must be `linked`. 0: there are none.
+DeviceMask several_devices(const NodeView& view, DeviceMask among, std::uint32_t count, bool linked);
+
+// One of each kind of device among those: of the same room, class and weight. Which of a kind makes no difference,
+// unless the node has link groups: then it is of the group with the fewest idle devices, so that whole ones stay whole.
+DeviceMask one_of_each_kind(const NodeView& view, DeviceMask among);
+
+// The devices that one share or whole devices could take: of shares, one of each kind of device; of whole ones, those
+// that several_devices() has. Calls try_devices(mask) for each; not at all where it does not fit.
 template <typename Try>
 void for_each_choice(const RatingQuestion& question, Try try_devices) {
   const NodeView view = question.pool.view(question.node);
@@ -64,22 +71,10 @@ void for_each_choice(const RatingQuestion& question, Try try_devices) {
   for (unsigned i = 0; i < view.devices.size(); ++i)
     if ((question.allowed >> i & 1) != 0 && device_fits(view.devices[i], shape)) fitting |= DeviceMask{1} << i;
   if (shape.devices > 1) {
-    DeviceMask chosen = 0;
-    std::uint32_t left = shape.devices;
-    for (; left > 0 && fitting != 0; --left, fitting &= fitting - 1) chosen |= fitting & -fitting;
-    if (left == 0) try_devices(chosen);
+    if (const DeviceMask chosen = several_devices(view, fitting, shape.devices, shape.linked)) try_devices(chosen);
     return;
   }
-  const auto alike = [&](const Device& a, const Device& b) {
-    return a.milli_free == b.milli_free && a.milli_total == b.milli_total && a.memory_free == b.memory_free &&
-           a.memory_total == b.memory_total && a.device_class == b.device_class;
-  };
-  for (unsigned i = 0; i < view.devices.size(); ++i) {
-    if ((fitting >> i & 1) == 0) continue;
-    bool seen = false;
-    for (unsigned j = 0; j < i && !seen; ++j) seen = (fitting >> j & 1) != 0 && alike(view.devices[i], view.devices[j]);
-    if (!seen) try_devices(DeviceMask{1} << i);
-  }
+  for (DeviceMask kinds = one_of_each_kind(view, fitting); kinds != 0; kinds &= kinds - 1) try_devices(kinds & -kinds);
 }
 
 }  // namespace sluice::allocator

@@ -1,6 +1,7 @@
 #include "allocator/pool.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace sluice::allocator {
@@ -13,23 +14,39 @@ void for_each_device(DeviceMask mask, Act act) {
   for (; mask != 0; mask &= mask - 1) act(static_cast<unsigned>(std::countr_zero(mask)));
 }
 
-bool class_fits(std::uint8_t device_class, ClassMask classes) {
-  return classes == any_class || (classes >> device_class & 1) != 0;
+DeviceMask fitting_devices(const NodeView& view, const Shape& shape) {
+  DeviceMask fitting = 0;
+  for (unsigned i = 0; i < view.devices.size(); ++i)
+    if (device_fits(view.devices[i], shape)) fitting |= DeviceMask{1} << i;
+  return fitting;
+}
+
+bool all_linked(const NodeView& view, DeviceMask devices) {
+  if (devices == 0) return true;
+  const std::uint8_t group = view.devices[static_cast<unsigned>(std::countr_zero(devices))].link_group;
+  bool linked = true;
+  for_each_device(devices, [&](unsigned i) { linked = linked && view.devices[i].link_group == group; });
+  return linked;
 }
 
 }  // namespace
 
-std::uint64_t memory_wanted_bytes(const Device& device, const Shape& shape) {
-  return memory_wanted_bytes(device.memory_total, shape.memory_bytes, shape.memory_parts);
-}
-
-bool device_fits(const Device& device, const Shape& shape) {
-  return device.healthy && device.milli_free >= shape.gpu_milli && class_fits(device.device_class, shape.classes) &&
-         device.memory_free >= memory_wanted_bytes(device, shape);
+DeviceMask linked_devices(const NodeView& view, DeviceMask among, std::uint32_t count) {
+  std::array<DeviceMask, devices_per_node_max> groups{};
+  for_each_device(among, [&](unsigned i) { groups[view.devices[i].link_group] |= DeviceMask{1} << i; });
+  DeviceMask best = 0;
+  for (std::uint32_t group = 0; group < view.node.link_groups; ++group) {
+    const int devices = std::popcount(groups[group]);
+    if (devices < static_cast<int>(count) || (best != 0 && devices >= std::popcount(best))) continue;
+    best = groups[group];
+  }
+  return best;
 }
 
 bool node_fits(const NodeView& view, const Shape& shape) {
   if (view.node.cpu_free < shape.cpu_milli || view.node.host_free < shape.host_memory_bytes) return false;
+  if (shape.linked && view.node.link_groups > 1)
+    return linked_devices(view, fitting_devices(view, shape), shape.devices) != 0;
   std::uint32_t found = 0;
   for (const Device& device : view.devices) {
     if (found == shape.devices) break;
@@ -44,14 +61,16 @@ Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
               static_cast<std::uint32_t>(spec.devices.size()),
               spec.rank,
               1,
+              1,
               spec.cpu_milli,
               spec.cpu_milli,
               spec.host_memory_bytes,
               spec.host_memory_bytes};
     std::uint64_t milli = 0;
     for (const DeviceSpec& device : spec.devices) {
-      devices_.push_back(
-          {device.gpu_milli, device.gpu_milli, device.memory_bytes, device.memory_bytes, device.device_class, true});
+      devices_.push_back({device.gpu_milli, device.gpu_milli, device.memory_bytes, device.memory_bytes,
+                          device.device_class, device.link_group, true, device.weight_milli});
+      node.link_groups = std::max(node.link_groups, device.link_group + 1u);
       milli += device.gpu_milli;
       class_milli_[device.device_class] += device.gpu_milli;
       class_count_ = std::max(class_count_, device.device_class + 1u);
@@ -63,11 +82,6 @@ Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
     names_.push_back(spec.name);
   }
   milli_free_ = milli_total_;
-}
-
-NodeView Pool::view(NodeIndex index) const {
-  const Node& node = nodes_[index];
-  return {node, std::span(devices_).subspan(node.first_device, node.device_count)};
 }
 
 std::span<Device> Pool::devices_of(NodeIndex index) {
@@ -99,7 +113,8 @@ Status Pool::check(const Request& request, const Site& site, bool affinity) cons
   const Shape shape = shape_of(request);
   const DeviceMask allowed = affinity ? allowed_devices(site.node, request) : ~DeviceMask{0};
   bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
-              (request.devices == 0 ? allowed != 0 : (site.devices & ~allowed) == 0);
+              (request.devices == 0 ? allowed != 0 : (site.devices & ~allowed) == 0) &&
+              (!shape.linked || all_linked({node, devices}, site.devices));
   // clang 14 cannot capture a structured binding.
   for_each_device(site.devices, [&, span = devices](unsigned i) { fits = fits && device_fits(span[i], shape); });
   return fits ? Status() : Status(Code::exhausted, "no room for it on " + names_[site.node]);
@@ -134,8 +149,16 @@ void Pool::leave(ShapeIndex index) {
 }
 
 void Pool::settle(SliceId id, const Slice& slice) {
-  residents_[slice.site.node].push_back({id, slice.site.devices, slice.shape, std::max(slice.request.move_cost, 1u),
+  residents_[slice.site.node].push_back({id, slice.site.devices, slice.shape, move_cost_of(slice),
                                          slice.request.movable, slice.request.affinity != Affinity::none});
+}
+
+std::uint64_t Pool::move_cost_of(const Slice& slice) const {
+  const NodeView here = view(slice.site.node);
+  const Shape shape = shape_of(slice.request);
+  std::uint64_t bytes = 0;
+  for_each_device(slice.site.devices, [&](unsigned i) { bytes += memory_wanted_bytes(here.devices[i], shape); });
+  return move_cost(slice.request, bytes);
 }
 
 void Pool::unsettle(SliceId id, NodeIndex node) {

@@ -1,6 +1,7 @@
 // Pool: nodes with devices, and the slices on them. The books of the allocator: exact integers, nothing else.
 //
 // A node has CPU and host memory, and up to devices_per_node_max devices, each with milli-GPU and memory of its own.
+// Devices of one link group reach each other faster than others of the node: over NVLink, or within a NUMA node.
 // A slice takes the same of each of its devices, and CPU and host memory once. No operation leaves the books half
 // changed: it succeeds whole or says why not.
 //
@@ -20,6 +21,7 @@
 namespace sluice::allocator {
 
 inline constexpr std::size_t devices_per_node_max = 64;
+inline constexpr std::uint32_t even_weight = 1000;  // of the reference device
 
 using NodeIndex = std::uint32_t;
 inline constexpr NodeIndex no_node = ~NodeIndex{0};
@@ -29,7 +31,9 @@ using SliceId = std::uint64_t;
 struct DeviceSpec {
   std::uint32_t gpu_milli = whole_gpu.value;
   std::uint64_t memory_bytes = 0;
-  std::uint8_t device_class = 0;  // REQUIRES: < classes_max
+  std::uint8_t device_class = 0;             // REQUIRES: < classes_max
+  std::uint8_t link_group = 0;               // of the node's, numbered from 0. REQUIRES: < devices_per_node_max
+  std::uint32_t weight_milli = even_weight;  // what it does in a second beside the reference device
 };
 
 struct NodeSpec {
@@ -44,13 +48,16 @@ struct Device {
   std::uint32_t milli_free = 0, milli_total = 0;
   std::uint64_t memory_free = 0, memory_total = 0;
   std::uint8_t device_class = 0;
+  std::uint8_t link_group = 0;
   bool healthy = true;  // an unhealthy device keeps what it has and takes nothing more
+  std::uint32_t weight_milli = even_weight;
 };
 
 struct Node {
   std::uint32_t first_device = 0, device_count = 0;
   std::uint32_t rank = 0;
   std::uint32_t version = 1;  // grows with every change of the node
+  std::uint32_t link_groups = 1;
   std::uint64_t cpu_free = 0, cpu_total = 0;
   std::uint64_t host_free = 0, host_total = 0;
 };
@@ -81,14 +88,28 @@ struct Resident {
   SliceId id = 0;
   DeviceMask devices = 0;
   ShapeIndex shape = 0;
-  std::uint32_t move_cost = 1;
+  std::uint64_t move_cost = 0;  // as move_cost() has it
   bool movable = true;
   bool particular = false;  // it has an affinity: where it may be depends on more than its shape
 };
 
 // What of `shape` is wanted of this device.
-std::uint64_t memory_wanted_bytes(const Device& device, const Shape& shape);
-bool device_fits(const Device& device, const Shape& shape);
+inline std::uint64_t memory_wanted_bytes(const Device& device, const Shape& shape) {
+  return memory_wanted_bytes(device.memory_total, shape.memory_bytes, shape.memory_parts);
+}
+
+inline bool class_fits(std::uint8_t device_class, ClassMask classes) {
+  return classes == any_class || (classes >> device_class & 1) != 0;
+}
+
+inline bool device_fits(const Device& device, const Shape& shape) {
+  return device.healthy && device.milli_free >= shape.gpu_milli && class_fits(device.device_class, shape.classes) &&
+         device.memory_free >= memory_wanted_bytes(device, shape);
+}
+
+// Those of `among` that `shape` could have its devices from if it is to have them linked: of the groups with enough of
+// them the smallest, else none.
+DeviceMask linked_devices(const NodeView& view, DeviceMask among, std::uint32_t count);
 // CPU, host memory and enough devices; says nothing of affinity.
 bool node_fits(const NodeView& view, const Shape& shape);
 
@@ -98,7 +119,10 @@ class Pool {
   explicit Pool(const std::vector<NodeSpec>& nodes);
 
   std::size_t node_count() const { return nodes_.size(); }
-  NodeView view(NodeIndex node) const;
+  NodeView view(NodeIndex index) const {
+    const Node& node = nodes_[index];
+    return {node, std::span(devices_).subspan(node.first_device, node.device_count)};
+  }
   const std::string& name(NodeIndex node) const { return names_[node]; }
   const std::unordered_map<SliceId, Slice>& slices() const { return slices_; }
   const std::vector<Resident>& residents(NodeIndex node) const { return residents_[node]; }  // in order of their coming
@@ -107,6 +131,8 @@ class Pool {
 
   std::uint64_t milli_total() const { return milli_total_; }
   std::uint64_t milli_free() const { return milli_free_; }
+  // What moving it away from where it is costs, as move_cost() has it.
+  std::uint64_t move_cost_of(const Slice& slice) const;
   // The milli-GPU of all devices of a class, used or not.
   std::uint64_t class_milli_total(unsigned device_class) const { return class_milli_[device_class]; }
   unsigned class_count() const { return class_count_; }  // classes are numbered from 0 to less than this

@@ -1,6 +1,7 @@
 // Request: the slice that somebody asks for.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/units.h"
@@ -26,6 +27,8 @@ struct Request {
   std::uint32_t memory_parts = 8;  // 0: with memory_bytes 0, no memory at all
 
   std::uint32_t devices = 1;  // of one node: 1 with any share, more than 1 only whole; 0: a program that needs none
+  bool linked = false;        // several devices must be of one link group; without it they are where that can be had
+  bool spreadable = false;    // several devices may be of several nodes, and of any share: see spread.h. Not `linked`
   ClassMask classes = any_class;
   std::uint32_t cpu_milli = 0;  // of the node, for all devices together
   std::uint64_t host_memory_bytes = 0;
@@ -33,7 +36,7 @@ struct Request {
   std::uint64_t tenant = 0;  // whose it is; means something only to `affinity`
   Affinity affinity = Affinity::none;
   bool movable = true;
-  std::uint32_t move_cost = 1;  // what a move of it costs beside others, for the planner; 0 counts as 1
+  std::uint16_t priority = 1;  // what stopping it for a while costs beside stopping others; 0 counts as 1
 
   friend bool operator==(const Request&, const Request&) = default;
 };
@@ -47,6 +50,7 @@ struct Shape {
   std::uint32_t cpu_milli = 0;
   std::uint64_t host_memory_bytes = 0;
   ClassMask classes = any_class;
+  bool linked = false;
 
   std::uint64_t total_milli() const { return std::uint64_t{gpu_milli} * devices; }
   friend auto operator<=>(const Shape&, const Shape&) = default;
@@ -59,11 +63,25 @@ inline Shape shape_of(const Request& request) {
           request.devices == 0 || request.memory_bytes > 0 ? 0 : request.memory_parts,
           request.cpu_milli,
           request.host_memory_bytes,
-          request.classes};
+          request.classes,
+          request.linked && !request.spreadable && request.devices > 1};
 }
+
+// What falls to `devices` of the request's devices, after `before` of them: of CPU and host memory so much that all
+// parts together have what was asked for. REQUIRES: before + devices <= request.devices.
+Request part_of(const Request& request, std::uint32_t before, std::uint32_t devices);
 
 // The bytes that `bytes` or, if that is 0, one part in `parts` mean on a device with `total_bytes`: a part is whole
 // pages and at least one.
-std::uint64_t memory_wanted_bytes(std::uint64_t total_bytes, std::uint64_t bytes, std::uint32_t parts);
+inline std::uint64_t memory_wanted_bytes(std::uint64_t total_bytes, std::uint64_t bytes, std::uint32_t parts) {
+  constexpr std::uint64_t page_bytes = 4096;
+  if (bytes > 0 || parts == 0) return bytes;
+  return std::max(total_bytes / parts / page_bytes * page_bytes, page_bytes);
+}
+
+// What it costs to move a slice with so many bytes of device memory, in MiB copied: a program is stopped for about as
+// long as it takes to copy `stop_mib`, and then for its bytes; all of it as dear as the request's priority says.
+inline constexpr std::uint64_t stop_mib = 256;
+std::uint64_t move_cost(const Request& request, std::uint64_t memory_bytes);
 
 }  // namespace sluice::allocator

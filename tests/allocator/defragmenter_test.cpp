@@ -64,15 +64,15 @@ TEST_CASE("where every typical request has a place and nothing is useless, nothi
 TEST_CASE("no more is spent than the budget has, in moves and in their cost") {
   Bench bench(nodes_of({1, 1, 1, 1, 1, 1}));
   Request dear = share(300);
-  dear.move_cost = 10;
+  dear.priority = 10;
   for (SliceId id = 0; id < 6; ++id) REQUIRE(bench.pool.place(id, dear, {static_cast<NodeIndex>(id), 1}).ok());
   const Outlook outlook = outlook_of(bench.pool, {share(1000)});
   DefragmentationBudget budget;
   budget.moves_max = 8;
   CHECK_FALSE(bench.defragmenter.plan(outlook, budget).moves.empty());
-  budget.cost_max = 9;
+  budget.cost_max = 10 * stop_mib - 1;
   CHECK(bench.defragmenter.plan(outlook, budget).moves.empty());
-  budget.cost_max = 19;
+  budget.cost_max = 20 * stop_mib - 1;
   CHECK(bench.defragmenter.plan(outlook, budget).moves.size() == 1);
   budget.moves_max = 0;
   CHECK(bench.defragmenter.plan(outlook, budget).moves.empty());
@@ -104,14 +104,14 @@ TEST_CASE("after each move of a plan whatever was open still is, in the end no l
     for (SliceId id = 0; id < 150; ++id) {
       Request request = test::random_request(draw, true);
       request.movable = !draw.one_in(6);
-      request.move_cost = 1 + static_cast<std::uint32_t>(draw.below(4));
+      request.priority = static_cast<std::uint16_t>(1 + draw.below(4));
       const Site site = test::random_site(draw, bench.pool, request);
       if (bench.pool.place(id, request, site).ok()) sites[id] = site;
     }
     const Outlook outlook = test::random_outlook(draw, bench.pool, true);
     DefragmentationBudget budget;
     budget.moves_max = 1 + draw.below(6);
-    budget.cost_max = 1 + draw.below(12);
+    budget.cost_max = 16 * stop_mib * (1 + draw.below(12));
     const DefragmentationPlan plan = bench.defragmenter.plan(outlook, budget);
     for (const auto& [id, site] : sites) REQUIRE(bench.pool.slices().at(id).site == site);
     REQUIRE(plan.open_before == share_open(bench.pool, outlook));
@@ -124,7 +124,7 @@ TEST_CASE("after each move of a plan whatever was open still is, in the end no l
       const Slice& slice = bench.pool.slices().at(move.slice);
       REQUIRE(slice.site == move.from);
       REQUIRE(slice.request.movable);
-      cost += slice.request.move_cost;
+      cost += bench.pool.move_cost_of(slice);
       REQUIRE(bench.pool.move(move.slice, move.to).ok());
       openness.catch_up(outlook);
       REQUIRE((before & ~openness.open()).none());

@@ -110,6 +110,38 @@ TEST_CASE("an unhealthy device and the tenant's own wish are named as what stand
   CHECK(explanation.reason.find("without a slice of the tenant's") != std::string::npos);
 }
 
+TEST_CASE("linked devices that are not free together are told from devices that are not free") {
+  NodeSpec spec = node("n1", 4);
+  spec.devices[2].link_group = spec.devices[3].link_group = 1;
+  Pool pool({spec});
+  REQUIRE(pool.place(1, share(100), {0, 1}).ok());
+  Request wish = share(1000, 3);
+  CHECK(fits(pool, wish));
+  wish.linked = true;
+  CHECK(explain(pool, wish).reason ==
+        "no 3 linked devices of one node with 1,000m, even if all were idle: no link group has more than 2");
+  REQUIRE(pool.place(2, share(100), {0, 8}).ok());
+  wish.devices = 2;
+  CHECK(explain(pool, wish).reason ==
+        "no 2 linked devices of one node with 1,000m: no link group has more than 1 (n1); 3,800m free in total");
+}
+
+TEST_CASE("of a request that may be spread it is said how many of its devices there are") {
+  Pool pool({node("n1", 2), node("n2", 2), node("n3", 1)});
+  REQUIRE(pool.place(1, share(100), {0, 1}).ok());
+  REQUIRE(pool.place(2, share(100), {2, 1}).ok());
+  Request wish = share(1000, 5);
+  wish.spreadable = true;
+  const Explanation explanation = explain(pool, wish);
+  CHECK(explanation.obstacle == Obstacle::devices);
+  CHECK(explanation.reason == "no 5 devices with 1,000m, of however many nodes: there are 3; 4,800m free in total");
+  REQUIRE(explanation.nearest);
+  CHECK(explanation.nearest->devices == 3);
+  CHECK_FALSE(explanation.nearest_site);
+  wish.devices = 6;
+  CHECK(explain(pool, wish).obstacle == Obstacle::larger_than_any);
+}
+
 TEST_CASE("what is offered instead fits there at that moment, and is no more than was asked for") {
   std::size_t offered = 0, by_obstacle[6] = {};
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {

@@ -132,3 +132,20 @@ TEST_CASE("where things leave, a large share of a device counts more than a smal
   CHECK(large == Outlook::whole * 30ull / 42);
   CHECK(small == Outlook::whole * 12ull / 42);
 }
+
+TEST_CASE("a request that may be spread is as typical as so many for one device") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  Request spread = of(1000, 8000);
+  spread.devices = 4;
+  spread.spreadable = true;
+  history.arrived(spread);
+  for (int i = 0; i < 4; ++i) history.arrived(of(300));
+  const Outlook outlook = history.outlook(pool);
+  REQUIRE(outlook.typical.size() == 2);
+  for (const TypicalRequest& typical : outlook.typical) {
+    CHECK(typical.parts == Outlook::whole / 2);
+    if (typical.shape.gpu_milli == 1000) CHECK(typical.shape.cpu_milli == 2000);
+    CHECK(typical.shape.devices == 1);
+  }
+}

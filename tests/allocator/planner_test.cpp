@@ -83,7 +83,7 @@ TEST_CASE("a slice that has nowhere to go has another make room for it first") {
 TEST_CASE("what may not move stays, and of two that could, the cheaper moves") {
   Pool pool(nodes_of({1, 1, 1}));
   Request dear = share(500);
-  dear.move_cost = 9;
+  dear.priority = 9;
   REQUIRE(pool.place(1, dear, {0, 1}).ok());
   REQUIRE(pool.place(2, share(500), {1, 1}).ok());
   REQUIRE(pool.place(3, share(500), {2, 1}).ok());
@@ -104,6 +104,42 @@ TEST_CASE("several whole devices of one node are emptied") {
   CHECK(plan->moves.size() == 2);
   for (const Move& move : plan->moves) REQUIRE(pool.move(move.slice, move.to).ok());
   CHECK(pool.place(9, share(1000, 2), plan->site).ok());
+}
+
+TEST_CASE("one move of much memory is dearer than two of little") {
+  std::vector<NodeSpec> nodes = nodes_of({1, 1, 1});
+  for (NodeSpec& node : nodes) node.devices[0].memory_bytes = 64ull << 30;
+  Pool pool(nodes);
+  REQUIRE(pool.place(1, share(400, 1, 32ull << 30), {0, 1}).ok());
+  REQUIRE(pool.place(2, share(200, 1, 1ull << 20), {1, 1}).ok());
+  REQUIRE(pool.place(3, share(200, 1, 1ull << 20), {1, 1}).ok());
+  Request stays = share(100);
+  stays.movable = false;
+  REQUIRE(pool.place(4, stays, {2, 1}).ok());
+  const auto plan = plan_for(pool, share(1000));
+  REQUIRE(plan);
+  CHECK(plan->moves.size() == 2);
+  CHECK(plan->site.node == 1);
+  CHECK(plan->cost == 2 * (stop_mib + 1));
+}
+
+TEST_CASE("linked devices are emptied where they are linked") {
+  std::vector<NodeSpec> nodes = nodes_of({4, 1, 1});
+  nodes[0].devices[1].link_group = nodes[0].devices[3].link_group = 1;
+  Pool pool(nodes);
+  Request stays = share(100);
+  stays.movable = false;
+  REQUIRE(pool.place(1, stays, {0, 0b0001}).ok());
+  REQUIRE(pool.place(2, share(500), {0, 0b0010}).ok());
+  REQUIRE(pool.place(3, share(500), {0, 0b1000}).ok());
+  Request linked = share(1000, 2);
+  linked.linked = true;
+  const auto plan = plan_for(pool, linked);
+  REQUIRE(plan);
+  CHECK(plan->moves.size() == 2);
+  CHECK(plan->site == Site{0, 0b1010});
+  for (const Move& move : plan->moves) REQUIRE(pool.move(move.slice, move.to).ok());
+  CHECK(pool.place(9, linked, plan->site).ok());
 }
 
 TEST_CASE("every move of a plan is possible when its turn comes, then the request fits, and planning changed nothing") {

@@ -87,6 +87,43 @@ TEST_CASE("balance leaves a class that others insist on to them") {
   CHECK(choose(pool, "balance", insists, history) == Site{0, 1});
 }
 
+TEST_CASE("of equal devices the weaker is taken first, and the stronger by those who insist on it") {
+  NodeSpec strong = node(32'000, {0}), weak = node(32'000, {1});
+  strong.devices[0].weight_milli = 4000;
+  Pool pool({strong, weak});
+  RequestHistory history;
+  history.arrived(of(400));
+  CHECK(choose(pool, "balance", of(400), history) == Site{1, 1});
+  Request insists = of(400);
+  insists.classes = 1;
+  CHECK(choose(pool, "balance", insists, history) == Site{0, 1});
+}
+
+TEST_CASE("several devices are of one link group where that can be had, of the smallest that is large enough") {
+  NodeSpec spec = node(64'000, {0, 0, 0, 0, 0, 0});
+  for (const unsigned i : {1u, 3u, 5u}) spec.devices[i].link_group = 1;
+  Pool pool({spec});
+  REQUIRE(pool.place(1, of(100), {0, 1u << 5}).ok());
+  for (const std::string_view policy : {"balance", "fgd", "best-fit"}) {
+    CHECK(choose(pool, policy, of(1000, 0, 2)) == Site{0, 0b001010});
+    CHECK(choose(pool, policy, of(1000, 0, 3)) == Site{0, 0b010101});
+    CHECK(choose(pool, policy, of(1000, 0, 4)) == Site{0, 0b010111});
+    Request linked = of(1000, 0, 4);
+    linked.linked = true;
+    CHECK_FALSE(choose(pool, policy, linked));
+    linked.devices = 3;
+    CHECK(choose(pool, policy, linked) == Site{0, 0b010101});
+  }
+}
+
+TEST_CASE("a share breaks a link group that is broken before one that is whole") {
+  NodeSpec spec = node(64'000, {0, 0, 0, 0});
+  spec.devices[2].link_group = spec.devices[3].link_group = 1;
+  Pool pool({spec});
+  REQUIRE(pool.place(1, of(1000), {0, 1u << 3}).ok());
+  CHECK(choose(pool, "balance", of(300)) == Site{0, 1u << 2});
+}
+
 TEST_CASE("random goes everywhere it fits and nowhere else") {
   Pool pool({node(8000, {0, 0}), node(500, {0}), node(8000, {0})});
   std::map<std::pair<NodeIndex, DeviceMask>, int> went;

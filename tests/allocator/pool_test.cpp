@@ -229,3 +229,26 @@ TEST_CASE("a pool's changes name every node that changed, and old ones are forgo
   CHECK(pool.changes_begin() > 3000);
   CHECK(pool.change(pool.changes_begin()) == 0);
 }
+
+TEST_CASE("what wants linked devices is not placed on devices of two link groups") {
+  Pool pool({{"a", 0, 8000, 0, {{1000, 0, 0, 0}, {1000, 0, 0, 1}, {1000, 0, 0, 1}}}});
+  Request linked = share(1000);
+  linked.devices = 2;
+  linked.linked = true;
+  CHECK(pool.place(1, linked, {0, 0b011}).code() == Code::exhausted);
+  CHECK(pool.place(1, linked, {0, 0b110}).ok());
+  CHECK_FALSE(node_fits(pool.view(0), shape_of(linked)));
+  CHECK(linked_devices(pool.view(0), 0b111, 2) == 0b110);
+  CHECK(linked_devices(pool.view(0), 0b011, 2) == 0);
+}
+
+TEST_CASE("moving costs the time that a program is stopped and its bytes, as dear as its priority") {
+  Pool pool = two_nodes();
+  Request request = share(100, gib);
+  REQUIRE(pool.place(1, request, {0, 1}).ok());
+  CHECK(pool.move_cost_of(pool.slices().at(1)) == stop_mib + 1024);
+  request.priority = 3;
+  request.devices = 2;
+  REQUIRE(pool.place(2, request, {0, 3}).ok());
+  CHECK(pool.residents(0)[1].move_cost == 3 * (stop_mib + 2048));
+}

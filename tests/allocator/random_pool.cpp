@@ -19,7 +19,8 @@ std::vector<NodeSpec> random_nodes(Draw& draw, std::size_t count, bool memory) {
                   {}};
     for (std::uint64_t n = 1 + draw.below(8); n > 0; --n)
       node.devices.push_back({draw.one_in(6) ? 500u : 1000u, memory ? gib * 8 * (1 + draw.below(4)) : 0,
-                              static_cast<std::uint8_t>(draw.below(3))});
+                              static_cast<std::uint8_t>(draw.below(3)), static_cast<std::uint8_t>(draw.below(3)),
+                              draw.one_in(3) ? 2500 : even_weight});
     nodes.push_back(std::move(node));
   }
   return nodes;
@@ -30,6 +31,7 @@ Request random_request(Draw& draw, bool memory) {
   request.devices = draw.one_in(8) ? 0 : draw.one_in(6) ? 2 + static_cast<std::uint32_t>(draw.below(3)) : 1;
   request.gpu.value =
       request.devices > 1 || draw.one_in(4) ? 1000 : 50 * (1 + static_cast<std::uint32_t>(draw.below(18)));
+  request.linked = draw.one_in(3);
   request.memory_parts = memory && draw.one_in(3) ? 8 : 0;
   request.memory_bytes = memory && request.memory_parts == 0 ? gib * (1 + draw.below(12)) : 0;
   request.classes = draw.one_in(4) ? 1 + draw.below(7) : any_class;

@@ -1,0 +1,350 @@
+#include "allocator/leaving.h"
+
+#include <algorithm>
+#include <bit>
+#include <span>
+#include <tuple>
+
+#include "allocator/amounts.h"
+
+namespace sluice::allocator {
+namespace {
+
+// What is short on a node, or what slices would free there.
+struct Amount {
+  std::uint64_t cpu = 0, host = 0, milli = 0, memory = 0;
+
+  Amount operator+(const Amount& more) const {
+    return {cpu + more.cpu, host + more.host, milli + more.milli, memory + more.memory};
+  }
+  // The larger of each.
+  Amount at_least(const Amount& other) const {
+    return {std::max(cpu, other.cpu), std::max(host, other.host), std::max(milli, other.milli),
+            std::max(memory, other.memory)};
+  }
+  bool covers(const Amount& short_of) const {
+    return cpu >= short_of.cpu && host >= short_of.host && milli >= short_of.milli && memory >= short_of.memory;
+  }
+  bool nothing() const { return cpu == 0 && host == 0 && milli == 0 && memory == 0; }
+};
+
+// A slice that could leave the node.
+struct Movable {
+  const Resident* resident = nullptr;
+  const Shape* shape = nullptr;
+  bool has_room = true;  // elsewhere, as things are
+
+  // What its leaving frees: of devices, only on those in `wanted`.
+  Amount frees(const NodeView& view, DeviceMask wanted) const {
+    Amount amount{shape->cpu_milli, shape->host_memory_bytes, 0, 0};
+    for (DeviceMask mask = resident->devices & wanted; mask != 0; mask &= mask - 1) {
+      amount.milli += shape->gpu_milli;
+      amount.memory += memory_wanted_bytes(view.devices[static_cast<unsigned>(std::countr_zero(mask))], *shape);
+    }
+    return amount;
+  }
+};
+
+using Leaving = std::span<const Movable* const>;
+
+bool could_ever_fit(const Device& device, const Shape& shape) {
+  Device idle = device;
+  idle.milli_free = idle.milli_total;
+  idle.memory_free = idle.memory_total;
+  return device_fits(idle, shape);
+}
+
+// What decides between sets of as many moves.
+auto order_of(const LeavingSet& set) {
+  return std::tie(set.roomless, set.cost, set.milli, set.cpu, set.node, set.leave);
+}
+
+// The best of each number of moves, a few of each.
+class Shortlist {
+ public:
+  Shortlist(std::size_t moves_max, std::size_t each) : heaps_(moves_max + 1), each_(each) {}
+
+  void add(const LeavingSet& set) {
+    std::vector<LeavingSet>& heap = heaps_[set.moves()];
+    if (heap.size() == each_) {
+      if (order_of(set) >= order_of(heap.front())) return;
+      std::pop_heap(heap.begin(), heap.end(), better);
+      heap.pop_back();
+    }
+    heap.push_back(set);
+    std::push_heap(heap.begin(), heap.end(), better);
+  }
+
+  std::vector<LeavingSet> take() {
+    std::vector<LeavingSet> all;
+    for (std::vector<LeavingSet>& heap : heaps_) {
+      std::sort_heap(heap.begin(), heap.end(), better);
+      all.insert(all.end(), heap.begin(), heap.end());
+    }
+    return all;
+  }
+
+ private:
+  static bool better(const LeavingSet& a, const LeavingSet& b) { return order_of(a) < order_of(b); }
+
+  std::vector<std::vector<LeavingSet>> heaps_;
+  std::size_t each_;
+};
+
+class LeavingSearch {
+ public:
+  LeavingSearch(const Pool& pool, RoomIndex& room, const LeavingQuestion& question, std::size_t& looks)
+      : pool_(pool),
+        room_(room),
+        question_(question),
+        shape_(question.shape),
+        moves_max_(question.moves_max),
+        looks_(looks),
+        best_(question.moves_max, question.sets_max) {}
+
+  std::vector<LeavingSet> all_nodes() {
+    for (NodeIndex node = 0; node < pool_.node_count() && looks_ < question_.looks_max; ++node)
+      if (node != question_.except) look_at(node);
+    return best_.take();
+  }
+
+ private:
+  void look_at(NodeIndex node) {
+    const NodeView view = pool_.view(node);
+    if (view.node.cpu_total < shape_.cpu_milli || view.node.host_total < shape_.host_memory_bytes) return;
+    const Amount shared{shortfall(shape_.cpu_milli, view.node.cpu_free),
+                        shortfall(shape_.host_memory_bytes, view.node.host_free), 0, 0};
+    if (!enter(node, shared)) return;
+    if (shape_.devices == 0) return few(view, shared, 0, {});
+    if (shape_.devices > 1) return several(view, shared);
+    one_device(view, shared);
+  }
+
+  // False: not even all that may leave make up for what is short of the node.
+  bool enter(NodeIndex node, const Amount& shared) {
+    node_ = node;
+    movables_.clear();
+    fixed_ = 0;
+    Amount all;
+    for (const Resident& resident : pool_.residents(node)) {
+      if (!resident.movable) {
+        fixed_ |= resident.devices;
+        continue;
+      }
+      const Shape& shape = pool_.shape(resident.shape);
+      all = all + Amount{shape.cpu_milli, shape.host_memory_bytes, 0, 0};
+      movables_.push_back({&resident, &shape});
+    }
+    if (!all.covers(shared)) return false;
+    // Of one with an affinity it depends on whose it is: it will be seen.
+    for (Movable& movable : movables_)
+      movable.has_room = movable.resident->particular || room_.elsewhere(movable.resident->shape, node);
+    return true;
+  }
+
+  // Whether it could go to another device of the node than those wanted. A moving slice is in both places for a while.
+  static bool has_room_beside(const NodeView& view, const Movable& movable, DeviceMask wanted) {
+    const Shape& shape = *movable.shape;
+    if (shape.devices != 1 || view.node.cpu_free < shape.cpu_milli || view.node.host_free < shape.host_memory_bytes)
+      return false;
+    for (unsigned i = 0; i < view.devices.size(); ++i)
+      if (((wanted | movable.resident->devices) >> i & 1) == 0 && device_fits(view.devices[i], shape)) return true;
+    return false;
+  }
+
+  static bool is_roomless(const NodeView& view, const Movable& movable, DeviceMask wanted) {
+    return !movable.has_room && !has_room_beside(view, movable, wanted);
+  }
+
+  // One that has room nowhere can only go if another makes some for it, which is a move more.
+  bool allowed(std::size_t count, std::size_t roomless) const {
+    return roomless <= question_.roomless_max && count + roomless <= moves_max_;
+  }
+
+  void found(Leaving leaving, DeviceMask wanted, std::size_t roomless) {
+    if (!allowed(leaving.size(), roomless)) return;
+    LeavingSet set;
+    set.node = node_;
+    set.wanted = wanted;
+    set.roomless = roomless;
+    bool particular = question_.particular;
+    for (const Movable* movable : leaving) {
+      set.leave[set.count++] = movable->resident->id;
+      set.cost += movable->resident->move_cost;
+      set.milli += movable->shape->total_milli();
+      set.cpu += movable->shape->cpu_milli;
+      particular = particular || movable->resident->particular;
+    }
+    best_.add(set);
+    // Where one move is sure to do, two can only be better if each is cheaper than the cheapest there is.
+    if (set.moves() == 1 && !particular && set.cost <= 2 * stop_mib) moves_max_ = 1;
+  }
+
+  void one_device(const NodeView& view, const Amount& shared) {
+    sort_by_device(view.devices.size());
+    bool room_on_some = false;
+    for (unsigned i = 0; i < view.devices.size(); ++i) {
+      const Device& device = view.devices[i];
+      if (!could_ever_fit(device, shape_)) continue;
+      Amount short_of = shared;
+      short_of.milli = shortfall(shape_.gpu_milli, device.milli_free);
+      short_of.memory = shortfall(memory_wanted_bytes(device, shape_), device.memory_free);
+      if (short_of.milli == 0 && short_of.memory == 0) {
+        room_on_some = true;
+        continue;
+      }
+      if (on_[i].empty()) continue;
+      few(view, short_of, DeviceMask{1} << i, on_[i]);
+      if (moves_max_ > 2) everybody_on(view, short_of, DeviceMask{1} << i);
+    }
+    // Where only the node is short of something, it makes no difference which device is wanted; and going to another
+    // device of the same node helps nobody.
+    if (room_on_some) few(view, shared, ~DeviceMask{0}, {});
+  }
+
+  void sort_by_device(std::size_t devices) {
+    if (on_.size() < devices) on_.resize(devices);
+    for (std::size_t i = 0; i < devices; ++i) on_[i].clear();
+    for (const Movable& movable : movables_)
+      for (DeviceMask mask = movable.resident->devices; mask != 0; mask &= mask - 1)
+        on_[static_cast<std::size_t>(std::countr_zero(mask))].push_back(&movable);
+  }
+
+  // One or two that are enough; two only where none of them is by itself. At least one is of `helpful`, those on the
+  // device that is short of something; empty: none is.
+  void few(const NodeView& view, const Amount& short_of, DeviceMask wanted, Leaving helpful) {
+    if (short_of.nothing()) return;
+    useful_.clear();
+    for (const Movable* movable : helpful) alone(view, short_of, wanted, *movable);
+    const std::size_t firsts = useful_.size();
+    if (helpful.empty() || (firsts > 0 && (short_of.cpu > 0 || short_of.host > 0)))
+      for (const Movable& movable : movables_)
+        if (helpful.empty() || (movable.resident->devices & wanted) == 0) alone(view, short_of, wanted, movable);
+    if (moves_max_ > 1) pairs(short_of, wanted, helpful.empty() ? useful_.size() : firsts);
+  }
+
+  void alone(const NodeView& view, const Amount& short_of, DeviceMask wanted, const Movable& movable) {
+    ++looks_;
+    const Amount frees = movable.frees(view, wanted);
+    const bool enough = frees.covers(short_of);
+    if (!enough && moves_max_ < 2) return;
+    const bool roomless = is_roomless(view, movable, wanted);
+    if (!allowed(1, roomless)) return;
+    const Movable* const one[] = {&movable};
+    if (enough) found(one, wanted, roomless);
+    else useful_.push_back({&movable, frees, roomless});
+  }
+
+  // Of those in useful_, one of the first `firsts` and any later one.
+  void pairs(const Amount& short_of, DeviceMask wanted, std::size_t firsts) {
+    Amount most_of_any;
+    for (const Useful& useful : useful_) most_of_any = most_of_any.at_least(useful.frees);
+    for (std::size_t i = 0; i < firsts; ++i) {
+      if (!(useful_[i].frees + most_of_any).covers(short_of)) continue;
+      for (std::size_t j = i + 1; j < useful_.size(); ++j) {
+        ++looks_;
+        if (!(useful_[i].frees + useful_[j].frees).covers(short_of)) continue;
+        const Movable* const both[] = {useful_[i].movable, useful_[j].movable};
+        found(both, wanted, std::size_t{useful_[i].roomless} + useful_[j].roomless);
+      }
+    }
+  }
+
+  // Three or more on this device, the smallest first, until there is enough.
+  void everybody_on(const NodeView& view, const Amount& short_of, DeviceMask wanted) {
+    const std::vector<const Movable*>& on = on_[static_cast<std::size_t>(std::countr_zero(wanted))];
+    if (on.size() < 3) return;
+    set_ = on;
+    looks_ += set_.size();
+    std::stable_sort(set_.begin(), set_.end(), [](const Movable* a, const Movable* b) {
+      return a->shape->total_milli() < b->shape->total_milli();
+    });
+    Amount freed;
+    for (std::size_t i = 0; i < set_.size() && i < moves_max_; ++i) {
+      freed = freed + set_[i]->frees(view, wanted);
+      if (!freed.covers(short_of)) continue;
+      if (i >= 2) found_all(view, Leaving(set_).first(i + 1), wanted);
+      return;
+    }
+  }
+
+  void found_all(const NodeView& view, Leaving leaving, DeviceMask wanted) {
+    std::size_t roomless = 0;
+    for (const Movable* movable : leaving) roomless += is_roomless(view, *movable, wanted);
+    found(leaving, wanted, roomless);
+  }
+
+  // Whole devices: those with the fewest slices on them are emptied.
+  void several(const NodeView& view, const Amount& shared) {
+    counts_.assign(view.devices.size(), 0);
+    for (const Movable& movable : movables_)
+      for (DeviceMask mask = movable.resident->devices; mask != 0; mask &= mask - 1)
+        ++counts_[static_cast<std::size_t>(std::countr_zero(mask))];
+    looks_ += movables_.size();
+    DeviceMask could = 0;
+    for (unsigned i = 0; i < view.devices.size(); ++i)
+      if (could_ever_fit(view.devices[i], shape_) && (fixed_ >> i & 1) == 0) could |= DeviceMask{1} << i;
+    if (!shape_.linked) return emptied(view, shared, could);
+    for (std::uint32_t group = 0; group < view.node.link_groups; ++group) {
+      DeviceMask linked = 0;
+      for (unsigned i = 0; i < view.devices.size(); ++i)
+        if (view.devices[i].link_group == group) linked |= DeviceMask{1} << i;
+      emptied(view, shared, could & linked);
+    }
+  }
+
+  // As many of `among` as are wanted.
+  void emptied(const NodeView& view, const Amount& shared, DeviceMask among) {
+    if (std::popcount(among) < static_cast<int>(shape_.devices)) return;
+    DeviceMask wanted = 0;
+    for (std::uint32_t n = 0; n < shape_.devices; ++n) {
+      unsigned fewest = devices_per_node_max;
+      for (DeviceMask mask = among & ~wanted; mask != 0; mask &= mask - 1) {
+        const auto i = static_cast<unsigned>(std::countr_zero(mask));
+        if (fewest == devices_per_node_max || counts_[i] < counts_[fewest]) fewest = i;
+      }
+      wanted |= DeviceMask{1} << fewest;
+    }
+    set_.clear();
+    Amount freed;
+    for (const Movable& movable : movables_)
+      if ((movable.resident->devices & wanted) != 0) {
+        set_.push_back(&movable);
+        freed = freed + movable.frees(view, wanted);
+      }
+    if (set_.empty() || set_.size() > moves_max_ || !freed.covers(shared)) return;
+    found_all(view, set_, wanted);
+  }
+
+  struct Useful {
+    const Movable* movable;
+    Amount frees;
+    bool roomless;
+  };
+
+  const Pool& pool_;
+  RoomIndex& room_;
+  const LeavingQuestion& question_;
+  const Shape& shape_;
+  std::size_t moves_max_;
+  std::size_t& looks_;
+  Shortlist best_;
+  // Of the node that is looked at.
+  NodeIndex node_ = 0;
+  std::vector<Movable> movables_;
+  std::vector<std::vector<const Movable*>> on_;  // by device
+  DeviceMask fixed_ = 0;
+  // Room to work in.
+  std::vector<Useful> useful_;
+  std::vector<const Movable*> set_;
+  std::vector<std::uint32_t> counts_;  // by device: slices that could leave it
+};
+
+}  // namespace
+
+std::vector<LeavingSet> leaving_sets(const Pool& pool, RoomIndex& room, const LeavingQuestion& question,
+                                     std::size_t& looks) {
+  return LeavingSearch(pool, room, question, looks).all_nodes();
+}
+
+}  // namespace sluice::allocator
