@@ -68,8 +68,9 @@ struct Chooser::Effort {
   std::size_t first_sight, changed, renewed, looks, swept;
 };
 
-// A tournament: the leaves are the nodes, each inner place holds the better of the two below it. A node that was never
-// rated, or did not fit when it was, has no part in it.
+// A tournament: the leaves are the nodes, each inner place holds the better of the two below it, with what it is judged
+// by, so that a match looks at two neighbours and at nothing else. A node that was never rated, or did not fit when it
+// was, has no part in it.
 class Chooser::Ranking {
  public:
   Ranking(const Pool& pool, const Policy& policy, NodeBook& book, const Shape& shape, const Outlook& outlook,
@@ -81,13 +82,13 @@ class Chooser::Ranking {
         leaves_(std::bit_ceil(std::max<std::size_t>(pool.node_count(), 1))),
         sweep_step_(sweep_step(pool.node_count())),
         ratings_(pool.node_count()),
-        winners_(2 * leaves_, no_node),
+        winners_(2 * leaves_),
         seen_(pool.changes_end()),
         epoch_(outlook.epoch) {
     for (; known_ < std::min(ratings_.size(), effort.first_sight); ++known_) {
       const NodeIndex node = in_sweep(known_);
       rate(node, outlook);
-      winners_[leaves_ + node] = ratings_[node].fits ? node : no_node;
+      winners_[leaves_ + node] = entrant(node);
     }
     swept_ = known_;
     for (std::size_t i = leaves_ - 1; i > 0; --i) winners_[i] = better(winners_[2 * i], winners_[2 * i + 1]);
@@ -115,10 +116,11 @@ class Chooser::Ranking {
   // The best of those that `may` be taken and were looked at.
   template <typename May>
   std::optional<Site> choose(const Outlook& outlook, const Effort& effort, May may) {
-    NodeIndex node = best(outlook, effort, may);
+    Entrant chosen = best(outlook, effort, may);
     const bool saw_all = subtrees_.empty() && seen_ == pool_.changes_end() && known_ == ratings_.size();
-    if (node == no_node && !saw_all) node = best_of_some(outlook, effort, may);
-    return node != no_node ? std::optional(Site{node, ratings_[node].rating.devices}) : std::nullopt;
+    if (chosen.node == no_node && !saw_all) chosen = best_of_some(outlook, effort, may);
+    if (chosen.node == no_node) return std::nullopt;
+    return Site{chosen.node, ratings_[chosen.node].rating.devices};
   }
 
   std::uint64_t asked_at = 0;
@@ -127,9 +129,27 @@ class Chooser::Ranking {
   struct Rated {
     Rating rating;
     std::uint32_t version = 0;  // of the node; 0: it was never rated
-    std::uint32_t rank = 0;     // of the node
     bool fits = false;
   };
+
+  struct Entrant {
+    std::int64_t cost = INT64_MAX;
+    std::uint32_t rank = ~0u;
+    NodeIndex node = no_node;
+
+    // Of equals the lowest rank, then the lowest index. Nobody is worse than any.
+    bool beats(const Entrant& other) const {
+      if (cost != other.cost) return cost < other.cost;
+      return rank != other.rank ? rank < other.rank : node < other.node;
+    }
+  };
+
+  Entrant entrant(NodeIndex node) const {
+    const Rated& rated = ratings_[node];
+    return rated.fits ? Entrant{rated.rating.cost, pool_.view(node).node.rank, node} : Entrant{};
+  }
+
+  static const Entrant& better(const Entrant& a, const Entrant& b) { return b.beats(a) ? b : a; }
 
   // About a golden section of the nodes, and no divisor in common with their number.
   static std::size_t sweep_step(std::size_t nodes) {
@@ -147,9 +167,9 @@ class Chooser::Ranking {
   }
 
   // What has changed since it was rated is rated again before it is chosen: it is most often worse than it was.
-  NodeIndex best(const Outlook& outlook, const Effort& effort, auto may) {
-    const auto worse = [this](std::size_t a, std::size_t b) { return better(winners_[a], winners_[b]) != winners_[a]; };
-    NodeIndex chosen = no_node;
+  Entrant best(const Outlook& outlook, const Effort& effort, auto may) {
+    const auto worse = [this](std::size_t a, std::size_t b) { return winners_[b].beats(winners_[a]); };
+    Entrant chosen;
     renewed_.clear();
     subtrees_.assign(1, 1);
     for (std::size_t looks = effort.looks; looks > 0 && !subtrees_.empty() && renewed_.size() < effort.renewed;
@@ -157,13 +177,13 @@ class Chooser::Ranking {
       std::pop_heap(subtrees_.begin(), subtrees_.end(), worse);
       const std::size_t subtree = subtrees_.back();
       subtrees_.pop_back();
-      const NodeIndex node = winners_[subtree];
+      const NodeIndex node = winners_[subtree].node;
       if (node == no_node) continue;
-      if (chosen != no_node && better(chosen, node) == chosen) break;
+      if (chosen.beats(winners_[subtree])) break;
       const bool fresh = is_fresh(node);
       if (!fresh) rate(node, outlook), renewed_.push_back(node);
       if (ratings_[node].fits && may(node)) {
-        chosen = better(chosen, node);
+        chosen = better(chosen, entrant(node));
         if (fresh) break;
       }
       // What it beat on its way up, by what it was.
@@ -177,8 +197,8 @@ class Chooser::Ranking {
   }
 
   // Where there is more to look at than one decision may: the best of some, if there are any.
-  NodeIndex best_of_some(const Outlook& outlook, const Effort& effort, auto may) {
-    NodeIndex chosen = no_node;
+  Entrant best_of_some(const Outlook& outlook, const Effort& effort, auto may) {
+    Entrant chosen;
     std::size_t left = effort.changed;
     bool fits_none = true;
     for (std::size_t place = 0; place < ratings_.size() && left > 0; ++place) {
@@ -187,7 +207,7 @@ class Chooser::Ranking {
       fits_none = false;
       if (!may(node)) continue;
       update(node, outlook, false);
-      chosen = better(chosen, node);
+      chosen = better(chosen, entrant(node));
       --left;
     }
     if (fits_none) {  // so nothing more is to be learnt before something changes
@@ -205,7 +225,6 @@ class Chooser::Ranking {
     const bool fitted = rated.fits;
     const NodeView view = pool_.view(node);
     rated.version = view.node.version;
-    rated.rank = view.node.rank;
     rated.fits = node_fits(view, shape_);
     if (rated.fits)
       rated.rating = *policy_.rate({pool_, node, shape_, outlook, book_.of(node, view, outlook), all_devices, 0});
@@ -222,20 +241,11 @@ class Chooser::Ranking {
   // Its rating has changed: all its matches, up to the first that it lost before and loses again.
   void replay(NodeIndex node) {
     std::size_t i = leaves_ + node;
-    winners_[i] = ratings_[node].fits ? node : no_node;
+    winners_[i] = entrant(node);
     for (i /= 2; i > 0; i /= 2) {
-      const NodeIndex before = std::exchange(winners_[i], better(winners_[2 * i], winners_[2 * i + 1]));
-      if (winners_[i] == before && before != node) return;
+      const Entrant before = std::exchange(winners_[i], better(winners_[2 * i], winners_[2 * i + 1]));
+      if (winners_[i].node == before.node && before.node != node) return;
     }
-  }
-
-  NodeIndex better(NodeIndex a, NodeIndex b) const {
-    if (a == no_node || b == no_node) return a == no_node ? b : a;
-    const std::int64_t cost_a = ratings_[a].rating.cost, cost_b = ratings_[b].rating.cost;
-    if (cost_a != cost_b) return cost_a < cost_b ? a : b;
-    const std::uint32_t rank_a = ratings_[a].rank, rank_b = ratings_[b].rank;
-    if (rank_a != rank_b) return rank_a < rank_b ? a : b;
-    return std::min(a, b);
   }
 
   const Pool& pool_;
@@ -244,7 +254,7 @@ class Chooser::Ranking {
   const Shape shape_;
   const std::size_t leaves_, sweep_step_;
   std::vector<Rated> ratings_;
-  std::vector<NodeIndex> winners_;
+  std::vector<Entrant> winners_;
   std::vector<std::size_t> subtrees_;  // of best(): a heap of places in winners_, of what it has not looked at
   std::vector<NodeIndex> renewed_;     // of best(): those that it rated again
   std::uint64_t seen_;                 // the pool's changes before this one are in the ratings
