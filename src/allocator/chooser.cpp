@@ -128,7 +128,7 @@ class Chooser::Ranking {
  private:
   struct Rated {
     Rating rating;
-    std::uint32_t version = 0;  // of the node; 0: it was never rated
+    std::uint64_t version = 0;  // of the node; 0: it was never rated
     bool fits = false;
   };
 

@@ -1,7 +1,6 @@
 #include "allocator/defragmenter.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace sluice::allocator {
 namespace {
@@ -36,7 +35,7 @@ struct Defragmenter::Work {
 bool Defragmenter::try_move(const Move& move, std::uint64_t cost, Work& work) {
   if (work.moves.size() >= work.budget.moves_max || cost > work.budget.cost_max - work.cost) return false;
   const Openness::Fitting before = openness_.open();
-  if (!pool_.move(move.slice, move.to).ok()) return false;
+  if (!pool_.try_move(move.slice, move.to).ok()) return false;
   work.moves.push_back(move);
   work.costs.push_back(cost);
   work.cost += cost;
@@ -48,8 +47,7 @@ bool Defragmenter::try_move(const Move& move, std::uint64_t cost, Work& work) {
 
 void Defragmenter::undo_to(std::size_t moves, Work& work) {
   for (; work.moves.size() > moves; work.moves.pop_back(), work.costs.pop_back()) {
-    const Status undone = pool_.move_back(work.moves.back().slice, work.moves.back().from);
-    if (!undone.ok()) std::abort();  // it was there a moment ago
+    pool_.take_back();
     work.cost -= work.costs.back();
   }
   openness_.catch_up(work.outlook);
@@ -101,9 +99,9 @@ bool Defragmenter::move_best_of(NodeIndex node, Work& work) {
     const auto to = chooser_.choose(slice.request, work.outlook, 0, {&node, 1});
     if (!to) continue;
     const std::int64_t before = fragmented(node) + fragmented(to->node);
-    if (!pool_.move(id, *to).ok()) continue;
+    if (!pool_.try_move(id, *to).ok()) continue;
     const Wide gain = before - fragmented(node) - fragmented(to->node);
-    if (!pool_.move_back(id, slice.site).ok()) std::abort();  // it was there a moment ago
+    pool_.take_back();
     if (gain * stop_mib < Wide{work.budget.gain_min_milli} * Outlook::whole * cost ||
         (best && gain * best_cost <= best_gain * cost))
       continue;

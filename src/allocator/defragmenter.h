@@ -33,8 +33,8 @@ struct DefragmentationPlan {
 
 class Defragmenter {
  public:
-  // The pool is what it tries moves on: when a call returns, everything in it is as before but the nodes' versions and
-  // the order in which residents() tells.
+  // The pool is what it tries moves on: when a call returns, everything in it is as before but the order in which
+  // residents() tells.
   // REQUIRES: all outlive it; planner and chooser are the pool's.
   Defragmenter(Pool& pool, Chooser& chooser, Planner& planner)
       : pool_(pool), chooser_(chooser), planner_(planner), openness_(pool) {}

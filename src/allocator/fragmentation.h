@@ -42,7 +42,7 @@ class Fragmentation {
   std::span<const Device> devices_;
   const TypicalTable* table_;
   std::uint64_t epoch_, cpu_free_, gpu_free_ = 0, now_ = 0;
-  std::uint32_t version_;
+  std::uint64_t version_;
   bool grouped_;               // the devices are of several link groups, and somebody cares
   Column fitting_, too_full_;  // by typical request: devices that fit it, and the milli-GPU of those that do not
 };

@@ -32,7 +32,6 @@ struct Amount {
 struct Movable {
   const Resident* resident = nullptr;
   const Shape* shape = nullptr;
-  bool has_room = true;  // elsewhere, as things are
 
   // What its leaving frees: of devices, only on those in `wanted`.
   Amount frees(const NodeView& view, DeviceMask wanted) const {
@@ -48,10 +47,8 @@ struct Movable {
 using Leaving = std::span<const Movable* const>;
 
 bool could_ever_fit(const Device& device, const Shape& shape) {
-  Device idle = device;
-  idle.milli_free = idle.milli_total;
-  idle.memory_free = idle.memory_total;
-  return device_fits(idle, shape);
+  return device.healthy && device.milli_total >= shape.gpu_milli && class_fits(device.device_class, shape.classes) &&
+         device.memory_total >= memory_wanted_bytes(device, shape);
 }
 
 // What decides between sets of as many moves.
@@ -114,10 +111,13 @@ class LeavingSearch {
     if (view.node.cpu_total < shape_.cpu_milli || view.node.host_total < shape_.host_memory_bytes) return;
     const Amount shared{shortfall(shape_.cpu_milli, view.node.cpu_free),
                         shortfall(shape_.host_memory_bytes, view.node.host_free), 0, 0};
-    if (!enter(node, shared)) return;
+    DeviceMask could = 0;
+    for (unsigned i = 0; i < view.devices.size(); ++i)
+      if (could_ever_fit(view.devices[i], shape_)) could |= DeviceMask{1} << i;
+    if (std::popcount(could) < static_cast<int>(shape_.devices) || !enter(node, shared)) return;
     if (shape_.devices == 0) return few(view, shared, 0, {});
-    if (shape_.devices > 1) return several(view, shared);
-    one_device(view, shared);
+    if (shape_.devices > 1) return several(view, shared, could & ~fixed_);
+    one_device(view, shared, could);
   }
 
   // False: not even all that may leave make up for what is short of the node.
@@ -135,11 +135,7 @@ class LeavingSearch {
       all = all + Amount{shape.cpu_milli, shape.host_memory_bytes, 0, 0};
       movables_.push_back({&resident, &shape});
     }
-    if (!all.covers(shared)) return false;
-    // Of one with an affinity it depends on whose it is: it will be seen.
-    for (Movable& movable : movables_)
-      movable.has_room = movable.resident->particular || room_.elsewhere(movable.resident->shape, node);
-    return true;
+    return all.covers(shared);
   }
 
   // Whether it could go to another device of the node than those wanted. A moving slice is in both places for a while.
@@ -152,8 +148,10 @@ class LeavingSearch {
     return false;
   }
 
-  static bool is_roomless(const NodeView& view, const Movable& movable, DeviceMask wanted) {
-    return !movable.has_room && !has_room_beside(view, movable, wanted);
+  // Of one with an affinity it depends on whose it is: it will be seen.
+  bool is_roomless(const NodeView& view, const Movable& movable, DeviceMask wanted) {
+    return !movable.resident->particular && !room_.elsewhere(movable.resident->shape, node_) &&
+           !has_room_beside(view, movable, wanted);
   }
 
   // One that has room nowhere can only go if another makes some for it, which is a move more.
@@ -180,12 +178,12 @@ class LeavingSearch {
     if (set.moves() == 1 && !particular && set.cost <= 2 * stop_mib) moves_max_ = 1;
   }
 
-  void one_device(const NodeView& view, const Amount& shared) {
+  void one_device(const NodeView& view, const Amount& shared, DeviceMask could) {
     sort_by_device(view.devices.size());
     bool room_on_some = false;
     for (unsigned i = 0; i < view.devices.size(); ++i) {
+      if ((could >> i & 1) == 0) continue;
       const Device& device = view.devices[i];
-      if (!could_ever_fit(device, shape_)) continue;
       Amount short_of = shared;
       short_of.milli = shortfall(shape_.gpu_milli, device.milli_free);
       short_of.memory = shortfall(memory_wanted_bytes(device, shape_), device.memory_free);
@@ -215,24 +213,22 @@ class LeavingSearch {
   void few(const NodeView& view, const Amount& short_of, DeviceMask wanted, Leaving helpful) {
     if (short_of.nothing()) return;
     useful_.clear();
-    for (const Movable* movable : helpful) alone(view, short_of, wanted, *movable);
+    const auto alone = [&](const Movable& movable) {
+      ++looks_;
+      const Amount frees = movable.frees(view, wanted);
+      const bool enough = frees.covers(short_of);
+      if (!enough && moves_max_ < 2) return;
+      const bool roomless = is_roomless(view, movable, wanted);
+      const Movable* const one[] = {&movable};
+      if (enough) found(one, wanted, roomless);
+      else if (allowed(2, roomless)) useful_.push_back({&movable, frees, roomless});
+    };
+    for (const Movable* movable : helpful) alone(*movable);
     const std::size_t firsts = useful_.size();
     if (helpful.empty() || (firsts > 0 && (short_of.cpu > 0 || short_of.host > 0)))
       for (const Movable& movable : movables_)
-        if (helpful.empty() || (movable.resident->devices & wanted) == 0) alone(view, short_of, wanted, movable);
+        if (helpful.empty() || (movable.resident->devices & wanted) == 0) alone(movable);
     if (moves_max_ > 1) pairs(short_of, wanted, helpful.empty() ? useful_.size() : firsts);
-  }
-
-  void alone(const NodeView& view, const Amount& short_of, DeviceMask wanted, const Movable& movable) {
-    ++looks_;
-    const Amount frees = movable.frees(view, wanted);
-    const bool enough = frees.covers(short_of);
-    if (!enough && moves_max_ < 2) return;
-    const bool roomless = is_roomless(view, movable, wanted);
-    if (!allowed(1, roomless)) return;
-    const Movable* const one[] = {&movable};
-    if (enough) found(one, wanted, roomless);
-    else useful_.push_back({&movable, frees, roomless});
   }
 
   // Of those in useful_, one of the first `firsts` and any later one.
@@ -275,15 +271,12 @@ class LeavingSearch {
   }
 
   // Whole devices: those with the fewest slices on them are emptied.
-  void several(const NodeView& view, const Amount& shared) {
+  void several(const NodeView& view, const Amount& shared, DeviceMask could) {
     counts_.assign(view.devices.size(), 0);
     for (const Movable& movable : movables_)
       for (DeviceMask mask = movable.resident->devices; mask != 0; mask &= mask - 1)
         ++counts_[static_cast<std::size_t>(std::countr_zero(mask))];
     looks_ += movables_.size();
-    DeviceMask could = 0;
-    for (unsigned i = 0; i < view.devices.size(); ++i)
-      if (could_ever_fit(view.devices[i], shape_) && (fixed_ >> i & 1) == 0) could |= DeviceMask{1} << i;
     if (!shape_.linked) return emptied(view, shared, could);
     for (std::uint32_t group = 0; group < view.node.link_groups; ++group) {
       DeviceMask linked = 0;

@@ -1,7 +1,6 @@
 #include "allocator/planner.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <tuple>
 
@@ -38,14 +37,6 @@ std::optional<Rating> Planner::rate(NodeIndex node, const Request& request, cons
   return policy_.rate({pool_, node, shape, outlook, fragmentation, pool_.allowed_devices(node, request) & among, 0});
 }
 
-void Planner::undo(const std::vector<Move>& done) {
-  for (std::size_t i = done.size(); i > 0; --i) {
-    const Status undone = pool_.move_back(done[i - 1].slice, done[i - 1].from);
-    if (!undone.ok()) std::abort();  // it was there a moment ago
-  }
-  tried_changes_ += 4 * done.size();  // each move changes two nodes, and so does its undoing
-}
-
 // Room for one that has none: where it may then go. What was moved for it is in `attempt`.
 std::optional<Site> Planner::chain(const Slice& slice, const LeavingSet& set, Search& search, std::size_t moves_max,
                                    Attempt& attempt) {
@@ -60,7 +51,7 @@ std::optional<Site> Planner::chain(const Slice& slice, const LeavingSet& set, Se
   }
   for (const Move& move : first->moves) {
     const std::uint64_t cost = pool_.move_cost_of(pool_.slices().at(move.slice));
-    if (!pool_.move(move.slice, move.to).ok()) return std::nullopt;
+    if (!pool_.try_move(move.slice, move.to).ok()) return std::nullopt;
     attempt.moves.push_back(move);
     attempt.cost += cost;
   }
@@ -81,7 +72,7 @@ bool Planner::make_room(const LeavingSet& set, Search& search, std::size_t moves
     if (!to) return false;
     if (const auto rating = rate(to->node, slice.request, search.outlook)) attempt.rating += rating->cost;
     const std::uint64_t cost = pool_.move_cost_of(slice);
-    if (!pool_.move(id, *to).ok()) return false;
+    if (!pool_.try_move(id, *to).ok()) return false;
     attempt.moves.push_back({id, slice.site, *to});
     attempt.cost += cost;
     // What it was rated where it was is won back.
@@ -111,7 +102,7 @@ std::optional<Plan> Planner::search(const Request& request, Search& search, std:
     const bool moved = make_room(set, search, moves_max, chains, attempt);
     const auto rating =
         moved && attempt.moves.size() <= moves_max ? rate(set.node, request, search.outlook) : std::nullopt;
-    undo(attempt.moves);
+    for (std::size_t i = 0; i < attempt.moves.size(); ++i) pool_.take_back();
     if (!rating) continue;
     attempt.rating += rating->cost;
     attempt.site = {set.node, rating->devices};
@@ -126,13 +117,13 @@ std::optional<Plan> Planner::plan(const Request& request, const Outlook& outlook
   const Shape shape = shape_of(request);
   const auto hopeless = hopeless_.find(shape);
   if (hopeless != hopeless_.end() && request.affinity == Affinity::none &&
-      hopeless->second == std::pair(changes(), limits.moves_max))
+      hopeless->second == std::pair(pool_.lasting_changes(), limits.moves_max))
     return std::nullopt;
   Search search{outlook, limits};
   auto plan = this->search(request, search, std::min(limits.moves_max, plan_moves_max), no_node, limits.chains);
   if (!plan && request.affinity == Affinity::none) {
     if (hopeless_.size() >= hopeless_max) hopeless_.clear();
-    hopeless_[shape] = {changes(), limits.moves_max};
+    hopeless_[shape] = {pool_.lasting_changes(), limits.moves_max};
   }
   return plan;
 }

@@ -41,8 +41,8 @@ struct PlanLimits {
 
 class Planner {
  public:
-  // The pool is what it tries moves on: when a call returns, everything in it is as before but the nodes' versions
-  // and the order in which residents() tells.
+  // The pool is what it tries moves on: when a call returns, everything in it is as before but the order in which
+  // residents() tells.
   // REQUIRES: all three outlive it, and the chooser is the pool's.
   Planner(Pool& pool, const Policy& policy, Chooser& chooser)
       : pool_(pool), policy_(policy), chooser_(chooser), room_(pool) {}
@@ -59,18 +59,13 @@ class Planner {
   bool make_room(const LeavingSet& set, Search& search, std::size_t moves_max, bool chains, Attempt& attempt);
   std::optional<Site> chain(const Slice& slice, const LeavingSet& set, Search& search, std::size_t moves_max,
                             Attempt& attempt);
-  void undo(const std::vector<Move>& done);
   std::optional<Rating> rate(NodeIndex node, const Request& request, const Outlook& outlook,
                              DeviceMask among = ~DeviceMask{0}) const;
-
-  // The pool's changes but for those made to try something and taken back.
-  std::uint64_t changes() const { return pool_.changes_end() - tried_changes_; }
 
   Pool& pool_;
   const Policy& policy_;
   Chooser& chooser_;
   RoomIndex room_;
-  std::uint64_t tried_changes_ = 0;
   std::map<Shape, std::pair<std::uint64_t, std::size_t>> hopeless_;  // -> since which change, for how many moves
 };
 

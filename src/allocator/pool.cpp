@@ -60,7 +60,7 @@ Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
     Node node{static_cast<std::uint32_t>(devices_.size()),
               static_cast<std::uint32_t>(spec.devices.size()),
               spec.rank,
-              1,
+              0,
               1,
               spec.cpu_milli,
               spec.cpu_milli,
@@ -78,6 +78,7 @@ Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
     milli_total_ += milli;
     largest_gpu_ = std::max(largest_gpu_, milli);
     largest_cpu_ = std::max(largest_cpu_, spec.cpu_milli);
+    node.version = ++last_version_;
     nodes_.push_back(node);
     names_.push_back(spec.name);
   }
@@ -103,7 +104,7 @@ DeviceMask Pool::allowed_devices(NodeIndex node, const Request& request) const {
   return ~taken;
 }
 
-Status Pool::check(const Request& request, const Site& site, bool affinity) const {
+Status Pool::check(const Request& request, const Site& site) const {
   if (site.node >= nodes_.size()) return {Code::invalid_argument, "no such node"};
   const auto [node, devices] = view(site.node);
   if (std::popcount(site.devices) != static_cast<int>(request.devices))
@@ -111,7 +112,7 @@ Status Pool::check(const Request& request, const Site& site, bool affinity) cons
   if (static_cast<std::uint32_t>(std::bit_width(site.devices)) > node.device_count)
     return {Code::invalid_argument, "the node has no such device"};
   const Shape shape = shape_of(request);
-  const DeviceMask allowed = affinity ? allowed_devices(site.node, request) : ~DeviceMask{0};
+  const DeviceMask allowed = allowed_devices(site.node, request);
   bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
               (request.devices == 0 ? allowed != 0 : (site.devices & ~allowed) == 0) &&
               (!shape.linked || all_linked({node, devices}, site.devices));
@@ -175,26 +176,45 @@ Status Pool::release(SliceId id) {
   return {};
 }
 
-Status Pool::move(SliceId id, const Site& site) { return move(id, site, true); }
-
-Status Pool::move_back(SliceId id, const Site& site) { return move(id, site, false); }
-
-Status Pool::move(SliceId id, const Site& site, bool affinity) {
+Status Pool::move(SliceId id, const Site& site) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
   Slice& slice = found->second;
   // Its own old room counts for nothing: a moving slice is in both places for a while.
-  Slice moved{slice.request, site, slice.shape};
   count_tenant(slice, -1);
-  Status status = check(slice.request, site, affinity);
+  Status status = check(slice.request, site);
   count_tenant(slice, 1);
-  if (!status.ok()) return status;
-  take(moved);
+  if (status.ok()) carry(id, slice, site);
+  return status;
+}
+
+void Pool::carry(SliceId id, Slice& slice, const Site& site) {
+  take({slice.request, site, slice.shape});
   give(slice);
   unsettle(id, slice.site.node);
   slice.site = site;
   settle(id, slice);
-  return {};
+}
+
+Status Pool::try_move(SliceId id, const Site& site) {
+  const auto found = slices_.find(id);
+  if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
+  Trial trial{id, found->second.site, nodes_[found->second.site.node].version, 0};
+  if (site.node < nodes_.size()) trial.version_to = nodes_[site.node].version;
+  Status status = move(id, site);
+  if (status.ok()) trials_.push_back(trial);
+  return status;
+}
+
+void Pool::take_back() {
+  const Trial trial = trials_.back();
+  trials_.pop_back();
+  Slice& slice = slices_.at(trial.slice);
+  const NodeIndex to = slice.site.node;
+  carry(trial.slice, slice, trial.from);
+  nodes_[to].version = trial.version_to;
+  nodes_[trial.from.node].version = trial.version_from;
+  passing_changes_ += 4;  // the move's two, and as many for taking it back
 }
 
 Status Pool::set_health(NodeIndex node, unsigned device, bool healthy) {
@@ -249,7 +269,7 @@ void Pool::count_tenant(const Slice& slice, int by) {
 }
 
 void Pool::changed(NodeIndex node) {
-  ++nodes_[node].version;
+  nodes_[node].version = ++last_version_;
   const std::size_t kept = std::max<std::size_t>(1024, nodes_.size());
   if (changes_.size() >= 2 * kept) {
     changes_.erase(changes_.begin(), changes_.end() - static_cast<std::ptrdiff_t>(kept));

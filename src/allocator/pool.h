@@ -56,7 +56,7 @@ struct Device {
 struct Node {
   std::uint32_t first_device = 0, device_count = 0;
   std::uint32_t rank = 0;
-  std::uint32_t version = 1;  // grows with every change of the node
+  std::uint64_t version = 0;  // another with every change; no two states of a pool's nodes have the same
   std::uint32_t link_groups = 1;
   std::uint64_t cpu_free = 0, cpu_total = 0;
   std::uint64_t host_free = 0, host_total = 0;
@@ -147,8 +147,13 @@ class Pool {
   Status place(SliceId id, const Request& request, const Site& site);
   Status release(SliceId id);                 // not_found
   Status move(SliceId id, const Site& site);  // as place; the slice keeps its old site if it fails
-  // As move, but asks nothing of affinity: for taking a move back, after which others may be there by now.
-  Status move_back(SliceId id, const Site& site);
+
+  // A move to see what it would do, and its taking back: of those that were not taken back, the last. Nodes have the
+  // versions again that they had, so whoever knew them knows them still. REQUIRES: of tries and other changes, those
+  // that come later are taken back, or there are none.
+  Status try_move(SliceId id, const Site& site);  // as move
+  void take_back();
+
   Status set_health(NodeIndex node, unsigned device, bool healthy);
 
   // Each node whose free room changed, in order; entry i of the history is change number changes_begin() + i. Old
@@ -156,15 +161,23 @@ class Pool {
   std::uint64_t changes_begin() const { return changes_begin_; }
   std::uint64_t changes_end() const { return changes_begin_ + changes_.size(); }
   NodeIndex change(std::uint64_t number) const { return changes_[number - changes_begin_]; }
+  // How many changes there were but for those that were tried and taken back.
+  std::uint64_t lasting_changes() const { return changes_end() - passing_changes_; }
 
  private:
-  Status check(const Request& request, const Site& site, bool affinity = true) const;
+  Status check(const Request& request, const Site& site) const;
   struct CountedShape {
     Shape shape;
     std::uint32_t slices = 0;  // none: the index is free for another shape
   };
 
-  Status move(SliceId id, const Site& site, bool affinity);
+  struct Trial {
+    SliceId slice = 0;
+    Site from;
+    std::uint64_t version_from = 0, version_to = 0;  // of the nodes, before
+  };
+
+  void carry(SliceId id, Slice& slice, const Site& site);
   ShapeIndex enter(const Shape& shape);
   void leave(ShapeIndex shape);
   void settle(SliceId id, const Slice& slice);
@@ -185,7 +198,8 @@ class Pool {
   std::unordered_map<SliceId, Slice> slices_;
   std::map<std::uint64_t, std::map<NodeIndex, std::map<unsigned, std::uint32_t>>> tenants_;  // -> slices on a device
   std::vector<NodeIndex> changes_;
-  std::uint64_t changes_begin_ = 0;
+  std::uint64_t changes_begin_ = 0, passing_changes_ = 0, last_version_ = 0;
+  std::vector<Trial> trials_;
   std::uint64_t milli_total_ = 0, milli_free_ = 0, largest_cpu_ = 0, largest_gpu_ = 0;
   std::uint64_t class_milli_[classes_max] = {};
   unsigned class_count_ = 0;

@@ -252,3 +252,34 @@ TEST_CASE("moving costs the time that a program is stopped and its bytes, as dea
   REQUIRE(pool.place(2, request, {0, 3}).ok());
   CHECK(pool.residents(0)[1].move_cost == 3 * (stop_mib + 2048));
 }
+
+TEST_CASE("a move that was tried and taken back leaves the pool as it was, and the versions of its nodes") {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    Draw draw(seed);
+    Pool pool(test::random_nodes(draw, 6, true));
+    test::fill_half(draw, pool, true);
+    std::vector<SliceId> ids;
+    for (const auto& [id, slice] : pool.slices()) ids.push_back(id);
+    const auto versions = [&] {
+      std::vector<std::uint64_t> all;
+      for (NodeIndex node = 0; node < pool.node_count(); ++node) all.push_back(pool.view(node).node.version);
+      return all;
+    };
+    const std::string room = free_room(pool);
+    const std::vector<std::uint64_t> before = versions();
+    const std::uint64_t lasting = pool.lasting_changes();
+    std::size_t tried = 0;
+    for (int i = 0; i < 200; ++i) {
+      const SliceId id = ids[draw.below(ids.size())];
+      tried += pool.try_move(id, test::random_site(draw, pool, pool.slices().at(id).request)).ok();
+    }
+    REQUIRE(tried > 0);
+    CHECK(free_room(pool) != room);
+    for (; tried > 0; --tried) pool.take_back();
+    CHECK(free_room(pool) == room);
+    CHECK(versions() == before);
+    CHECK(pool.lasting_changes() == lasting);
+    check_sums(pool);
+    check_residents(pool);
+  }
+}
