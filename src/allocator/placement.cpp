@@ -67,7 +67,18 @@ std::string name_of(const DeviceRoom& device) {
   return "device " + std::to_string(device.index) + " (" + device.name + ")";
 }
 
-std::string explain(const Request& request, RefusalKind kind, const DeviceRoom* nearest) {
+// Of one device it has been said already.
+std::string free_in_total(const Inventory& inventory) {
+  MilliGpu gpu;
+  std::uint64_t memory_bytes = 0;
+  for (const DeviceRoom& device : inventory) {
+    gpu.value += device.gpu_free.value;
+    memory_bytes += device.memory_free_bytes;
+  }
+  return inventory.size() < 2 ? "" : "; " + describe(gpu, memory_bytes) + " are free in total";
+}
+
+std::string explain(const Inventory& inventory, const Request& request, RefusalKind kind, const DeviceRoom* nearest) {
   if (kind == RefusalKind::no_devices) return "the pool has no devices";
   std::string text =
       kind == RefusalKind::larger_than_any ? "no device is large enough for " : "no device has room now for ";
@@ -76,7 +87,7 @@ std::string explain(const Request& request, RefusalKind kind, const DeviceRoom* 
   const Placement instead = largest_instead(*nearest, request);
   text += "; the nearest is " + name_of(*nearest) + " with " + describe(nearest->gpu_free, nearest->memory_free_bytes) +
           " free";
-  return text + ", where " + describe(instead.gpu, instead.memory_bytes) + " would fit";
+  return text + ", where " + describe(instead.gpu, instead.memory_bytes) + " would fit" + free_in_total(inventory);
 }
 
 Refusal refuse(const Inventory& inventory, const Request& request) {
@@ -87,7 +98,7 @@ Refusal refuse(const Inventory& inventory, const Request& request) {
   if (!inventory.empty()) refusal.kind = ever ? RefusalKind::no_room_now : RefusalKind::larger_than_any;
   const DeviceRoom* nearest = nearest_device(inventory, request);
   if (nearest != nullptr) refusal.nearest = largest_instead(*nearest, request);
-  refusal.reason = explain(request, refusal.kind, nearest);
+  refusal.reason = explain(inventory, request, refusal.kind, nearest);
   return refusal;
 }
 

@@ -83,7 +83,7 @@ TEST_CASE("a refusal names the nearest device and what would fit there") {
   CHECK(decision.refusal->nearest->memory_bytes == 3 * gib);
   CHECK(decision.refusal->reason ==
         "no device has room now for 500m and 4 GiB of memory; the nearest is device 1 (card 1) with 400m and 3 GiB of "
-        "memory free, where 400m and 3 GiB of memory would fit");
+        "memory free, where 400m and 3 GiB of memory would fit; 500m and 11 GiB of memory are free in total");
 }
 
 TEST_CASE("what a refusal offers is granted when it is asked for") {
