@@ -99,9 +99,13 @@ class LeavingSearch {
         looks_(looks),
         best_(question.moves_max, question.sets_max) {}
 
-  std::vector<LeavingSet> all_nodes() {
-    for (NodeIndex node = 0; node < pool_.node_count() && looks_ < question_.looks_max; ++node)
+  std::vector<LeavingSet> find() {
+    const std::size_t all = pool_.node_count(), nodes = std::min(all, question_.nodes_max);
+    const std::size_t first = nodes < all ? question_.first % all : 0;
+    for (std::size_t i = 0; i < nodes && looks_ < question_.looks_max; ++i) {
+      const auto node = static_cast<NodeIndex>((first + i) % all);
       if (node != question_.except) look_at(node);
+    }
     return best_.take();
   }
 
@@ -337,7 +341,7 @@ class LeavingSearch {
 
 std::vector<LeavingSet> leaving_sets(const Pool& pool, RoomIndex& room, const LeavingQuestion& question,
                                      std::size_t& looks) {
-  return LeavingSearch(pool, room, question, looks).all_nodes();
+  return LeavingSearch(pool, room, question, looks).find();
 }
 
 }  // namespace sluice::allocator

@@ -37,6 +37,8 @@ struct LeavingQuestion {
   std::size_t sets_max = 24;        // of each number of moves, the best
   NodeIndex except = no_node;       // not on this node
   std::size_t looks_max = 400'000;  // at combinations of slices
+  std::size_t nodes_max = 4096;     // where there are more, those from `first` on are looked at
+  std::uint64_t first = 0;          // any number
 };
 
 // The fewest moves first, of as many the best. Adds what it looked at to `looks`.

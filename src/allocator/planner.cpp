@@ -24,6 +24,7 @@ struct Planner::Attempt {
 struct Planner::Search {
   const Outlook& outlook;
   const PlanLimits& limits;
+  std::uint64_t first = 0;  // node to look at
   std::size_t looks = 0, chains = 0, moves_tried = 0;
   std::set<Shape> no_chain = {};  // shapes for which no room could be made either
 };
@@ -90,7 +91,9 @@ std::optional<Plan> Planner::search(const Request& request, Search& search, std:
                                  chains ? 1u : 0u,
                                  search.limits.tries_max,
                                  except,
-                                 search.limits.looks_max};
+                                 search.limits.looks_max,
+                                 search.limits.nodes_max,
+                                 search.first};
   const auto order = [](const Attempt& attempt) {
     return std::tuple(attempt.cost, attempt.moves.size(), attempt.rating);
   };
@@ -119,7 +122,8 @@ std::optional<Plan> Planner::plan(const Request& request, const Outlook& outlook
   if (hopeless != hopeless_.end() && request.affinity == Affinity::none &&
       hopeless->second == std::pair(pool_.lasting_changes(), limits.moves_max))
     return std::nullopt;
-  Search search{outlook, limits};
+  // Requests come one after the other, each changing something: a step of any size leads through all nodes in time.
+  Search search{outlook, limits, pool_.lasting_changes() * 1009};
   auto plan = this->search(request, search, std::min(limits.moves_max, plan_moves_max), no_node, limits.chains);
   if (!plan && request.affinity == Affinity::none) {
     if (hopeless_.size() >= hopeless_max) hopeless_.clear();

@@ -34,6 +34,7 @@ struct PlanLimits {
   std::size_t moves_max = 2;  // at most plan_moves_max
   bool chains = true;
   std::size_t looks_max = 400'000;   // combinations of slices looked at
+  std::size_t nodes_max = 4096;      // where there are more, each plan begins at another
   std::size_t tries_max = 24;        // of those, the best of each number of moves that are gone through
   std::size_t moves_tried_max = 80;  // by them all together
   std::size_t chains_max = 2;        // looks for room for a slice that has none

@@ -91,3 +91,19 @@ TEST_CASE("where one slice is enough for a share, it is found") {
   }
   CHECK(found > 50);
 }
+
+TEST_CASE("where there are more nodes than may be looked at, which ones depends on where it begins") {
+  Pool pool(nodes_of({1, 1, 1, 1, 1}));
+  for (NodeIndex node = 0; node < 5; ++node) REQUIRE(pool.place(node, share(400), {node, 1}).ok());
+  const Shape shape = shape_of(share(1000));
+  RoomIndex room(pool);
+  LeavingQuestion question{shape, true};
+  question.nodes_max = 2;
+  for (question.first = 0; question.first < 10; ++question.first) {
+    std::size_t looks = 0;
+    std::set<NodeIndex> nodes;
+    for (const LeavingSet& set : leaving_sets(pool, room, question, looks)) nodes.insert(set.node);
+    const auto first = static_cast<NodeIndex>(question.first % 5);
+    CHECK(nodes == std::set<NodeIndex>{first, (first + 1) % 5});
+  }
+}
