@@ -46,7 +46,7 @@ bench-slices: ## how tenants share a device, beside what is asked for: shares, c
 	$(call say,measuring: bench-slices)
 	@bench/slices --json build/bench/slices.json
 
-bench-allocator: ## how well slices are placed: TRACES=folder of the Alibaba trace 2023, else a synthetic one (25 minutes)
+bench-allocator: ## how well slices are placed: TRACES=folder of the Alibaba trace 2023, else a synthetic one (15 minutes)
 	@tools/install-dependencies --test
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target sluice-sim
