@@ -5,6 +5,7 @@
 
 #include "tools/sim/churn.h"
 #include "tools/sim/commands.h"
+#include "tools/sim/plot.h"
 #include "tools/sim/statistics.h"
 
 namespace sluice::sim {
@@ -94,8 +95,21 @@ void print_table(const std::string& what, Seeds seeds, std::size_t moves, const 
                   static_cast<double>(row.sum.rescues.background_moves) / static_cast<double>(row.sum.requests));
 }
 
-Status run_all(const std::string& what, const std::vector<NodeSpec>& nodes, const std::vector<Request>& requests,
-               const Options& options, const std::vector<double>& loads) {
+// A line for each policy, a point for each load.
+Status plot(const std::string& path, const std::string& what, const std::vector<Row>& rows) {
+  Plot rejected{"Rejected, " + what, "load", "% of the milli-GPU asked for", {}};
+  for (const Row& row : rows) {
+    auto line = std::find_if(rejected.lines.begin(), rejected.lines.end(),
+                             [&](const Line& known) { return known.name == row.policy; });
+    if (line == rejected.lines.end()) line = rejected.lines.insert(line, Line{row.policy, {}});
+    line->points.emplace_back(row.load, row.rejected_gpu_percent());
+  }
+  for (Line& line : rejected.lines) std::sort(line.points.begin(), line.points.end());
+  return write_svg(path, rejected);
+}
+
+Status run_all(const std::string& name, const std::string& what, const std::vector<NodeSpec>& nodes,
+               const std::vector<Request>& requests, const Options& options, const std::vector<double>& loads) {
   const auto seeds = parse_seeds(options.seeds);
   if (!seeds.ok()) return seeds.status();
   const auto policies = find_policies(options.policies);
@@ -113,7 +127,7 @@ Status run_all(const std::string& what, const std::vector<NodeSpec>& nodes, cons
   }
   if (options.json) print_json(what, seeds.value(), options.moves, rows);
   else print_table(what, seeds.value(), options.moves, rows);
-  return {};
+  return options.svg_folder.empty() ? Status() : plot(options.svg_folder + "/" + name + "-rejected.svg", what, rows);
 }
 
 // "1/10:70,1/5:30", "1:5": shares of a device and how often each is asked for.
@@ -149,14 +163,14 @@ Result<std::vector<Request>> parse_mix(const std::string& text) {
 Status run_churn(const Options& options, const std::vector<double>& loads) {
   auto trace = load_trace(options);
   if (!trace.ok()) return trace.status();
-  return run_all("churn, " + trace.value().name, trace.value().nodes, trace.value().requests, options, loads);
+  return run_all("churn", "churn, " + trace.value().name, trace.value().nodes, trace.value().requests, options, loads);
 }
 
 Status run_mix(const Options& options, const std::vector<double>& loads, const std::string& mix, std::size_t devices) {
   const auto requests = parse_mix(mix);
   if (!requests.ok()) return requests.status();
-  return run_all("mix " + mix + " on " + std::to_string(devices) + " devices", plain_nodes(devices), requests.value(),
-                 options, loads);
+  return run_all("mix", "mix " + mix + " on " + std::to_string(devices) + " devices", plain_nodes(devices),
+                 requests.value(), options, loads);
 }
 
 }  // namespace sluice::sim

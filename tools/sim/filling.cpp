@@ -55,11 +55,13 @@ FillingResult fill(const Trace& trace, const Policy& policy, std::uint64_t seed,
       result.allocated[mark] =
           100.0 * static_cast<double>(pool.milli_total() - pool.milli_free()) / static_cast<double>(pool.milli_total());
       result.fragmented[mark] = fragmented_percent(pool, trace_outlook);
+      result.rejected[mark] = 100.0 * static_cast<double>(result.refused) / static_cast<double>(result.requests);
     }
   }
   for (; mark > 0 && mark <= arrived_percent_max; ++mark) {
     result.allocated[mark] = result.allocated[mark - 1];
     result.fragmented[mark] = result.fragmented[mark - 1];
+    result.rejected[mark] = result.rejected[mark - 1];
   }
   result.rescues = op.rescues();
   result.decision_ns = op.decision_ns();

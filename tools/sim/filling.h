@@ -18,6 +18,8 @@ struct FillingResult {
   std::array<double, arrived_percent_max + 1> allocated{};
   // And how many percent of all were free but of no use to a typical request.
   std::array<double, arrived_percent_max + 1> fragmented{};
+  // And how many percent of the requests until then had been refused.
+  std::array<double, arrived_percent_max + 1> rejected{};
   std::uint64_t requests = 0, refused = 0;
   Rescues rescues;
   std::vector<std::uint32_t> decision_ns;  // processor time of each, in order

@@ -17,7 +17,6 @@ int main(int argc, char** argv) {
       "--pods: a synthetic trace of 6,212 GPUs");
   sim::add_trace_options(*filling, options);
   sim::add_common_options(*filling, options);
-  filling->add_option("--svg", options.svg_folder, "write plots into this folder")->type_name("FOLDER");
   filling->add_flag("--known", known,
                     "the policies know the whole trace's typical requests beforehand, as in the paper "
                     "of fgd; otherwise they learn them from what arrives");

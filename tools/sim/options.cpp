@@ -47,6 +47,9 @@ void add_common_options(CLI::App& command, Options& options) {
       ->check(CLI::Range(std::size_t{0}, allocator::plan_moves_max))
       ->capture_default_str();
   command.add_flag("--json", options.json, "print JSON instead of a table");
+  command.add_option("--svg", options.svg_folder, "write plots into this folder")
+      ->type_name("FOLDER")
+      ->check(CLI::ExistingDirectory);
 }
 
 Result<Seeds> parse_seeds(const std::string& text) {

@@ -13,6 +13,8 @@ constexpr double width = 760, height = 460, left = 70, right = 150, top = 40, bo
 constexpr const char* colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                                    "#E69F00", "#56B4E9", "#000000", "#999999"};
 
+constexpr std::size_t marked_points_max = 20;
+
 struct Range {
   double low = 0, high = 1;
   double at(double value) const { return (value - low) / (high - low); }
@@ -76,6 +78,9 @@ std::string draw_svg(const Plot& plot) {
     svg += "<polyline fill='none' stroke-width='2' stroke='" + colour + "' points='";
     for (const auto& [x, y] : plot.lines[i].points) svg += number(x_at(x)) + "," + number(y_at(y)) + " ";
     svg += "'/>\n";
+    if (plot.lines[i].points.size() <= marked_points_max)
+      for (const auto& [x, y] : plot.lines[i].points)
+        svg += "<circle r='3.5' fill='" + colour + "' cx='" + number(x_at(x)) + "' cy='" + number(y_at(y)) + "'/>\n";
     const double y = top + 16 * static_cast<double>(i + 1);
     svg += line_from(width - right + 12, y - 4, width - right + 34, y - 4, colour) +
            text_at(width - right + 40, y, "", plot.lines[i].name);

@@ -1,4 +1,4 @@
-// A plot of lines as SVG: nothing but what a browser shows by itself.
+// A plot of lines as SVG: nothing but what a browser shows by itself. Lines of few points have them marked.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ constexpr unsigned marks[] = {100, 110, 130};
 
 struct Means {
   std::string policy;
-  std::array<double, arrived_percent_max + 1> allocated{}, fragmented{};
+  std::array<double, arrived_percent_max + 1> allocated{}, fragmented{}, rejected{};
   double refused_percent = 0;
   double moves = 0, gpus_won = 0;  // a run
   std::vector<std::uint32_t> decision_ns, plan_ns;
@@ -29,6 +29,7 @@ Means run(const Trace& trace, const allocator::Policy& policy, Seeds seeds, cons
     for (std::size_t mark = 0; mark <= arrived_percent_max; ++mark) {
       means.allocated[mark] += result.allocated[mark] / runs;
       means.fragmented[mark] += result.fragmented[mark] / runs;
+      means.rejected[mark] += result.rejected[mark] / runs;
     }
     means.refused_percent += 100.0 * static_cast<double>(result.refused) / static_cast<double>(result.requests) / runs;
     means.moves += static_cast<double>(result.rescues.moves) / runs;
@@ -49,6 +50,7 @@ void print_json(const Trace& trace, Seeds seeds, const std::vector<Means>& all) 
     report["policies"].push_back({{"policy", means.policy},
                                   {"allocated_percent", means.allocated},
                                   {"fragmented_percent", means.fragmented},
+                                  {"rejected_percent", means.rejected},
                                   {"refused_percent", means.refused_percent},
                                   {"moves", means.moves},
                                   {"gpus_won_by_moves", means.gpus_won},
@@ -86,19 +88,25 @@ void print_table(const Trace& trace, Seeds seeds, const std::vector<Means>& all)
 }
 
 Status plot(const std::string& folder, const Trace& trace, const std::vector<Means>& all) {
-  Plot allocated{"Allocated, " + trace.name, "arrived, % of all milli-GPU", "allocated, %", {}};
-  Plot fragmented{"Free, but of no use to typical requests, " + trace.name, "arrived, % of all milli-GPU", "%", {}};
+  const std::string arrived = "arrived, % of all milli-GPU";
+  Plot allocated{"Allocated, " + trace.name, arrived, "% of all milli-GPU", {}};
+  Plot fragmented{"Free, but of no use to typical requests, " + trace.name, arrived, "% of all milli-GPU", {}};
+  Plot rejected{"Rejected, " + trace.name, arrived, "% of the requests so far", {}};
   for (const Means& means : all) {
-    Line a{means.policy, {}}, f{means.policy, {}};
+    Line a{means.policy, {}}, f{means.policy, {}}, r{means.policy, {}};
     for (unsigned mark = 0; mark <= arrived_percent_max; ++mark) {
-      if (mark >= 80) a.points.emplace_back(mark, means.allocated[mark]);
       f.points.emplace_back(mark, means.fragmented[mark]);
+      if (mark < 80) continue;
+      a.points.emplace_back(mark, means.allocated[mark]);
+      r.points.emplace_back(mark, means.rejected[mark]);
     }
     allocated.lines.push_back(a);
     fragmented.lines.push_back(f);
+    rejected.lines.push_back(r);
   }
   if (Status status = write_svg(folder + "/static-allocated.svg", allocated); !status.ok()) return status;
-  return write_svg(folder + "/static-fragmented.svg", fragmented);
+  if (Status status = write_svg(folder + "/static-fragmented.svg", fragmented); !status.ok()) return status;
+  return write_svg(folder + "/static-rejected.svg", rejected);
 }
 
 }  // namespace

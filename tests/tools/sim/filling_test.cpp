@@ -1,6 +1,7 @@
 #include "tools/sim/filling.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 using namespace sluice;
 using namespace sluice::allocator;
@@ -31,7 +32,18 @@ TEST_CASE("a filling is the same each time, and another seed makes another") {
 
 TEST_CASE("until a third has been asked for, everything has a place") {
   const auto result = filled("random", 1);
-  for (unsigned mark = 1; mark <= 33; ++mark) CHECK(result.allocated[mark] >= mark - 0.2);
+  for (unsigned mark = 1; mark <= 33; ++mark) {
+    CHECK(result.allocated[mark] >= mark - 0.2);
+    CHECK(result.rejected[mark] == 0);
+  }
+}
+
+TEST_CASE("of the requests so far ever more have been rejected, once the cluster is full") {
+  const auto result = filled("balance", 1);
+  CHECK(result.rejected[130] > result.rejected[110]);
+  CHECK(result.rejected[110] > result.rejected[100]);
+  const double in_the_end = 100.0 * static_cast<double>(result.refused) / static_cast<double>(result.requests);
+  CHECK(std::abs(result.rejected[130] - in_the_end) < 1);  // a few come after the last mark
 }
 
 TEST_CASE("the default policy leaves less unallocated than any other, learning or knowing what is typical") {
