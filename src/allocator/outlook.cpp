@@ -10,7 +10,8 @@ using Wide = unsigned __int128;
 
 constexpr std::uint64_t one_arrival = 1u << 10;  // the weight of a fresh one: leaves room to forget it by quarters
 constexpr std::uint64_t told_every = 1024;
-constexpr std::uint64_t share_divisor = 8;  // half of it, or an eighth, does about as well
+constexpr std::uint64_t spread_counted_max = 1024;  // of the devices of one request that may be spread
+constexpr std::uint64_t share_divisor = 8;          // half of it, or an eighth, does about as well
 
 std::uint64_t scaled(Wide value, Wide by, Wide of) { return of == 0 ? 0 : static_cast<std::uint64_t>(value * by / of); }
 
@@ -19,6 +20,12 @@ Shape typical_shape(const Request& request) {
   Shape shape = shape_of(request);
   shape.host_memory_bytes = 0;
   return shape;
+}
+
+// What no device and no node could ever give would only crowd out what is typical: one such request for very much would
+// count for more than all others.
+bool could_ever_be_had(const Shape& shape) {
+  return shape.gpu_milli <= whole_gpu.value && shape.devices <= devices_per_node_max;
 }
 
 TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& pool) {
@@ -46,10 +53,11 @@ TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& po
 void RequestHistory::arrived(const Request& request) {
   // What may be spread is as good as so many requests for one device.
   const bool spread = request.spreadable && request.devices > 1;
-  const std::uint64_t times = spread ? request.devices : 1;
+  const std::uint64_t times = spread ? std::min<std::uint64_t>(request.devices, spread_counted_max) : 1;
   const Shape shape = typical_shape(spread ? part_of(request, 0, 1) : request);
-  counts_[shape] += one_arrival * times;
-  if (shape.devices > 0) {
+  const bool learnt = could_ever_be_had(shape);
+  if (learnt) counts_[shape] += one_arrival * times;
+  if (learnt && shape.devices > 0) {
     Demand& demand = demands_[shape.classes];
     demand.cpu += one_arrival * times * shape.cpu_milli;
     demand.milli += one_arrival * times * shape.total_milli();

@@ -49,7 +49,8 @@ struct Outlook {
 };
 
 // A decaying count of shapes. Exact integers: the same arrivals give the same outlook everywhere. Bounded: of shapes
-// that become too rare nothing is kept.
+// that become too rare nothing is kept. Of what could not be had in any pool (more than a whole device of each, more
+// devices than a node may have) nothing is learnt.
 class RequestHistory {
  public:
   struct Settings {

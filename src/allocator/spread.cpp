@@ -35,7 +35,8 @@ std::vector<Part> place_parts(Pool& pool, Chooser& chooser, const Request& reque
     const SliceId id = first + parts.size();
     // No later part can be larger than one before it, which was the largest that any node had room for.
     const std::uint32_t left = request.devices - placed;
-    const std::uint32_t most = parts.empty() ? left : std::min(left, parts.back().request.devices);
+    const std::uint32_t most =
+        std::min<std::uint32_t>(left, parts.empty() ? devices_per_node_max : parts.back().request.devices);
     if (place_largest(pool, chooser, request, outlook, draw, id, placed, most, parts)) continue;
     for (const Part& part : parts)
       if (!pool.release(part.id).ok()) std::abort();  // it was placed a moment ago

@@ -149,3 +149,18 @@ TEST_CASE("a request that may be spread is as typical as so many for one device"
     CHECK(typical.shape.devices == 1);
   }
 }
+
+TEST_CASE("of what could not be had in any pool nothing is learnt, and one large request does not outweigh the rest") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  Request much = of(4'000'000'000), many = of(1000), spread = of(1000);
+  many.devices = spread.devices = 4'000'000'000;
+  spread.spreadable = true;
+  for (int i = 0; i < 3; ++i) history.arrived(much), history.arrived(many), history.departed(), history.departed();
+  CHECK(history.outlook(pool).typical.empty());
+  for (int i = 0; i < 1024; ++i) history.arrived(of(300));
+  history.arrived(spread);
+  const Outlook outlook = history.outlook(pool);
+  REQUIRE(outlook.typical.size() == 2);
+  for (const TypicalRequest& typical : outlook.typical) CHECK(typical.parts > Outlook::whole / 3);
+}

@@ -51,6 +51,13 @@ TEST_CASE("what does not fit even in parts leaves the pool as it was") {
   CHECK(pool.milli_free() == 3000);
 }
 
+TEST_CASE("who asks for more devices than could be counted is refused all the same") {
+  Pool pool(nodes_of({1, 2}));
+  Chooser chooser(pool, default_policy());
+  CHECK(place_parts(pool, chooser, spreadable(100, 4'000'000'000), {}, 0, 1).empty());
+  CHECK(pool.milli_free() == 3000);
+}
+
 TEST_CASE("the parts of a spread request have different devices, and together what was asked for") {
   std::size_t spread = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
