@@ -10,8 +10,9 @@ using Wide = unsigned __int128;
 
 constexpr std::uint64_t one_arrival = 1u << 10;  // the weight of a fresh one: leaves room to forget it by quarters
 constexpr std::uint64_t told_every = 1024;
-constexpr std::uint64_t spread_counted_max = 1024;  // of the devices of one request that may be spread
-constexpr std::uint64_t share_divisor = 8;          // half of it, or an eighth, does about as well
+constexpr std::uint64_t spread_counted_max = 1024;    // of the devices of one request that may be spread
+constexpr std::uint64_t cpu_counted_max = 1'000'000;  // milli, of one request for each of its parts: a thousand cores
+constexpr std::uint64_t share_divisor = 8;            // half of it, or an eighth, does about as well
 
 std::uint64_t scaled(Wide value, Wide by, Wide of) { return of == 0 ? 0 : static_cast<std::uint64_t>(value * by / of); }
 
@@ -59,7 +60,7 @@ void RequestHistory::arrived(const Request& request) {
   if (learnt) counts_[shape] += one_arrival * times;
   if (learnt && shape.devices > 0) {
     Demand& demand = demands_[shape.classes];
-    demand.cpu += one_arrival * times * shape.cpu_milli;
+    demand.cpu += one_arrival * times * std::min<std::uint64_t>(shape.cpu_milli, cpu_counted_max);
     demand.milli += one_arrival * times * shape.total_milli();
   }
   ++arrived_;

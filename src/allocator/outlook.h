@@ -50,7 +50,7 @@ struct Outlook {
 
 // A decaying count of shapes. Exact integers: the same arrivals give the same outlook everywhere. Bounded: of shapes
 // that become too rare nothing is kept. Of what could not be had in any pool (more than a whole device of each, more
-// devices than a node may have) nothing is learnt.
+// devices than a node may have) nothing is learnt, and no one request counts for very much CPU or very many devices.
 class RequestHistory {
  public:
   struct Settings {

@@ -122,7 +122,8 @@ std::optional<Plan> Planner::plan(const Request& request, const Outlook& outlook
   if (hopeless != hopeless_.end() && request.affinity == Affinity::none &&
       hopeless->second == std::pair(pool_.lasting_changes(), limits.moves_max))
     return std::nullopt;
-  // Requests come one after the other, each changing something: a step of any size leads through all nodes in time.
+  // Requests come one after the other, each changing something. A step that is shorter than what a plan looks at leaves
+  // out no node in the long run, however many there are.
   Search search{outlook, limits, pool_.lasting_changes() * 1009};
   auto plan = this->search(request, search, std::min(limits.moves_max, plan_moves_max), no_node, limits.chains);
   if (!plan && request.affinity == Affinity::none) {

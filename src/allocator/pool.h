@@ -148,9 +148,9 @@ class Pool {
   Status release(SliceId id);                 // not_found
   Status move(SliceId id, const Site& site);  // as place; the slice keeps its old site if it fails
 
-  // A move to see what it would do, and its taking back: of those that were not taken back, the last. Nodes have the
-  // versions again that they had, so whoever knew them knows them still. REQUIRES: of tries and other changes, those
-  // that come later are taken back, or there are none.
+  // A move to see what it would do, and the taking back of the last one that was not taken back yet. Nodes have the
+  // versions again that they had, so whoever knew them knows them still. REQUIRES of take_back(): there is one, and
+  // since then nothing but tries has changed the pool.
   Status try_move(SliceId id, const Site& site);  // as move
   void take_back();
 

@@ -76,7 +76,6 @@ TEST_CASE("where one slice is enough for a share, it is found") {
           .ok();
     const Request wish = share(100 * (3 + static_cast<std::uint32_t>(draw.below(7))));
     std::set<SliceId> alone;
-    RoomIndex room(pool);
     for (const LeavingSet& set : sets_for(pool, wish, 2))
       if (set.count == 1) alone.insert(set.leave[0]);
     for (const auto& [id, slice] : pool.slices()) {

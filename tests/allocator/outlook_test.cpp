@@ -164,3 +164,12 @@ TEST_CASE("of what could not be had in any pool nothing is learnt, and one large
   REQUIRE(outlook.typical.size() == 2);
   for (const TypicalRequest& typical : outlook.typical) CHECK(typical.parts > Outlook::whole / 3);
 }
+
+TEST_CASE("one request for very much CPU hardly changes how much goes with a device") {
+  const Pool pool = pool_of_two_classes();
+  RequestHistory history;
+  for (int i = 0; i < 2000; ++i) history.arrived(of(1000, 8000));
+  history.arrived(of(1000, 4'000'000'000));
+  CHECK(history.outlook(pool).cpu_milli_per_device >= 8000);
+  CHECK(history.outlook(pool).cpu_milli_per_device < 9000);
+}

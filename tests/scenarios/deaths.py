@@ -58,7 +58,7 @@ def kill_program(scenario, moments):
     worker = session_of(scenario.pool, "victim")["worker_pid"]
     kill_group(child)
     killed = time.monotonic()
-    gone = wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 20, 0.001)
+    gone = wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5, 0.001)
     scenario.check(gone, f"program killed: its worker is gone after {(time.monotonic() - killed) * 1000:.0f} ms")
 
 
