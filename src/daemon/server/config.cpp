@@ -109,6 +109,23 @@ Complaint set_anonymous(const toml::node& node, Config& config) {
   return {};
 }
 
+Complaint set_jail_without(const toml::node& node, Config& config) {
+  const auto wanted = [] {
+    std::string names;
+    for (const Fence fence : all_fences()) names += (names.empty() ? "" : ", ") + std::string(fence_name(fence));
+    return "an array of fences to do without, of: " + names;
+  };
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return wanted();
+  for (const toml::node& item : *array) {
+    const auto name = item.value_exact<std::string>();
+    const auto fence = name ? parse_fence(*name) : std::nullopt;
+    if (!fence) return wanted();
+    config.jail_without.add(*fence);
+  }
+  return {};
+}
+
 bool valid_variable(std::string_view name) {
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(),
@@ -152,6 +169,7 @@ const std::vector<Section>& sections() {
         {"memory_max", size(&Config::memory_max_bytes)},
         {"command_s", number(&Config::command_s, 1, 86400)}}},
       {"tenants", {{"anonymous", set_anonymous}, {"ad_hoc", truth(&Config::ad_hoc_tenants)}}},
+      {"jail", {{"without", set_jail_without}}},
       {"opencl", {{"icd_dir", folder(&Config::icd_dir)}, {"environment", set_environment}}}};
   return all;
 }
@@ -197,7 +215,7 @@ class Reader {
     }
     complain(key.source(),
              "unknown section '" + std::string(key.str()) +
-                 "'; there are [daemon], [workers], [defaults], [limits], [tenants], [opencl] and [[device]]");
+                 "'; there are [daemon], [workers], [defaults], [limits], [tenants], [jail], [opencl] and [[device]]");
   }
 
   void read_devices(const toml::key& key, const toml::node& node) {

@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "base/units.h"
+#include "daemon/sessions/fences.h"
 
 namespace sluice::server {
 
@@ -45,6 +46,8 @@ struct Config {
   // [tenants]
   std::string anonymous_tenant;        // whose programs those are that no rule names; empty: nobody's
   std::optional<bool> ad_hoc_tenants;  // absent: in a user's own pool alone
+  // [jail]
+  FenceSet jail_without;
   // [opencl]
   std::string icd_dir;
   std::map<std::string, std::string> environment;
