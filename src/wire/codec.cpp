@@ -4,11 +4,10 @@ namespace sluice::wire {
 
 void Encoder::put_bytes(std::span<const std::byte> value) {
   put(static_cast<std::uint64_t>(value.size()));
-  bytes_.insert(bytes_.end(), value.begin(), value.end());
+  append(value);
 }
 
-std::span<const std::byte> Decoder::get_bytes() {
-  const auto size = get<std::uint64_t>();
+std::span<const std::byte> Decoder::take(std::size_t size) {
   if (!ok_ || size > rest_.size()) {
     fail();
     return {};
@@ -17,6 +16,8 @@ std::span<const std::byte> Decoder::get_bytes() {
   rest_ = rest_.subspan(size);
   return bytes;
 }
+
+std::span<const std::byte> Decoder::get_bytes() { return take(get<std::uint64_t>()); }
 
 std::string Decoder::get_string() {
   const auto bytes = get_bytes();

@@ -26,6 +26,7 @@ class Encoder {
     const auto* from = reinterpret_cast<const std::byte*>(&value);
     bytes_.insert(bytes_.end(), from, from + sizeof value);
   }
+  void append(std::span<const std::byte> value) { bytes_.insert(bytes_.end(), value.begin(), value.end()); }
   void put_bytes(std::span<const std::byte> value);  // u64 length, then the bytes
   void put_string(std::string_view value) { put_bytes(std::as_bytes(std::span(value))); }
 
@@ -55,7 +56,8 @@ class Decoder {
     rest_ = rest_.subspan(sizeof value);
     return value;
   }
-  // A view into the decoder's own bytes.
+  // Views into the decoder's own bytes: the next `size`, and as many as the length in front of them says.
+  std::span<const std::byte> take(std::size_t size);
   std::span<const std::byte> get_bytes();
   std::string get_string();
   // A count of items that each take at least `item_bytes_min` (> 0) bytes: fails if so many cannot follow.

@@ -2,17 +2,9 @@
 
 #include <sys/epoll.h>
 
-#include <cstring>
-
 #include "base/log.h"
 
 namespace sluice::server {
-namespace {
-
-bool same_record(const SessionRecord& a, const SessionRecord& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
-
-}  // namespace
-
 Status Adoption::start(std::vector<LivingWorker> living, std::function<void()> done) {
   done_ = std::move(done);
   for (LivingWorker& worker : living)
@@ -35,6 +27,11 @@ Status Adoption::expect(LivingWorker living) {
   expected.exit_watch = watched.take();
   expected.patience =
       loop_.at(now_ns() + patience, [this, number] { reject(number, "it did not answer this daemon"); });
+  if (!expected.worker.unreadable.ok()) {
+    log::warn("worker {} cannot be taken over, and is ended: {}", number, expected.worker.unreadable.message());
+    kill_process(expected.worker.process);
+    return Status();
+  }
   if (!expected.worker.session) return Status();  // it leaves by itself
   if (Status called = call_on(expected); !called.ok()) reject(number, called.message());
   return Status();
@@ -63,7 +60,7 @@ void Adoption::hear(std::uint32_t number) {
   if (message.status().code() == Code::deadline_exceeded) return;
   expected.link_watch.reset();
   Status taken = message.status();
-  if (taken.ok()) taken = check(message.value(), *expected.worker.session);
+  if (taken.ok()) taken = check(message.value(), expected.worker.session->record);
   if (taken.ok()) taken = take_over(expected, std::move(message.value().fds));
   if (taken.ok()) return forget(number);
   reject(number, taken.message());
@@ -74,13 +71,13 @@ Status Adoption::check(const wire::Message& message, const SessionRecord& noted)
   if (!claim.ok()) return claim.status();
   if (claim.value().kind != WorkerMessageKind::adopt || message.fds.size() < adopt_fds)
     return Status(Code::permission_denied, "it did not ask to be taken over");
-  if (!same_record(noted, claim.value().record))
+  if (!(claim.value().record == noted))
     return Status(Code::permission_denied, "it speaks of another session than it was given");
   return Status();
 }
 
 Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
-  const SessionRecord& record = *expected.worker.session;
+  const SessionRecord& record = expected.worker.session->record;
   auto meter = wire::SharedMemory::map(std::move(fds[adopt_fd_meter]), metering::meter_bytes);
   if (!meter.ok()) return meter.status();
   auto page = wire::SharedMemory::map(std::move(fds[adopt_fd_tenant]), tenant_page_bytes);
@@ -110,7 +107,7 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
 void Adoption::reject(std::uint32_t number, const std::string& why) {
   const LivingWorker& worker = expected_.at(number).worker;
   if (worker.session)
-    log::warn("session {} could not be taken over, and is ended: {}", worker.session->session_id, why);
+    log::warn("session {} could not be taken over, and is ended: {}", worker.session->record.session_id, why);
   kill_process(worker.process);
 }
 

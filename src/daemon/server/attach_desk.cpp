@@ -165,7 +165,7 @@ Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& rec
   std::size_t count = attach_fd_client + 1;
   if (record.has_output != 0)
     for (const UniqueFd& output : waiting.caller->outputs) fds[count++] = output.get();
-  if (Status noted = folder_.record_session(worker.number, record); !noted.ok()) return noted;
+  if (Status noted = folder_.record_session(worker.number, {record}); !noted.ok()) return noted;
   return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
 }
 

@@ -65,12 +65,19 @@ std::optional<Process> find_living(const std::string& life_path) {
   return process;
 }
 
-std::optional<SessionRecord> read_session(const std::string& worker_folder) {
-  SessionRecord record;
-  const auto bytes = read_own_file(worker_folder + std::string(session_suffix), sizeof record + 1);
-  if (!bytes.ok() || bytes.value().size() != sizeof record) return std::nullopt;
-  std::memcpy(&record, bytes.value().data(), sizeof record);
-  return record;
+// No note: the worker has no session. not_found is that; any other failure is a note that this daemon cannot read.
+Result<SessionNote> read_session(const std::string& worker_folder) {
+  const auto bytes = read_own_file(worker_folder + std::string(session_suffix), session_note_bytes_max + 1);
+  if (!bytes.ok()) return bytes.status();
+  return decode_session_note(std::as_bytes(std::span(bytes.value())));
+}
+
+LivingWorker living_worker(std::uint32_t number, Process process, const std::string& folder) {
+  LivingWorker worker{number, std::move(process), {}, {}};
+  auto note = read_session(folder);
+  if (note.ok()) worker.session = note.take();
+  else if (note.status().code() != Code::not_found) worker.unreadable = note.status();
+  return worker;
 }
 
 std::string hex(std::span<const std::uint8_t> bytes) {
@@ -132,9 +139,10 @@ Status RuntimeFolder::record_life(std::uint32_t number, pid_t pid) const {
   return write_own_file(worker_folder(number) + std::string(life_suffix), life_of(pid));
 }
 
-Status RuntimeFolder::record_session(std::uint32_t number, const SessionRecord& record) const {
+Status RuntimeFolder::record_session(std::uint32_t number, const SessionNote& note) const {
+  const auto bytes = encode_session_note(note);
   return write_own_file(worker_folder(number) + std::string(session_suffix),
-                        std::span(reinterpret_cast<const char*>(&record), sizeof record));
+                        std::span(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
 std::function<void()> RuntimeFolder::worker_folder_removal(std::uint32_t number) const {
@@ -155,7 +163,7 @@ std::vector<LivingWorker> RuntimeFolder::sweep(std::uint32_t& number_max) const 
     if (entry.extension() != life_suffix) continue;
     const auto number = whole_number(entry.stem().native());
     auto process = number ? find_living(entry) : std::nullopt;
-    if (process) living[*number] = {*number, std::move(*process), read_session(worker_folder(*number))};
+    if (process) living[*number] = living_worker(*number, std::move(*process), worker_folder(*number));
   }
   for (const auto& entry : entries) {
     const auto number = whole_number(entry.stem().native());

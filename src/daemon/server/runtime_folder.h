@@ -8,7 +8,7 @@
 //       door.sock             made by the worker once it has a session: where a new daemon calls on it
 //   <runtime>/workers/7.life  who worker 7 is (pid, start time, boot): how a new daemon tells a living worker's folder
 //                             from a dead one's
-//   <runtime>/workers/7.session its SessionRecord, once it has one: what it says to a new daemon is held against this.
+//   <runtime>/workers/7.session its SessionNote, once it has one: what it says to a new daemon is compared with this.
 //                             Both lie beside the folder, where the jailed worker cannot write.
 //   <cache>/<uid>-<tenant>/<device uuid>   compiled code, kept from session to session
 //   <state>/session-ids       the first session id that was never given out
@@ -34,7 +34,8 @@ namespace sluice::server {
 struct LivingWorker {
   std::uint32_t number = 0;
   Process process;
-  std::optional<SessionRecord> session;  // absent: it had none
+  std::optional<SessionNote> session;  // absent: it had none, or
+  Status unreadable;                   // not ok: why its note cannot be read
 };
 
 class RuntimeFolder {
@@ -57,7 +58,7 @@ class RuntimeFolder {
   Status make_worker_folder(std::uint32_t number) const;
   // Writes the worker's .life file, and its .session file.
   Status record_life(std::uint32_t number, pid_t pid) const;
-  Status record_session(std::uint32_t number, const SessionRecord& record) const;
+  Status record_session(std::uint32_t number, const SessionNote& note) const;
   // The removal as work to be run elsewhere: it may take long, and owns all it needs.
   std::function<void()> worker_folder_removal(std::uint32_t number) const;
   // Looks through workers/ once, at start: returns who lives, removes what the dead left, and says in `number_max`

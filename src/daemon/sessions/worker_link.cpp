@@ -1,42 +1,126 @@
 #include "daemon/sessions/worker_link.h"
 
-#include <cstring>
+#include <algorithm>
+#include <array>
+#include <string_view>
 
+#include "daemon/sessions/record_frame.h"
 #include "wire/codec.h"
 
 namespace sluice {
 namespace {
 
-constexpr std::size_t device_bytes_min = 256;
+constexpr std::uint32_t link_magic = 0x4B4C4C53;  // "SLLK"
+constexpr std::uint32_t device_traits_version = 1;
+constexpr std::size_t device_frame_bytes_min = 256;
+constexpr std::size_t path_bytes_max = 4096;
+constexpr std::size_t probed_devices_max = 256;
+
+// What a message of each kind holds.
+struct Parts {
+  WorkerMessageKind kind;
+  std::size_t devices_max;
+  bool record, cache_folder, text;
+};
+using enum WorkerMessageKind;
+constexpr std::array all_parts{
+    Parts{ready, 1, false, false, true},     Parts{probed, probed_devices_max, false, false, true},
+    Parts{attached, 0, false, false, false}, Parts{ended, 0, false, false, true},
+    Parts{released, 0, false, false, false}, Parts{adopt, 0, true, false, false},
+    Parts{attach, 0, true, true, false},     Parts{adopted, 0, false, false, false},
+};
+
+const Parts* parts_of(WorkerMessageKind kind) {
+  const auto* found =
+      std::find_if(all_parts.begin(), all_parts.end(), [kind](const Parts& parts) { return parts.kind == kind; });
+  return found == all_parts.end() ? nullptr : found;
+}
+
+void put_devices(wire::Encoder& body, const std::vector<wire::DeviceTraits>& devices) {
+  body.put(static_cast<std::uint64_t>(devices.size()));
+  for (const wire::DeviceTraits& traits : devices) {
+    wire::Encoder fields;
+    encode(fields, traits);
+    put_frame(body, device_traits_version, fields.bytes());
+  }
+}
+
+Result<wire::DeviceTraits> get_device(wire::Decoder& body) {
+  const auto framed = get_frame(body, device_traits_version, "a device's description");
+  if (!framed.ok()) return framed.status();
+  wire::Decoder fields(framed.value());
+  wire::DeviceTraits traits = wire::decode_device_traits(fields);
+  if (Status whole = check_whole(fields, "a device's description"); !whole.ok()) return whole;
+  return traits;
+}
+
+Status get_devices(wire::Decoder& body, std::size_t count_max, std::vector<wire::DeviceTraits>& devices) {
+  const std::size_t count = body.get_count(device_frame_bytes_min);
+  if (count > count_max) return Status(Code::protocol_fault, "too many devices in a message on the worker link");
+  for (std::size_t i = 0; i < count; ++i) {
+    auto device = get_device(body);
+    if (!device.ok()) return device.status();
+    devices.push_back(device.take());
+  }
+  return Status();
+}
+
+std::string get_text(wire::Decoder& body, std::size_t bytes_max) {
+  std::string text = body.get_string();
+  if (text.size() > bytes_max) body.fail();
+  return text;
+}
+
+Status get_parts(wire::Decoder& body, const Parts& parts, WorkerMessage& message) {
+  if (parts.devices_max > 0)
+    if (Status got = get_devices(body, parts.devices_max, message.devices); !got.ok()) return got;
+  if (parts.record) {
+    auto record = get_session_record(body);
+    if (!record.ok()) return record.status();
+    message.record = record.take();
+  }
+  if (parts.cache_folder) message.cache_folder = get_text(body, path_bytes_max);
+  if (parts.text) message.text = get_text(body, worker_text_bytes_max);
+  return check_whole(body, "a message on the worker link");
+}
 
 }  // namespace
 
 std::vector<std::byte> encode_worker_message(const WorkerMessage& message) {
+  wire::Encoder body;
+  if (const Parts* parts = parts_of(message.kind); parts != nullptr) {
+    if (parts->devices_max > 0) put_devices(body, message.devices);
+    if (parts->record) put_session_record(body, message.record);
+    if (parts->cache_folder) body.put_string(message.cache_folder);
+    if (parts->text) body.put_string(std::string_view(message.text).substr(0, worker_text_bytes_max));
+  }
   wire::Encoder encoder;
+  encoder.put(link_magic);
+  encoder.put(worker_link_version);
   encoder.put(message.kind);
-  encoder.put(static_cast<std::uint64_t>(message.devices.size()));
-  for (const wire::DeviceTraits& traits : message.devices) encode(encoder, traits);
-  encoder.put_bytes(std::as_bytes(std::span(&message.record, 1)));
-  encoder.put_string(message.cache_folder);
-  encoder.put_string(message.text);
+  encoder.put(static_cast<std::uint32_t>(body.bytes().size()));
+  encoder.append(body.bytes());
   return encoder.take();
 }
 
 Result<WorkerMessage> decode_worker_message(std::span<const std::byte> bytes) {
-  WorkerMessage message;
   wire::Decoder decoder(bytes);
-  message.kind = decoder.get<WorkerMessageKind>();
-  const std::size_t devices = decoder.get_count(device_bytes_min);
-  for (std::size_t i = 0; i < devices && decoder.ok(); ++i)
-    message.devices.push_back(wire::decode_device_traits(decoder));
-  const auto record = decoder.get_bytes();
-  message.cache_folder = decoder.get_string();
-  message.text = decoder.get_string();
-  if (!decoder.ok() || record.size() != sizeof message.record)
-    return Status(Code::protocol_fault, "malformed message on the worker link");
-  std::memcpy(&message.record, record.data(), record.size());
-  message.record.tenant[wire::name_bytes_max - 1] = '\0';
-  message.record.program[wire::name_bytes_max - 1] = '\0';
+  const auto magic = decoder.get<std::uint32_t>();
+  const auto version = decoder.get<std::uint32_t>();
+  const auto kind = decoder.get<WorkerMessageKind>();
+  const auto length = decoder.get<std::uint32_t>();
+  if (!decoder.ok() || magic != link_magic) return Status(Code::protocol_fault, "not a message of the worker link");
+  if (version != worker_link_version)
+    return Status(Code::protocol_fault, "the worker link has version " + std::to_string(version) + " there and " +
+                                            std::to_string(worker_link_version) + " here");
+  const Parts* parts = parts_of(kind);
+  if (parts == nullptr) return Status(Code::protocol_fault, "an unknown kind of message on the worker link");
+  wire::Decoder body(decoder.take(length));
+  if (!decoder.ok() || !decoder.at_end())
+    return Status(Code::protocol_fault, "a message on the worker link has another length than it says");
+  WorkerMessage message;
+  message.kind = kind;
+  if (Status got = get_parts(body, *parts, message); !got.ok()) return got;
   return message;
 }
 

@@ -1,8 +1,13 @@
 // The private link between sluiced and its workers: messages over a SOCK_SEQPACKET socket.
 //
 // A worker is started with its end of the link as descriptor 3 (`worker_link_fd`) and the device to open on its
-// command line. Both sides are ours, but a kernel that runs on a CPU device runs inside the worker: what a worker says
-// is checked like a tenant's word, and can only harm its own session.
+// command line. A tenant's kernel may be native code inside the worker, so what a worker sends is as hostile as what a
+// program sends: parsed, bounded, and accepted only where the protocol has it. A worker sends each kind of message at
+// most once for each daemon that it meets, and no descriptors but with Adopt.
+//
+// Each message is u32 magic | u32 version | u32 kind | u32 length, then as many bytes, which hold the parts that
+// the kind has (the table in worker_link.cpp), in this order: devices, record, cache folder, text. Devices and records
+// are framed (record_frame.h).
 //
 //   worker -> daemon  Ready     its driver is loaded            + encoded DeviceTraits of its device
 //                     Probed    answer to `--probe`             + count and DeviceTraits of every device
@@ -24,12 +29,15 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "daemon/sessions/session_record.h"
 #include "wire/device_traits.h"
-#include "wire/handshake.h"
 
 namespace sluice {
 
 inline constexpr int worker_link_fd = 3;
+inline constexpr std::uint32_t worker_link_version = 5;
+// A longer text is cut by the sender.
+inline constexpr std::size_t worker_text_bytes_max = 4096;
 // In the worker's own folder: where a worker that serves a session can be called on by the next daemon.
 inline constexpr char worker_door_name[] = "door.sock";
 
@@ -52,25 +60,6 @@ enum AttachFd : std::size_t {
 
 enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fd_lease, adopt_fd_kick, adopt_fds };
 
-// All that a daemon must know to account for a session, and all that a worker must know to serve it. Plain data: it
-// goes to the worker with Attach and comes back with Adopt.
-struct SessionRecord {
-  std::uint64_t session_id = 0;
-  std::uint64_t memory_limit_bytes = 0;  // the tenant's
-  std::uint64_t control_bytes = 0, arena_bytes = 0;
-  std::uint64_t arena_address = 0;  // wire::arena_home
-  std::uint64_t started_unix_ns = 0;
-  std::uint32_t device_index = 0;
-  std::uint32_t tenant_slot = 0;  // in the TenantPage
-  std::uint32_t gpu_milli = 0;
-  std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
-  std::uint32_t has_output = 0;
-  std::uint32_t worker_number = 0;
-  char tenant[wire::name_bytes_max] = {};
-  char program[wire::name_bytes_max] = {};
-};
-static_assert(sizeof(SessionRecord) == 208);
-
 struct WorkerMessage {
   WorkerMessageKind kind{};
   std::vector<wire::DeviceTraits> devices;  // ready (one), probed (all)
@@ -79,7 +68,9 @@ struct WorkerMessage {
   std::string text;                         // ended: the reason; ready, probed: an error, if not empty
 };
 
+// Parts that the kind does not have are left out.
 std::vector<std::byte> encode_worker_message(const WorkerMessage& message);
+// protocol_fault: malformed, of an unknown kind, or of another version; the reason says which.
 Result<WorkerMessage> decode_worker_message(std::span<const std::byte> bytes);
 
 }  // namespace sluice

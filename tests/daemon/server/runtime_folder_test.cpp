@@ -130,7 +130,7 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
   for (const auto& [number, pid] : {std::pair(4u, living.pid), std::pair(9u, dead.pid)}) {
     REQUIRE(folder.value().make_worker_folder(number).ok());
     REQUIRE(folder.value().record_life(number, pid).ok());
-    REQUIRE(folder.value().record_session(number, record).ok());
+    REQUIRE(folder.value().record_session(number, {record}).ok());
   }
   REQUIRE(folder.value().make_worker_folder(11).ok());  // of a daemon that died before it could note the worker
   dead.end();
@@ -140,7 +140,7 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
   CHECK(found[0].number == 4);
   CHECK(found[0].process.pid == living.pid);
   REQUIRE(found[0].session);
-  CHECK(found[0].session->session_id == 77);
+  CHECK(found[0].session->record.session_id == 77);
   CHECK(number_max == 4);
   CHECK(fs::exists(folder.value().worker_folder(4)));
   for (const char* name : {"9", "9.life", "9.session", "11"})

@@ -1,0 +1,54 @@
+// SessionRecord: all that a daemon must know to account for a session, and all that a worker must know to serve it.
+//
+// It goes to the worker with Attach and comes back with Adopt; the daemon keeps it in the worker's `.session` file (a
+// SessionNote) and compares. To add a field: add it to the struct and to `visit` in session_record.cpp, and raise the
+// version.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "wire/codec.h"
+#include "wire/handshake.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t session_record_version = 1;
+
+struct SessionRecord {
+  std::uint64_t session_id = 0;
+  std::uint64_t memory_limit_bytes = 0;  // the tenant's
+  std::uint64_t control_bytes = 0, arena_bytes = 0;
+  std::uint64_t arena_address = 0;  // wire::arena_home
+  std::uint64_t started_unix_ns = 0;
+  std::uint32_t device_index = 0;
+  std::uint32_t tenant_slot = 0;  // in the TenantPage
+  std::uint32_t gpu_milli = 0;
+  std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
+  std::uint32_t has_output = 0;
+  std::uint32_t worker_number = 0;
+  char tenant[wire::name_bytes_max] = {};  // NUL-terminated, as `program` is
+  char program[wire::name_bytes_max] = {};
+
+  bool operator==(const SessionRecord&) const = default;
+};
+
+void put_session_record(wire::Encoder& encoder, const SessionRecord& record);
+// protocol_fault: malformed, or of another version.
+Result<SessionRecord> get_session_record(wire::Decoder& decoder);
+
+// What the daemon notes of a session beside the worker's folder, where no worker can write.
+inline constexpr std::uint32_t session_note_version = 1;
+inline constexpr std::size_t session_note_bytes_max = 4096;
+
+struct SessionNote {
+  SessionRecord record;
+};
+
+std::vector<std::byte> encode_session_note(const SessionNote& note);
+// protocol_fault: malformed, or of another version; the reason says which.
+Result<SessionNote> decode_session_note(std::span<const std::byte> bytes);
+
+}  // namespace sluice
