@@ -15,6 +15,11 @@ namespace sluice::log {
 // level: "debug", "info", "warn" or "error". `who` stands in front of each line: "sluiced", "worker 7".
 Status configure(const std::string& level, const std::string& who);
 
+// For a process whose lines another one writes into its own log: each is its level and its text.
+Status configure_for_daemon(const std::string& level);
+// Goes on writing there. REQUIRES: configure or configure_for_daemon has been called.
+void redirect(int fd);
+
 enum class Level : unsigned char { debug, info, warn, error };
 
 // Writes a line with the arguments in it. Not a template, so that whoever logs compiles neither spdlog nor fmt's

@@ -3,7 +3,7 @@ and in the jailed worker, and what they reported.
 
 Every process of a pool, the programs in it included, writes its reports into one folder, which must be empty when the
 pool has stopped, whatever became of the process. Some UndefinedBehaviorSanitizers know no such folder beside
-AddressSanitizer and write to stderr: the daemon's log, or the program's own, which its worker shares.
+AddressSanitizer and write to stderr: the log, to which the daemon passes on what its workers write, or the program's.
 
 PoCL is not instrumented, but its locks are the C library's, which the runtimes see.
 """

@@ -2,7 +2,11 @@
 
 #include <sys/epoll.h>
 
+#include <array>
+
 #include "base/log.h"
+#include "daemon/server/adoption_claim.h"
+#include "daemon/server/worker_log.h"
 
 namespace sluice::server {
 Status Adoption::start(std::vector<LivingWorker> living, std::function<void()> done) {
@@ -40,7 +44,7 @@ Status Adoption::expect(LivingWorker living) {
 // The file at the door is the worker's own to replace: who answers there is the kernel's word.
 Status Adoption::call_on(Expected& expected) {
   const std::uint32_t number = expected.worker.number;
-  auto link = wire::MessageSocket::connect(folder_.worker_door(number));
+  auto link = call_stranger(folder_.worker_door(number));
   if (!link.ok()) return link.status();
   auto peer = identify_peer(link.value().fd());
   if (!peer.ok()) return peer.status();
@@ -56,27 +60,19 @@ Status Adoption::call_on(Expected& expected) {
 
 void Adoption::hear(std::uint32_t number) {
   Expected& expected = expected_.at(number);
-  auto message = expected.link.receive(0);
-  if (message.status().code() == Code::deadline_exceeded) return;
+  const SessionNote& note = *expected.worker.session;
+  StrangeMessage message = receive_from_stranger(expected.link.fd(), worker_message_bytes_max);
+  if (message.status.code() == Code::deadline_exceeded) return;
   expected.link_watch.reset();
-  Status taken = message.status();
-  if (taken.ok()) taken = check(message.value(), expected.worker.session->record);
-  if (taken.ok()) taken = take_over(expected, std::move(message.value().fds));
+  Status taken = check_claim(message, note);
+  if (taken.ok()) taken = take_over(expected, message.fds);
+  aside_.close(note.record.client_uid, std::move(message.fds));
   if (taken.ok()) return forget(number);
   reject(number, taken.message());
 }
 
-Status Adoption::check(const wire::Message& message, const SessionRecord& noted) {
-  const auto claim = decode_worker_message(message.bytes);
-  if (!claim.ok()) return claim.status();
-  if (claim.value().kind != WorkerMessageKind::adopt || message.fds.size() < adopt_fds)
-    return Status(Code::permission_denied, "it did not ask to be taken over");
-  if (!(claim.value().record == noted))
-    return Status(Code::permission_denied, "it speaks of another session than it was given");
-  return Status();
-}
-
-Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
+// Moves out of `fds` what it keeps.
+Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   const SessionRecord& record = expected.worker.session->record;
   auto meter = wire::SharedMemory::map(std::move(fds[adopt_fd_meter]), metering::meter_bytes);
   if (!meter.ok()) return meter.status();
@@ -84,15 +80,17 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
   if (!page.ok()) return page.status();
   auto lease = wire::SharedMemory::map(std::move(fds[adopt_fd_lease]), lease_page_bytes);
   if (!lease.ok()) return lease.status();
-  WorkerMessage welcome;
-  welcome.kind = WorkerMessageKind::adopted;
-  if (Status sent = expected.link.send(encode_worker_message(welcome), {}, 0); !sent.ok()) return sent;
+  auto log = make_worker_pipe();
+  if (!log.ok()) return log.status();
+  if (Status sent = welcome(expected, log.value().write_end); !sent.ok()) return sent;
   const auto seat = seats_.adopt(record, page.take(), registry_.list().find(record.tenant));
   if (!seat.ok()) return seat.status();
   Process process;
   process.pid = expected.worker.process.pid;
   process.pidfd = std::move(expected.pidfd);
-  auto worker = pool_.adopt(expected.worker.number, record.device_index, std::move(process), std::move(expected.link));
+  auto worker =
+      pool_.adopt(expected.worker.number, record.device_index,
+                  {std::move(process), std::move(expected.link), std::move(log.value().read_end)}, record.client_uid);
   if (!worker.ok()) {
     seats_.leave(seat.value());
     return worker.status();
@@ -101,6 +99,13 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd> fds) {
                                    {meter.take(), lease.take(), std::move(fds[adopt_fd_kick])});
   if (!adopted.ok()) seats_.leave(seat.value());
   return adopted;
+}
+
+// The worker's log went to the daemon before, and has nobody to read it until now.
+Status Adoption::welcome(const Expected& expected, const UniqueFd& log) {
+  WorkerMessage welcome;
+  welcome.kind = WorkerMessageKind::adopted;
+  return expected.link.send(encode_worker_message(welcome), std::array{log.get()}, 0);
 }
 
 // Its end is seen by its exit_watch, which does the rest.
@@ -112,8 +117,15 @@ void Adoption::reject(std::uint32_t number, const std::string& why) {
 }
 
 void Adoption::forget(std::uint32_t number) {
-  expected_.erase(number);
+  auto node = expected_.extract(number);
+  close_link(node.mapped());
   finish_if_done();
+}
+
+// Aside: unread messages in it may hold descriptors.
+void Adoption::close_link(Expected& expected) {
+  expected.link_watch.reset();
+  if (expected.link.valid()) aside_.close(expected.worker.session->record.client_uid, one_fd(expected.link.take_fd()));
 }
 
 void Adoption::finish_if_done() {
@@ -122,8 +134,9 @@ void Adoption::finish_if_done() {
 
 void Adoption::give_up() {
   for (auto& [number, expected] : expected_) {
-    end_process(expected.worker.process);
-    folder_.worker_folder_removal(number)();
+    close_link(expected);
+    expected.exit_watch.reset();
+    end_aside(aside_, std::move(expected.worker.process), folder_.worker_folder_removal(number));
   }
   expected_.clear();
 }

@@ -56,10 +56,11 @@ class Adoption {
   Status expect(LivingWorker living);
   Status call_on(Expected& expected);
   void hear(std::uint32_t number);
-  static Status check(const wire::Message& message, const SessionRecord& noted);
-  Status take_over(Expected& expected, std::vector<UniqueFd> fds);
+  Status take_over(Expected& expected, std::vector<UniqueFd>& fds);
+  static Status welcome(const Expected& expected, const UniqueFd& log);
   void reject(std::uint32_t number, const std::string& why);
   void forget(std::uint32_t number);
+  void close_link(Expected& expected);
   void finish_if_done();
 
   EventLoop& loop_;

@@ -46,6 +46,17 @@ void Aside::run(unsigned uid, std::function<void()> work) {
   }
 }
 
+void Aside::close(unsigned uid, std::vector<UniqueFd> fds) {
+  if (fds.empty()) return;
+  run(uid, [held = std::make_shared<std::vector<UniqueFd>>(std::move(fds))] {});
+}
+
+std::vector<UniqueFd> one_fd(UniqueFd fd) {
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(fd));
+  return fds;
+}
+
 bool Aside::stuck(unsigned uid) const {
   std::lock_guard guard(books_->lock);
   const Nanoseconds now = now_ns();

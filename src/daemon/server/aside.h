@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/unique_fd.h"
 
 namespace sluice::server {
 
@@ -22,6 +24,9 @@ class Aside {
   Aside();
   // Never blocks. The work must own all that it touches: it may outlive this object.
   void run(unsigned uid, std::function<void()> work);
+  // Closes descriptors that the user's programs, or their workers, can make slow to close: those that they sent, and
+  // sockets in which unread messages may hold some.
+  void close(unsigned uid, std::vector<UniqueFd> fds);
   // At least stuck_min pieces of the user's are unfinished after stuck_ns.
   bool stuck(unsigned uid) const;
   // Waits until all is done; false: the deadline came first.
@@ -31,5 +36,8 @@ class Aside {
   struct Books;
   std::shared_ptr<Books> books_;
 };
+
+// For Aside::close.
+std::vector<UniqueFd> one_fd(UniqueFd fd);
 
 }  // namespace sluice::server

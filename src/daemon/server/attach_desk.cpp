@@ -122,6 +122,7 @@ SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worke
 
 Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
   const SessionRecord record = record_for(waiting, worker);
+  worker.uid = record.client_uid;
   auto control = wire::SharedMemory::create("control", record.control_bytes);
   if (!control.ok()) return control.status();
   auto arena = wire::SharedMemory::create("arena", record.arena_bytes);

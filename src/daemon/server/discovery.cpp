@@ -1,15 +1,15 @@
 #include "daemon/server/discovery.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
 
 #include "allocator/inventory.h"
 #include "base/units.h"
+#include "daemon/server/stranger.h"
 
 namespace sluice::server {
 namespace {
 
-constexpr int goodbye_ms_max = 500;
+constexpr Nanoseconds goodbye_ns_max = ns_per_s / 2;  // from a closed link to the process's end
 
 }  // namespace
 
@@ -29,25 +29,27 @@ void Discovery::start(std::uint32_t worker_number, Nanoseconds ns_max, Found fou
     return;
   }
   worker_ = launched.take();
+  log_ = std::make_unique<WorkerLog>(loop_, log_quota_, line_of_worker(number_));
   deadline_ = loop_.at(now_ns() + ns_max, [this, ns_max] {
     finish(Status(Code::deadline_exceeded,
                   "looking for devices took longer than " + format_duration(ns_max) + " (workers.start_timeout_s)"));
   });
   auto watched = loop_.watch(worker_->link.fd(), EPOLLIN, [this](std::uint32_t) { hear(); });
-  if (watched.ok()) watch_ = watched.take();
-  else deadline_ = loop_.at(now_ns(), [this, status = watched.status()] { finish(status); });
+  const Status ready = watched.ok() ? log_->open(std::move(worker_->log)) : watched.status();
+  if (ready.ok()) watch_ = watched.take();
+  else deadline_ = loop_.at(now_ns(), [this, ready] { finish(ready); });
 }
 
 void Discovery::hear() {
-  const auto message = worker_->link.receive(0);
-  if (!message.ok()) {
-    if (message.status().code() == Code::deadline_exceeded) return;
-    pollfd ended{worker_->process.pidfd.get(), POLLIN, 0};
-    const bool gone = poll(&ended, 1, goodbye_ms_max) == 1;
-    return finish(Status(Code::internal, "the process that looks for devices " +
-                                             (gone ? reap_process(worker_->process) : "fell silent")));
-  }
-  auto decoded = decode_worker_message(message.value().bytes);
+  StrangeMessage message = receive_from_stranger(worker_->link.fd(), probe_message_bytes_max);
+  const bool brought_descriptors = !message.fds.empty();
+  aside_.close(Aside::nobody, std::move(message.fds));
+  const Code code = message.status.code();
+  if (code == Code::deadline_exceeded) return;
+  if (brought_descriptors) return finish(Status(Code::protocol_fault, "not an answer to a probe"));
+  if (!message.status.ok() && code != Code::protocol_fault) return await_end();
+  if (!message.status.ok()) return finish(message.status);
+  auto decoded = decode_worker_message(message.bytes);
   if (!decoded.ok()) return finish(decoded.status());
   WorkerMessage& answer = decoded.value();
   if (answer.kind != WorkerMessageKind::probed) return finish(Status(Code::protocol_fault, "not an answer to a probe"));
@@ -56,12 +58,24 @@ void Discovery::hear() {
   finish(std::move(answer.devices));
 }
 
+// The link is closed without an answer: why, the process's end says.
+void Discovery::await_end() {
+  const std::string who = "the process that looks for devices ";
+  watch_.reset();
+  deadline_ = loop_.at(now_ns() + goodbye_ns_max, [this, who] { finish(Status(Code::internal, who + "fell silent")); });
+  auto watched = loop_.watch(worker_->process.pidfd.get(), EPOLLIN, [this, who](std::uint32_t) {
+    finish(Status(Code::internal, who + reap_process(worker_->process)));
+  });
+  if (watched.ok()) watch_ = watched.take();
+}
+
 void Discovery::finish(Result<std::vector<wire::DeviceTraits>> result) {
   watch_.reset();
   deadline_.reset();
   if (worker_) {
-    end_process(worker_->process);
-    folder_.worker_folder_removal(number_)();
+    log_->finish();
+    aside_.close(Aside::nobody, one_fd(worker_->link.take_fd()));
+    end_aside(aside_, std::move(worker_->process), folder_.worker_folder_removal(number_));
     worker_.reset();
   }
   found_(std::move(result));

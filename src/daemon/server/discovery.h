@@ -3,12 +3,15 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "base/status.h"
+#include "daemon/server/aside.h"
 #include "daemon/server/event_loop.h"
 #include "daemon/server/worker_launcher.h"
+#include "daemon/server/worker_log.h"
 #include "wire/device_traits.h"
 
 namespace sluice::server {
@@ -18,8 +21,8 @@ class Discovery {
   using Found = std::function<void(Result<std::vector<wire::DeviceTraits>>)>;
 
   // REQUIRES: all of these outlive the discovery.
-  Discovery(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher)
-      : loop_(loop), folder_(folder), launcher_(launcher) {}
+  Discovery(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher, Aside& aside)
+      : loop_(loop), folder_(folder), launcher_(launcher), aside_(aside) {}
   ~Discovery();
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;
@@ -29,11 +32,15 @@ class Discovery {
 
  private:
   void hear();
+  void await_end();
   void finish(Result<std::vector<wire::DeviceTraits>> result);
 
   EventLoop& loop_;
   const RuntimeFolder& folder_;
   const WorkerLauncher& launcher_;
+  Aside& aside_;
+  LineQuota log_quota_{WorkerLog::lines_of_all_per_window, WorkerLog::window_ns};
+  std::unique_ptr<WorkerLog> log_;
   std::optional<LaunchedWorker> worker_;
   std::uint32_t number_ = 0;
   Watch watch_;

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "daemon/sessions/worker_link.h"
 
@@ -31,12 +33,13 @@ struct SpawnSettings {
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 };
 
-int fill_in(SpawnSettings& settings, int link) {
+int fill_in(SpawnSettings& settings, int link, int log) {
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
   int error = posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  if (error == 0) error = posix_spawn_file_actions_adddup2(&settings.files, STDERR_FILENO, STDOUT_FILENO);
+  for (const int output : {STDOUT_FILENO, STDERR_FILENO})
+    if (error == 0) error = posix_spawn_file_actions_adddup2(&settings.files, log, output);
   if (error == 0) error = posix_spawn_file_actions_adddup2(&settings.files, link, worker_link_fd);
   if (error == 0) error = posix_spawnattr_setsigmask(&settings.attributes, &none);
   if (error == 0) error = posix_spawnattr_setsigdefault(&settings.attributes, &all);
@@ -61,7 +64,7 @@ UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pi
 
 Result<Process> start_process(const ProcessStart& start, int link) {
   SpawnSettings settings;
-  if (const int error = fill_in(settings, link); error != 0) return errno_status("prepare a process", error);
+  if (const int error = fill_in(settings, link, start.log); error != 0) return errno_status("prepare a process", error);
   std::vector<std::string> words{start.program};
   words.insert(words.end(), start.arguments.begin(), start.arguments.end());
   Process process;
@@ -87,6 +90,13 @@ void end_process(Process& process) {
   kill_process(process);
   siginfo_t info{};
   if (process.child) (void)waitid(P_PIDFD, static_cast<id_t>(process.pidfd.get()), &info, WEXITED);
+}
+
+void end_aside(Aside& aside, Process process, std::function<void()> next) {
+  aside.run(Aside::nobody, [ending = std::make_shared<Process>(std::move(process)), next = std::move(next)] {
+    end_process(*ending);
+    next();
+  });
 }
 
 std::string reap_process(Process& process) {

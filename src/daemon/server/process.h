@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "daemon/server/aside.h"
 
 namespace sluice::server {
 
@@ -24,10 +26,11 @@ struct ProcessStart {
   std::string program;                   // an absolute path
   std::vector<std::string> arguments;    // without the program's name
   std::vector<std::string> environment;  // "NAME=value", all of it
+  int log = -1;                          // becomes its stdout and stderr
 };
 
-// Starts it with `link` as descriptor 3 (worker_link_fd), nothing on stdin, the daemon's stderr as its stdout and
-// stderr, in a process group of its own (a ^C for the daemon is not for its workers), all signals at their defaults.
+// Starts it with `link` as descriptor 3 (worker_link_fd), nothing on stdin, `log` as its stdout and stderr,
+// in a process group of its own (a ^C for the daemon is not for its workers), all signals at their defaults.
 // Every other descriptor of the daemon is close-on-exec and stays here.
 Result<Process> start_process(const ProcessStart& start, int link);
 
@@ -36,6 +39,9 @@ void kill_process(const Process& process);
 
 // Ends it and waits for that: for a process that was just started and is not wanted after all.
 void end_process(Process& process);
+
+// The same on a thread of its own, and then `next`.
+void end_aside(Aside& aside, Process process, std::function<void()> next);
 
 // How it ended, for people: "exited with status 1", "was killed by signal 11 (Segmentation fault)". Frees the zombie.
 // REQUIRES: the pidfd is readable.

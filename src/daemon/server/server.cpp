@@ -94,7 +94,7 @@ Server::Server(ServerOptions options, RuntimeFolder folder, store::Registry regi
       adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, registry_),
       tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
-      discovery_(loop_, folder_, launcher_) {
+      discovery_(loop_, folder_, launcher_, aside_) {
   seats_.on_terms_changed([this](const Tenant& tenant) { leases_.set_terms(lease_key(tenant), tenant.terms); });
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/server/stranger.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
@@ -82,6 +83,18 @@ StrangeMessage receive_from_stranger(int socket, std::size_t bytes_max) {
     message.status = Status(Code::protocol_fault, "a message longer than allowed");
   else if (received == 0) message.status = Status(Code::unavailable, "the other side closed the connection");
   return message;
+}
+
+Result<wire::MessageSocket> call_stranger(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Status(Code::invalid_argument, "too long for a socket: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return errno_status("make a socket", errno);
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return Status(Code::unavailable, errno_status("connect to " + path, errno).message());
+  return wire::MessageSocket(std::move(fd));
 }
 
 }  // namespace sluice::server

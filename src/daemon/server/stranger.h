@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -26,5 +27,8 @@ struct StrangeMessage {
 };
 // Never blocks. A message of more than `bytes_max` is a protocol_fault.
 StrangeMessage receive_from_stranger(int socket, std::size_t bytes_max);
+
+// Connects to a socket at which a worker listens. unavailable: nobody does, or its queue is full: never blocks.
+Result<wire::MessageSocket> call_stranger(const std::string& path);
 
 }  // namespace sluice::server

@@ -3,13 +3,15 @@
 #include <array>
 #include <cstdlib>
 
+#include "daemon/server/worker_log.h"
+
 namespace sluice::server {
 namespace {
 
 // What a driver or its compiler may need of the daemon's own environment. Everything else stays out: what was meant
 // for tenants (LD_PRELOAD, OCL_ICD_VENDORS) must not lead a worker back into the shim.
-constexpr std::array inherited{"PATH", "HOME",           "USER",         "LANG",          "LC_ALL",
-                               "TZ",   "JOURNAL_STREAM", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+constexpr std::array inherited{"PATH", "HOME",         "USER",          "LANG",        "LC_ALL",
+                               "TZ",   "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 
 std::vector<std::string> worker_environment(const Config& config) {
   std::vector<std::string> environment;
@@ -43,11 +45,13 @@ Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<
   if (Status made = folder_.make_worker_folder(number); !made.ok()) return made;
   auto pair = wire::MessageSocket::pair();
   if (!pair.ok()) return pair.status();
-  ProcessStart start{program_, std::move(arguments), environment_};
+  auto log = make_worker_pipe();
+  if (!log.ok()) return log.status();
+  ProcessStart start{program_, std::move(arguments), environment_, log.value().write_end.get()};
   start.environment.push_back("POCL_CACHE_DIR=" + folder_.worker_cache(number));
   auto process = start_process(start, pair.value().second.fd());
   if (!process.ok()) return process.status();
-  LaunchedWorker worker{process.take(), std::move(pair.value().first)};
+  LaunchedWorker worker{process.take(), std::move(pair.value().first), std::move(log.value().read_end)};
   if (Status noted = folder_.record_life(number, worker.process.pid); !noted.ok()) {
     end_process(worker.process);
     return noted;

@@ -16,6 +16,7 @@ namespace sluice::server {
 struct LaunchedWorker {
   Process process;
   wire::MessageSocket link;
+  UniqueFd log;  // the read end of what it writes to stdout and stderr: see worker_log.h
 };
 
 class WorkerLauncher {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "daemon/server/stranger.h"
 
 namespace sluice::server {
 namespace {
@@ -73,42 +74,54 @@ void WorkerPool::start_one(std::uint32_t device) {
     aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
     return note_failure(device, launched.status().message());
   }
-  auto worker = std::make_unique<Worker>();
-  worker->number = number;
-  worker->device = device;
-  worker->process = std::move(launched.value().process);
-  worker->link = std::move(launched.value().link);
+  begin(number, device, launched.take());
+}
+
+void WorkerPool::begin(std::uint32_t number, std::uint32_t device, LaunchedWorker launched) {
+  UniqueFd log = std::move(launched.log);
+  auto worker = take_in(number, device, std::move(launched));
   set_state(*worker, WorkerState::starting);
   worker->deadline = loop_.at(now_ns() + settings_.start_ns_max, [this, w = worker.get()] {
     end(*w, "was not ready within " + format_duration(settings_.start_ns_max));
   });
-  if (Status watched = watch(*worker); !watched.ok()) {
-    end_process(worker->process);
-    aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
+  if (Status watched = watch(*worker, std::move(log)); !watched.ok()) {
+    kill_process(worker->process);
+    clear_away(std::move(worker));
     return note_failure(device, watched.message());
   }
   log::debug("worker {}: started for device {} (pid {})", number, device, worker->process.pid);
   workers_.emplace(number, std::move(worker));
 }
 
-Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, Process process,
-                                  wire::MessageSocket link) {
-  auto worker = std::make_unique<Worker>();
-  worker->number = number;
-  worker->device = device;
-  worker->process = std::move(process);
-  worker->link = std::move(link);
+Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid) {
+  UniqueFd log = std::move(process.log);
+  auto worker = take_in(number, device, std::move(process));
+  worker->uid = uid;
   set_state(*worker, WorkerState::serving);
-  if (Status watched = watch(*worker); !watched.ok()) return watched;
+  if (Status watched = watch(*worker, std::move(log)); !watched.ok()) {
+    aside_.close(uid, one_fd(worker->link.take_fd()));
+    return watched;
+  }
   return workers_.insert_or_assign(number, std::move(worker)).first->second.get();
 }
 
-Status WorkerPool::watch(Worker& worker) {
+std::unique_ptr<Worker> WorkerPool::take_in(std::uint32_t number, std::uint32_t device, LaunchedWorker launched) {
+  auto worker = std::make_unique<Worker>();
+  worker->number = number;
+  worker->device = device;
+  worker->process = std::move(launched.process);
+  worker->link = std::move(launched.link);
+  worker->log = std::make_unique<WorkerLog>(loop_, log_quota_, line_of_worker(number));
+  return worker;
+}
+
+Status WorkerPool::watch(Worker& worker, UniqueFd log) {
   auto exit_watch =
       loop_.watch(worker.process.pidfd.get(), EPOLLIN, [this, &worker](std::uint32_t) { exited(worker); });
   if (!exit_watch.ok()) return exit_watch.status();
-  auto link_watch = loop_.watch(worker.link.fd(), EPOLLIN, [this, &worker](std::uint32_t) { hear(worker); });
+  auto link_watch = loop_.watch(worker.link.fd(), EPOLLIN, [this, &worker](std::uint32_t) { (void)hear(worker); });
   if (!link_watch.ok()) return link_watch.status();
+  if (Status opened = worker.log->open(std::move(log)); !opened.ok()) return opened;
   worker.exit_watch = exit_watch.take();
   worker.link_watch = link_watch.take();
   return Status();
@@ -121,25 +134,25 @@ void WorkerPool::set_state(Worker& worker, WorkerState state) {
 
 // ---- what workers say ----
 
-void WorkerPool::hear(Worker& worker) { (void)hear_one(worker); }
-
-// True: there was a message, and there may be another.
-bool WorkerPool::hear_one(Worker& worker) {
+// True: there was a message in its place, and there may be another.
+bool WorkerPool::hear(Worker& worker) {
   if (!worker.link.valid()) return false;
-  const auto message = worker.link.receive(0);
-  if (!message.ok()) {
-    if (message.status().code() == Code::protocol_fault)
-      end(worker, "its worker broke the protocol: " + message.status().message());
-    else if (message.status().code() != Code::deadline_exceeded) link_closed(worker);
-    return false;
-  }
-  const auto decoded = decode_worker_message(message.value().bytes);
-  if (decoded.ok()) handle(worker, decoded.value());
-  else end(worker, "its worker broke the protocol: " + decoded.status().message());
-  return decoded.ok();
+  StrangeMessage message = receive_from_stranger(worker.link.fd(), worker_message_bytes_max);
+  const bool brought_descriptors = !message.fds.empty();
+  aside_.close(worker.uid, std::move(message.fds));
+  const Code code = message.status.code();
+  if (code == Code::deadline_exceeded) return false;
+  if (!message.status.ok() && code != Code::protocol_fault) return link_closed(worker), false;
+  const auto decoded =
+      message.status.ok() ? decode_worker_message(message.bytes) : Result<WorkerMessage>(message.status);
+  if (brought_descriptors) break_off(worker, "descriptors that nobody asked for");
+  else if (!decoded.ok()) break_off(worker, decoded.status().message());
+  else handle(worker, decoded.value());
+  return worker.link.valid();
 }
 
 void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
+  const bool has_session = worker.state == WorkerState::attaching || worker.state == WorkerState::serving;
   if (message.kind == WorkerMessageKind::ready && worker.state == WorkerState::starting)
     return now_ready(worker, message);
   if (message.kind == WorkerMessageKind::attached && worker.state == WorkerState::attaching) {
@@ -147,12 +160,12 @@ void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
     set_state(worker, WorkerState::serving);
     return listener_.worker_attached(worker);
   }
-  if (message.kind == WorkerMessageKind::ended) {
+  if (message.kind == WorkerMessageKind::ended && has_session && !std::exchange(worker.said_ended, true)) {
     if (worker.end_reason.empty()) worker.end_reason = plain_text(message.text);
     return;  // it exits by itself, which closes the link
   }
   if (message.kind == WorkerMessageKind::released && worker.state == WorkerState::serving) return released(worker);
-  end(worker, "its worker broke the protocol: an unexpected message");
+  break_off(worker, "an unexpected message");
 }
 
 void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
@@ -196,6 +209,11 @@ void WorkerPool::end(Worker& worker, const std::string& reason) {
   kill_process(worker.process);
 }
 
+void WorkerPool::break_off(Worker& worker, const std::string& why) {
+  link_closed(worker);
+  end(worker, "its worker broke the protocol: " + why);
+}
+
 void WorkerPool::dismiss(Worker& worker, const std::string& reason) {
   WorkerMessage message;
   message.kind = WorkerMessageKind::ended;
@@ -207,29 +225,38 @@ void WorkerPool::dismiss(Worker& worker, const std::string& reason) {
 
 void WorkerPool::link_closed(Worker& worker) {
   worker.link_watch.reset();
-  worker.link.close();
-  if (worker.state == WorkerState::leaving) return;  // its deadline stands
+  aside_.close(worker.uid, one_fd(worker.link.take_fd()));  // unread messages in it may hold descriptors
+  if (worker.state == WorkerState::leaving) return;         // its deadline stands
   worker.deadline = loop_.at(now_ns() + goodbye_ns_max, [this, &worker] { end(worker, "worker closed its link"); });
 }
 
 void WorkerPool::exited(Worker& worker) {
-  while (hear_one(worker)) {
+  for (int i = 0; i < worker_messages_max && hear(worker); ++i) {
   }
+  worker.log->finish();
   const std::string how = "worker " + reap_process(worker.process);
   const std::string reason = worker.end_reason.empty() ? how : worker.end_reason;
   log::debug("worker {}: {} ({})", worker.number, how, reason);
   worker.exit_watch.reset();
   worker.link_watch.reset();
   worker.deadline.reset();
-  const auto node = workers_.extract(worker.number);
-  aside_.run(Aside::nobody, folder_.worker_folder_removal(worker.number));
+  auto node = workers_.extract(worker.number);
   const bool soon = now_ns() - worker.since_ns < idle_proof_ns;
   if (worker.state == WorkerState::starting || (worker.state == WorkerState::ready && soon))
     note_failure(worker.device, reason);
   else if (worker.state == WorkerState::ready)
     log::warn("device {}: idle worker {} ended: {}", worker.device, worker.number, reason);
   else listener_.worker_gone(worker, reason);
-  refill(worker.device);
+  const std::uint32_t device = worker.device;
+  clear_away(std::move(node.mapped()));
+  refill(device);
+}
+
+void WorkerPool::clear_away(std::unique_ptr<Worker> worker) {
+  worker->exit_watch.reset();
+  worker->link_watch.reset();
+  if (worker->link.valid()) aside_.close(worker->uid, one_fd(worker->link.take_fd()));
+  end_aside(aside_, std::move(worker->process), folder_.worker_folder_removal(worker->number));
 }
 
 void WorkerPool::note_failure(std::uint32_t device, const std::string& reason) {

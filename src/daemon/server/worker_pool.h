@@ -3,6 +3,10 @@
 // A worker is starting, then ready, then taken for a session, and never goes back. One that fails before it is ready
 // is tried again later and later, so that a broken driver costs nothing while it stays broken; the reason is kept for
 // people. The pool knows nothing of tenants: its owner hears of everything that matters to a session.
+//
+// What a worker sends is hostile. It is read one message at a time, in turn with everything else that the loop does;
+// each kind is accepted once, in the state that it belongs to, and without descriptors. A worker that sends anything
+// else is ended and not heard again. What it sent is closed aside: closing may take as long as the sender likes.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +22,7 @@
 #include "daemon/server/process.h"
 #include "daemon/server/runtime_folder.h"
 #include "daemon/server/worker_launcher.h"
+#include "daemon/server/worker_log.h"
 #include "daemon/sessions/worker_link.h"
 #include "wire/message_socket.h"
 
@@ -31,8 +36,11 @@ struct Worker {
   WorkerState state = WorkerState::starting;
   Process process;
   wire::MessageSocket link;
-  Nanoseconds since_ns = 0;  // in this state
-  std::string end_reason;    // set once somebody knows why it ends
+  std::unique_ptr<WorkerLog> log;
+  unsigned uid = Aside::nobody;  // of the program that it serves
+  Nanoseconds since_ns = 0;      // in this state
+  bool said_ended = false;
+  std::string end_reason;  // set once somebody knows why it ends
   Watch exit_watch, link_watch;
   Timer deadline;  // it is killed then
 };
@@ -79,10 +87,12 @@ class WorkerPool {
   // How many programs wait for a worker of the device, beyond the ones kept ready.
   void set_waiting(std::uint32_t device, std::uint32_t waiting);
 
+  // Takes in a worker that was just started. Only serve() and tests call it.
+  void begin(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
   // A ready worker, now attaching; null: there is none yet. A replacement is started at once.
   Worker* take(std::uint32_t device);
-  // Takes over a worker that serves already.
-  Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, Process process, wire::MessageSocket link);
+  // Takes over a worker that serves a program of user `uid` already.
+  Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid);
   // Ends the worker, for this reason unless there is one already. worker_gone follows.
   void end(Worker& worker, const std::string& reason);
   // The same, but the worker is told first, so that it can tell its program; it is killed if it does not leave.
@@ -104,14 +114,16 @@ class WorkerPool {
   };
   void refill(std::uint32_t device);
   void start_one(std::uint32_t device);
-  Status watch(Worker& worker);
-  void hear(Worker& worker);
-  bool hear_one(Worker& worker);
+  std::unique_ptr<Worker> take_in(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
+  Status watch(Worker& worker, UniqueFd log);
+  bool hear(Worker& worker);
   void handle(Worker& worker, const WorkerMessage& message);
   void now_ready(Worker& worker, const WorkerMessage& message);
   void released(Worker& worker);
   void set_state(Worker& worker, WorkerState state);
+  void break_off(Worker& worker, const std::string& why);
   void link_closed(Worker& worker);
+  void clear_away(std::unique_ptr<Worker> worker);
   void exited(Worker& worker);
   void note_failure(std::uint32_t device, const std::string& reason);
 
@@ -122,6 +134,7 @@ class WorkerPool {
   WorkerListener& listener_;
   Settings settings_;
   std::map<std::uint32_t, DeviceState> devices_;
+  LineQuota log_quota_{WorkerLog::lines_of_all_per_window, WorkerLog::window_ns};
   std::map<std::uint32_t, std::unique_ptr<Worker>> workers_;  // by number
   std::uint32_t last_number_ = 0;
   bool shutting_down_ = false;

@@ -18,7 +18,7 @@
 //                     Adopt     to a new daemon, which called at the worker's door: here is a living session
 //                                                               + descriptors in the order of AdoptFd
 //   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
-//                     Adopted   answer to Adopt
+//                     Adopted   answer to Adopt               + 1 descriptor: where its stdout and stderr go now
 #pragma once
 
 #include <cstddef>
@@ -31,11 +31,16 @@
 #include "base/status.h"
 #include "daemon/sessions/session_record.h"
 #include "wire/device_traits.h"
+#include "wire/message_socket.h"
 
 namespace sluice {
 
 inline constexpr int worker_link_fd = 3;
 inline constexpr std::uint32_t worker_link_version = 5;
+// Of one message. A daemon that is sent more ends the worker.
+inline constexpr std::size_t worker_message_bytes_max = 64 * 1024, probe_message_bytes_max = wire::message_bytes_max;
+// Ready, Attached, Ended, Released: all that a worker may say to the daemon that started it.
+inline constexpr int worker_messages_max = 4;
 // A longer text is cut by the sender.
 inline constexpr std::size_t worker_text_bytes_max = 4096;
 // In the worker's own folder: where a worker that serves a session can be called on by the next daemon.

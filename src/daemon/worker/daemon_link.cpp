@@ -33,6 +33,7 @@ Status DaemonLink::attend_link() {
       return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
     if (message.ok() && message.value().kind == WorkerMessageKind::adopted && state_ == State::claiming) {
       state_ = State::linked;
+      if (!received.value().fds.empty()) adoption_.log_moved(received.value().fds.front());
       adoption_.daemon_lives(true);
       log::info("a new daemon has taken over");
     }

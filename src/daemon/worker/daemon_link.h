@@ -21,6 +21,8 @@ struct Adoption {
   std::array<int, adopt_fds> fds{};
   // Hears when the daemon is gone (false), and when there is one again.
   std::function<void(bool lives)> daemon_lives;
+  // Hears where stdout and stderr go from now on.
+  std::function<void(const UniqueFd& log)> log_moved;
 };
 
 class DaemonLink {

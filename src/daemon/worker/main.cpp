@@ -75,6 +75,14 @@ void show_output_of(std::vector<UniqueFd>& fds, const SessionRecord& record) {
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 }
 
+// Where this daemon reads what the worker writes. `lent`: stdout and stderr are the program's.
+void write_to(const UniqueFd& log, bool lent) {
+  log::redirect(log.get());
+  if (lent) return;
+  dup2(log.get(), STDOUT_FILENO);
+  dup2(log.get(), STDERR_FILENO);
+}
+
 std::string own_folder(const Options& options) {
   return options.runtime_folder + "/workers/" + std::to_string(options.number);
 }
@@ -122,7 +130,8 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
   if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
 
   Session& serving = *session.value();
-  Adoption adoption{attach, {}, [&serving](bool lives) { serving.set_daemon(lives); }};
+  Adoption adoption{attach, {}, [&serving](bool lives) { serving.set_daemon(lives); }, {}};
+  adoption.log_moved = [lent = attach.record.has_output != 0](const UniqueFd& log) { write_to(log, lent); };
   adoption.fds[adopt_fd_meter] = serving.meter_fd();
   adoption.fds[adopt_fd_tenant] = serving.tenant_fd();
   adoption.fds[adopt_fd_lease] = serving.lease_fd();
@@ -189,12 +198,12 @@ int main(int argc, char** argv) {
   app.add_option("--runtime-dir", options.runtime_folder, "the daemon's runtime folder");
   app.add_option("--log", options.log_level, "debug, info, warn or error");
   CLI11_PARSE(app, argc, argv);
-  const auto status = sluice::log::configure(options.log_level, "worker " + std::to_string(options.number));
+  const auto status = sluice::log::configure_for_daemon(options.log_level);
   if (!status.ok()) {
     std::fprintf(stderr, "sluice-worker: %s\n", status.message().c_str());
     return 2;
   }
-  std::signal(SIGPIPE, SIG_IGN);  // the program's output may be a pipe that nobody reads any more
+  std::signal(SIGPIPE, SIG_IGN);  // its log, and the program's output, may be pipes that nobody reads any more
   std::signal(SIGINT, SIG_IGN);   // meant for whoever has the terminal
   std::signal(SIGHUP, SIG_IGN);
   return sluice::worker::run(options);

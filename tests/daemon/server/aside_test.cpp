@@ -1,5 +1,7 @@
 #include "daemon/server/aside.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
@@ -28,4 +30,15 @@ TEST_CASE("a user whose work is stuck is told from one who has much of it") {
   gate.unlock();
   CHECK(aside.finish(now_ns() + 10 * ns_per_s));
   CHECK_FALSE(aside.stuck(7));
+}
+
+TEST_CASE("descriptors are closed on another thread") {
+  Aside aside;
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const UniqueFd read_end(ends[0]);
+  aside.close(7, one_fd(UniqueFd(ends[1])));
+  CHECK(aside.finish(now_ns() + 10 * ns_per_s));
+  char byte = 0;
+  CHECK(read(read_end.get(), &byte, 1) == 0);  // nobody holds the other end
 }

@@ -7,10 +7,17 @@
 //   garbage   talks nonsense once attached      forge     claims another session than its own to a new daemon
 //   fragile   exits just after it was ready     late      does not come to a new daemon
 //   lingering gives its session back and stays
+//   chatter   says Ended again and again once attached
+//   sockets   sends sockets that take long to close, unasked, once attached
+//   hoarder   brings such sockets to a new daemon instead of the session's memory
+//   forger    writes lines like the daemon's own, and far too many, to its log
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -61,6 +68,42 @@ void tell(const wire::MessageSocket& link, const WorkerMessage& message, std::sp
   if (!link.send(encode_worker_message(message), fds, now_ns() + ns_per_s).ok()) std::exit(0);
 }
 
+// Closing it takes lingering_s, unless the peer reads: a process of its own keeps that open and does not.
+constexpr int lingering_s = 4;
+
+[[noreturn]] void keep_open(int peer) {
+  if (peer > 0) close_range(0, static_cast<unsigned>(peer) - 1, 0);
+  close_range(static_cast<unsigned>(peer) + 1, ~0u, 0);
+  sleep(lingering_s + 1);
+  _exit(0);
+}
+
+UniqueFd lingering_socket() {
+  const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd ours(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* where = reinterpret_cast<sockaddr*>(&address);
+  if (bind(listener.get(), where, size) != 0 || listen(listener.get(), 1) != 0 ||
+      getsockname(listener.get(), where, &size) != 0 || connect(ours.get(), where, size) != 0)
+    std::exit(8);
+  const UniqueFd peer(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (fork() == 0) keep_open(peer.get());
+  const linger wait{1, lingering_s};
+  setsockopt(ours.get(), SOL_SOCKET, SO_LINGER, &wait, sizeof wait);
+  const std::string unread(1 << 16, 'x');
+  while (send(ours.get(), unread.data(), unread.size(), MSG_DONTWAIT) > 0) {
+  }
+  return ours;
+}
+
+void write_forged_lines() {
+  std::fputs("sluiced: error: the registry is lost\n\x1b[2Jerror: kernel panic\r\n", stderr);
+  for (int i = 0; i < 100'000; ++i) std::fputs("info: a lot to say\n", stderr);
+}
+
 [[noreturn]] void sleep_for_ever() {
   for (;;) pause();
 }
@@ -92,6 +135,8 @@ class Serving {
 
   [[noreturn]] void serve() {
     if (garbage_) (void)link_.send(std::as_bytes(std::span("nonsense")), {}, now_ns() + ns_per_s);
+    while (chatter_) tell(link_, message_of(WorkerMessageKind::ended, "again"));
+    if (sockets_) send_sockets();
     if (stubborn_) sleep_for_ever();
     for (;;) {
       pollfd awaited[] = {{session_.get(), POLLIN, 0}, {client_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
@@ -106,6 +151,19 @@ class Serving {
   }
 
  private:
+  // Several messages: what the daemon does not read lies in the link when it is closed. The test stops the daemon
+  // meanwhile, so that this process has closed its own descriptors first.
+  [[noreturn]] void send_sockets() {
+    std::array<UniqueFd, 3> sockets;
+    for (UniqueFd& socket : sockets) socket = lingering_socket();
+    usleep(200'000);
+    for (UniqueFd& socket : sockets) {
+      tell(link_, message_of(WorkerMessageKind::ended), std::array{socket.get()});
+      socket.reset();
+    }
+    sleep_for_ever();
+  }
+
   [[noreturn]] void linger() {
     TenantMemory(tenant_.bytes(), attach_.record.tenant_slot).release(held_bytes);
     tell(link_, message_of(WorkerMessageKind::released));
@@ -118,7 +176,9 @@ class Serving {
     claim.kind = WorkerMessageKind::adopt;
     claim.cache_folder.clear();
     if (told_to("forge")) claim.record.memory_limit_bytes = 1;
-    const int fds[] = {meter_.fd(), tenant_.fd(), lease_.get(), kick_.get()};
+    std::array<int, adopt_fds> fds{meter_.fd(), tenant_.fd(), lease_.get(), kick_.get()};
+    const UniqueFd slow = told_to("hoarder") ? lingering_socket() : UniqueFd();
+    if (slow.valid()) fds.fill(slow.get());
     pollfd awaited[] = {{session_.get(), POLLIN, 0}, {door_.get(), POLLIN, 0}};
     poll(awaited, 2, -1);
     if (awaited[0].revents != 0) std::exit(0);  // the program has gone in the meantime
@@ -132,7 +192,8 @@ class Serving {
   wire::SharedMemory meter_, tenant_;
   UniqueFd lease_, kick_, session_, client_;
   // Asked before the test can say other things.
-  const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering");
+  const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering"),
+             chatter_ = told_to("chatter"), sockets_ = told_to("sockets");
 };
 
 std::string option(int argc, char** argv, const char* name) {
@@ -157,6 +218,7 @@ int main(int argc, char** argv) {
   }
   if (told_to("crash")) return 3;
   if (told_to("mute")) sleep_for_ever();
+  if (told_to("forger")) write_forged_lines();
   WorkerMessage ready = message_of(WorkerMessageKind::ready, told_to("broken") ? "the driver is on fire" : "");
   ready.devices.push_back(fake_card());
   tell(link, ready);
