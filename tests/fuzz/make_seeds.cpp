@@ -70,19 +70,55 @@ void build_seeds() {
   seed("build_request", "reply-executable", selecting(1, encoded(wire::sample_build_reply())));
 }
 
+// One step of fuzz_worker_link.
+Bytes step(unsigned operation, const Bytes& bytes = {}) {
+  Bytes all = raw(static_cast<std::uint8_t>(operation));
+  const Bytes length = raw(static_cast<std::uint16_t>(bytes.size()));
+  all.insert(all.end(), length.begin(), length.end());
+  all.insert(all.end(), bytes.begin(), bytes.end());
+  return all;
+}
+
+Bytes joined(std::initializer_list<Bytes> parts) {
+  Bytes all;
+  for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
 void worker_link_seeds() {
+  constexpr unsigned with_fds = 2 << 4, to_log = 10, take = 11;
+  const auto kind = [](WorkerMessageKind of) { return static_cast<unsigned>(of); };
   WorkerMessage message;
   message.kind = WorkerMessageKind::ready;
   message.devices = {wire::sample_device_traits()};
-  seed("worker_link", "ready", encode_worker_message(message));
-  message.devices.clear();
+  seed("worker_link", "decode-ready", selecting(0, encode_worker_message(message)));
+  const Bytes ready = step(0, encode_worker_message(message));
   message.kind = WorkerMessageKind::attach;
   message.cache_folder = "cache/0-alice";
   wire::set_text(message.record.tenant, "alice");
-  seed("worker_link", "attach", encode_worker_message(message));
-  message.kind = WorkerMessageKind::ended;
-  message.text = "protocol fault";
-  seed("worker_link", "ended", encode_worker_message(message));
+  seed("worker_link", "decode-attach", selecting(0, encode_worker_message(message)));
+  const Bytes text = raw(std::array{'w', 'h', 'y', '\n'});
+  const Bytes attached = step(kind(WorkerMessageKind::attached)), ended = step(kind(WorkerMessageKind::ended), text);
+  const Bytes released = step(kind(WorkerMessageKind::released));
+  seed("worker_link", "whole-life", selecting(1, joined({ready, step(take), attached, ended, released})));
+  seed("worker_link", "broken-driver", selecting(1, step(kind(WorkerMessageKind::ready), text)));
+  seed("worker_link", "serving", selecting(2, joined({step(to_log, text), ended, released})));
+  seed("worker_link", "descriptors", selecting(2, step(kind(WorkerMessageKind::ended) | with_fds, text)));
+  seed("worker_link", "twice", selecting(2, joined({ended, ended})));
+}
+
+void adoption_seeds() {
+  SessionNote note;
+  note.record.session_id = 7;
+  wire::set_text(note.record.tenant, "alice");
+  WorkerMessage claim;
+  claim.kind = WorkerMessageKind::adopt;
+  claim.record = note.record;
+  const Bytes noted = step(0xf0, encode_session_note(note));
+  seed("adoption", "honest", joined({noted, encode_worker_message(claim)}));
+  claim.record.session_id = 8;
+  seed("adoption", "other-session", joined({noted, encode_worker_message(claim)}));
+  seed("adoption", "wrong-descriptor", step(0x01, encode_session_note(note)));
 }
 
 // ---- sessions, for fuzz_commands ----
@@ -279,6 +315,7 @@ int main(int count, char** arguments) {
   handshake_seeds();
   build_seeds();
   worker_link_seeds();
+  adoption_seeds();
   for (const bool in_arena : {false, true}) {
     transfer_seed(in_arena);
     image_seed(in_arena);

@@ -1,19 +1,164 @@
-// What a worker says to the daemon: a kernel on a CPU device runs inside the worker and could say anything.
+// What a worker sends to the daemon that started it, through the daemon's own WorkerPool: a kernel on a CPU device is
+// native code inside the worker, and could send anything.
+//
+// Input: one byte (0: only the decoder sees the rest; 1: the worker is starting; 2: it serves already), then steps,
+// each u8 operation | u16 length | bytes. The operation's low half says what the bytes are (Step), bits 4 and 5 how
+// many descriptors go with a message.
 #include "daemon/sessions/worker_link.h"
 
-#include <cstring>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/log.h"
+#include "daemon/server/worker_pool.h"
 #include "tests/fuzz/check.h"
 
-int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto bytes = fuzz_input(data, size);
-  const auto decoded = sluice::decode_worker_message(bytes);
-  if (!decoded.ok()) return 0;
-  const sluice::WorkerMessage& message = decoded.value();
+namespace {
+
+using namespace sluice;
+using namespace sluice::server;
+
+enum Step : unsigned { raw_message, /* 1 to 9: a whole message of that kind, with this text */ log_bytes = 10, take };
+constexpr std::size_t steps_max = 64;
+
+void check_decoding(std::span<const std::byte> bytes) {
+  const auto decoded = decode_worker_message(bytes);
+  if (!decoded.ok()) return;
+  const WorkerMessage& message = decoded.value();
+  FUZZ_CHECK(message.text.size() <= worker_text_bytes_max);
   FUZZ_CHECK(std::memchr(message.record.tenant, 0, sizeof message.record.tenant) != nullptr);
   FUZZ_CHECK(std::memchr(message.record.program, 0, sizeof message.record.program) != nullptr);
-  const auto again = sluice::encode_worker_message(message);
-  FUZZ_CHECK(again.size() <= size);
-  FUZZ_CHECK(sluice::decode_worker_message(again).ok());
+  const auto again = encode_worker_message(message);
+  FUZZ_CHECK(again.size() <= bytes.size());
+  FUZZ_CHECK(decode_worker_message(again).ok());
+}
+
+// Checks that the daemon is told of a worker in the order that the rest of it relies on.
+struct Listener final : WorkerListener {
+  int ready = 0, attached = 0, released = 0, gone = 0;
+  bool taken = false;
+
+  void worker_ready(std::uint32_t) override { FUZZ_CHECK(++ready == 1 && !taken); }
+  void worker_attached(Worker&) override { FUZZ_CHECK(++attached == 1 && taken && released == 0 && gone == 0); }
+  void worker_released(Worker&, const std::string&) override { FUZZ_CHECK(++released == 1 && taken && gone == 0); }
+  void worker_gone(Worker&, const std::string& reason) override {
+    FUZZ_CHECK(++gone == 1 && taken);
+    FUZZ_CHECK(std::all_of(reason.begin(), reason.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+  }
+};
+
+// A folder and a launcher, for a pool that starts no worker.
+struct Surroundings {
+  std::string path = make_folder();
+  Config config;
+  RuntimeFolder folder = RuntimeFolder::open(pool_folders_below(path), false).take();
+  WorkerLauncher launcher{"/nonexistent", folder, config};
+
+  static std::string make_folder() {
+    char name[] = "/tmp/sluice-fuzz-XXXXXX";
+    FUZZ_CHECK(mkdtemp(name) != nullptr);
+    FUZZ_CHECK(log::configure("error", "fuzz").ok());
+    return name;
+  }
+  ~Surroundings() { std::filesystem::remove_all(path); }
+};
+
+// One worker of such a pool. Its process is an eventfd, which is readable once it has "ended" and which no signal
+// reaches.
+class Rig {
+ public:
+  Rig(const Surroundings& around, bool serving, std::span<const std::byte> steps)
+      : pool_(loop_, around.folder, around.launcher, aside_, listener_, {0, 0, ns_per_s}), steps_(steps) {
+    FUZZ_CHECK(loop_.open().ok());
+    auto link = wire::MessageSocket::pair().take();
+    auto log = make_worker_pipe().take();
+    worker_ = std::move(link.second);
+    log_ = std::move(log.write_end);
+    LaunchedWorker launched;
+    launched.link = std::move(link.first);
+    launched.log = std::move(log.read_end);
+    launched.process.pidfd.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    process_ = UniqueFd(dup(launched.process.pidfd.get()));
+    listener_.taken = serving;
+    if (serving) FUZZ_CHECK(pool_.adopt(1, 0, std::move(launched), 0).ok());
+    else pool_.begin(1, 0, std::move(launched));
+  }
+
+  void run() {
+    next_ = loop_.at(now_ns(), [this] { step(); });
+    loop_.run();
+    FUZZ_CHECK(pool_.size() == 0);
+    FUZZ_CHECK(listener_.gone == (listener_.taken ? 1 : 0));
+    FUZZ_CHECK(aside_.finish(now_ns() + 10 * ns_per_s));
+  }
+
+ private:
+  // Between two steps the loop has a round in which to handle the first.
+  void step() {
+    if (steps_.size() < 3 || ++count_ > steps_max) return end();
+    const auto operation = std::to_integer<unsigned>(steps_[0]);
+    std::uint16_t length = 0;
+    std::memcpy(&length, steps_.data() + 1, sizeof length);
+    const auto bytes = steps_.subspan(3, std::min<std::size_t>(length, steps_.size() - 3));
+    steps_ = steps_.subspan(3 + bytes.size());
+    act(operation & 15, bytes, (operation >> 4) & 3);
+    next_ = loop_.at(now_ns(), [this] { step(); });
+  }
+
+  void act(unsigned what, std::span<const std::byte> bytes, std::size_t fds) {
+    if (what == raw_message) return send(bytes, fds);
+    if (what == log_bytes) return (void)!write(log_.get(), bytes.data(), bytes.size());
+    if (what == take) {
+      if (pool_.take(0) != nullptr) listener_.taken = true;
+      return;
+    }
+    WorkerMessage message;
+    message.kind = static_cast<WorkerMessageKind>(what);
+    message.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    send(encode_worker_message(message), fds);
+  }
+
+  void send(std::span<const std::byte> bytes, std::size_t fds) {
+    const std::array all{process_.get(), process_.get(), process_.get()};
+    if (!bytes.empty()) (void)worker_.send(bytes, std::span(all).first(fds), 0);
+  }
+
+  void end() {
+    (void)eventfd_write(process_.get(), 1);
+    next_ = loop_.at(now_ns(), [this] { next_ = loop_.at(now_ns(), [this] { loop_.stop(); }); });
+  }
+
+  EventLoop loop_;
+  Aside aside_;
+  Listener listener_;
+  WorkerPool pool_;
+  wire::MessageSocket worker_;
+  UniqueFd log_, process_;
+  std::span<const std::byte> steps_;
+  std::size_t count_ = 0;
+  Timer next_;
+};
+
+int lowest_free_fd() {
+  const UniqueFd lowest(dup(STDERR_FILENO));
+  return lowest.get();
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto bytes = fuzz_input(data + 1, size - 1);
+  if (data[0] != 1 && data[0] != 2) return check_decoding(bytes), 0;
+  static const Surroundings around;
+  const int before = lowest_free_fd();
+  Rig(around, data[0] == 2, bytes).run();
+  FUZZ_CHECK(lowest_free_fd() == before);  // whatever was sent is closed
   return 0;
 }
