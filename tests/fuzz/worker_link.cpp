@@ -58,8 +58,13 @@ struct Surroundings {
   std::string path = make_folder();
   Config config;
   RuntimeFolder folder = RuntimeFolder::open(pool_folders_below(path), false).take();
-  WorkerLauncher launcher{"/nonexistent", folder, config};
+  WorkerGroups groups = without_groups(config);
+  WorkerLauncher launcher{"/nonexistent", folder, groups, config};
 
+  static WorkerGroups without_groups(Config& config) {
+    config.jail_without.add(Fence::cgroup);
+    return WorkerGroups::open(config, "").take();
+  }
   static std::string make_folder() {
     char name[] = "/tmp/sluice-fuzz-XXXXXX";
     FUZZ_CHECK(mkdtemp(name) != nullptr);
@@ -74,7 +79,7 @@ struct Surroundings {
 class Rig {
  public:
   Rig(const Surroundings& around, bool serving, std::span<const std::byte> steps)
-      : pool_(loop_, around.folder, around.launcher, aside_, listener_, {0, 0, ns_per_s}), steps_(steps) {
+      : pool_(loop_, around.launcher, aside_, listener_, {0, 0, ns_per_s}), steps_(steps) {
     FUZZ_CHECK(loop_.open().ok());
     auto link = wire::MessageSocket::pair().take();
     auto log = make_worker_pipe().take();

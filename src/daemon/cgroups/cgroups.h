@@ -43,6 +43,8 @@ class Cgroups {
   // The groups that an earlier daemon left, but for those of the living: to be removed. Their numbers must not be used
   // again before that.
   std::vector<WorkerCgroup> leftovers(const std::set<std::uint32_t>& living) const;
+  // As WorkerCgroup::removal.
+  std::function<void()> removal(std::uint32_t number) const { return WorkerCgroup(layout_, number).removal(); }
   // Removes the pool's own groups if no worker's are left in them.
   void remove() const;
 

@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "daemon/cgroups/group_files.h"
 #include "daemon/cgroups/hierarchies.h"
+#include "daemon/metering/cpu_clock.h"
 
 namespace sluice::cgroups {
 
@@ -36,13 +37,12 @@ struct Layout {
   const Tree* with(Controller controller) const;
 };
 
-// The CPU time of a worker and all its children, the ended ones too. Thread-safe.
-class CpuCount {
+// Counts a worker and all its children, the ended ones too, by one pread.
+class CpuCount final : public metering::CpuClock {
  public:
   // unified: the file is a cpu.stat; else it is a cpuacct.usage.
   CpuCount(UniqueFd file, bool unified) : file_(std::move(file)), unified_(unified) {}
-  // Never goes back; one pread, no allocation. Nothing: the group is gone.
-  std::optional<Nanoseconds> cpu_ns() const;
+  std::optional<Nanoseconds> cpu_ns() const override;
 
  private:
   UniqueFd file_;

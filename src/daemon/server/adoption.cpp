@@ -24,7 +24,7 @@ Status Adoption::expect(LivingWorker living) {
   Expected& expected = expected_[number];
   expected.worker = std::move(living);
   auto watched = loop_.watch(expected.worker.process.pidfd.get(), EPOLLIN, [this, number](std::uint32_t) {
-    aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
+    aside_.run(Aside::nobody, pool_.removal(number));
     forget(number);
   });
   if (!watched.ok()) return watched.status();
@@ -136,7 +136,7 @@ void Adoption::give_up() {
   for (auto& [number, expected] : expected_) {
     close_link(expected);
     expected.exit_watch.reset();
-    end_aside(aside_, std::move(expected.worker.process), folder_.worker_folder_removal(number));
+    end_aside(aside_, std::move(expected.worker.process), pool_.removal(number));
   }
   expected_.clear();
 }

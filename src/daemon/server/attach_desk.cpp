@@ -123,6 +123,8 @@ SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worke
 Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
   const SessionRecord record = record_for(waiting, worker);
   worker.uid = record.client_uid;
+  const auto cpu = cpu_fence(devices_.find(record.device_index)->traits, waiting.seat.tenant->terms.cap);
+  if (Status limited = pool_.limit(worker, record.arena_bytes, cpu); !limited.ok()) return limited;
   auto control = wire::SharedMemory::create("control", record.control_bytes);
   if (!control.ok()) return control.status();
   auto arena = wire::SharedMemory::create("arena", record.arena_bytes);

@@ -71,8 +71,8 @@ auto truth(std::optional<bool> Target::*field) {
   };
 }
 
-template <typename Target>
-auto size(std::optional<std::uint64_t> Target::*field) {
+template <typename Target, typename Field>
+auto size(Field Target::*field) {
   return [field](const toml::node& node, Target& target) -> Complaint {
     const auto value = node.value_exact<std::string>();
     const auto bytes = value ? parse_bytes(*value) : Result<std::uint64_t>(Status(Code::invalid_argument, ""));
@@ -169,7 +169,11 @@ const std::vector<Section>& sections() {
         {"memory_max", size(&Config::memory_max_bytes)},
         {"command_s", number(&Config::command_s, 1, 86400)}}},
       {"tenants", {{"anonymous", set_anonymous}, {"ad_hoc", truth(&Config::ad_hoc_tenants)}}},
-      {"jail", {{"without", set_jail_without}}},
+      {"jail",
+       {{"without", set_jail_without},
+        {"cgroup", folder(&Config::jail_cgroup)},
+        {"worker_memory", size(&Config::worker_memory_bytes)},
+        {"worker_processes", number(&Config::worker_processes, 16, 32768)}}},
       {"opencl", {{"icd_dir", folder(&Config::icd_dir)}, {"environment", set_environment}}}};
   return all;
 }

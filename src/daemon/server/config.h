@@ -48,6 +48,9 @@ struct Config {
   std::optional<bool> ad_hoc_tenants;  // absent: in a user's own pool alone
   // [jail]
   FenceSet jail_without;
+  std::string jail_cgroup;                         // empty: cgroups::default_group
+  std::uint64_t worker_memory_bytes = 2ull << 30;  // of the host, beside its session's memory
+  std::uint32_t worker_processes = 512;            // and threads
   // [opencl]
   std::string icd_dir;
   std::map<std::string, std::string> environment;

@@ -17,7 +17,7 @@ Discovery::~Discovery() {
   if (!worker_) return;
   watch_.reset();
   end_process(worker_->process);
-  folder_.worker_folder_removal(number_)();
+  launcher_.removal(number_)();
 }
 
 void Discovery::start(std::uint32_t worker_number, Nanoseconds ns_max, Found found) {
@@ -64,7 +64,8 @@ void Discovery::await_end() {
   watch_.reset();
   deadline_ = loop_.at(now_ns() + goodbye_ns_max, [this, who] { finish(Status(Code::internal, who + "fell silent")); });
   auto watched = loop_.watch(worker_->process.pidfd.get(), EPOLLIN, [this, who](std::uint32_t) {
-    finish(Status(Code::internal, who + reap_process(worker_->process)));
+    const std::string how = reap_process(worker_->process), memory = launcher_.groups().memory_reason(worker_->group);
+    finish(Status(Code::internal, who + how + (memory.empty() ? "" : ": " + memory)));
   });
   if (watched.ok()) watch_ = watched.take();
 }
@@ -75,7 +76,7 @@ void Discovery::finish(Result<std::vector<wire::DeviceTraits>> result) {
   if (worker_) {
     log_->finish();
     aside_.close(Aside::nobody, one_fd(worker_->link.take_fd()));
-    end_aside(aside_, std::move(worker_->process), folder_.worker_folder_removal(number_));
+    end_aside(aside_, std::move(worker_->process), launcher_.removal(number_));
     worker_.reset();
   }
   found_(std::move(result));

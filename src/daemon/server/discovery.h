@@ -21,8 +21,8 @@ class Discovery {
   using Found = std::function<void(Result<std::vector<wire::DeviceTraits>>)>;
 
   // REQUIRES: all of these outlive the discovery.
-  Discovery(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher, Aside& aside)
-      : loop_(loop), folder_(folder), launcher_(launcher), aside_(aside) {}
+  Discovery(EventLoop& loop, const WorkerLauncher& launcher, Aside& aside)
+      : loop_(loop), launcher_(launcher), aside_(aside) {}
   ~Discovery();
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;
@@ -36,7 +36,6 @@ class Discovery {
   void finish(Result<std::vector<wire::DeviceTraits>> result);
 
   EventLoop& loop_;
-  const RuntimeFolder& folder_;
   const WorkerLauncher& launcher_;
   Aside& aside_;
   LineQuota log_quota_{WorkerLog::lines_of_all_per_window, WorkerLog::window_ns};

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "daemon/cgroups/group_files.h"
 #include "daemon/sessions/worker_link.h"
 
 namespace sluice::server {
@@ -79,6 +80,11 @@ Result<Process> start_process(const ProcessStart& start, int link) {
     waitpid(process.pid, nullptr, 0);
     return errno_status("open a pidfd", open_error);
   }
+  for (const std::string& file : start.cgroup_files)
+    if (const int refused = cgroups::kernel_group_files().write(file, std::to_string(process.pid)); refused != 0) {
+      end_process(process);
+      return errno_status("write to " + file, refused);
+    }
   return process;
 }
 

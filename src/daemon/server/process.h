@@ -23,10 +23,11 @@ struct Process {
 UniqueFd open_pidfd(pid_t pid);
 
 struct ProcessStart {
-  std::string program;                   // an absolute path
-  std::vector<std::string> arguments;    // without the program's name
-  std::vector<std::string> environment;  // "NAME=value", all of it
-  int log = -1;                          // becomes its stdout and stderr
+  std::string program;                         // an absolute path
+  std::vector<std::string> arguments;          // without the program's name
+  std::vector<std::string> environment;        // "NAME=value", all of it
+  int log = -1;                                // becomes its stdout and stderr
+  std::vector<std::string> cgroup_files = {};  // its number is written into each
 };
 
 // Starts it with `link` as descriptor 3 (worker_link_fd), nothing on stdin, `log` as its stdout and stderr,

@@ -69,21 +69,24 @@ void block_stop_signals() {
 Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
   auto folder = RuntimeFolder::open(options.folders, !options.user_pool);
   if (!folder.ok()) return folder.status();
+  auto groups = WorkerGroups::open(options.config, folder.value().path());
+  if (!groups.ok()) return groups.status();
   auto registry = store::Registry::open(folder.value().registry());
   if (!registry.ok()) return registry.status();
-  std::unique_ptr<Server> server(new Server(std::move(options), folder.take(), registry.take()));
+  std::unique_ptr<Server> server(new Server(std::move(options), folder.take(), groups.take(), registry.take()));
   if (Status opened = server->loop_.open(); !opened.ok()) return opened;
   if (Status started = server->start_leases(); !started.ok()) return started;
   return server;
 }
 
-Server::Server(ServerOptions options, RuntimeFolder folder, store::Registry registry)
+Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups, store::Registry registry)
     : options_(std::move(options)),
       folder_(std::move(folder)),
       started_unix_ns_(unix_now_ns()),
       ids_(folder_.session_ids()),
-      launcher_(options_.worker_program, folder_, options_.config),
-      pool_(loop_, folder_, launcher_, aside_, *this, pool_settings(options_.config)),
+      groups_(std::move(groups)),
+      launcher_(options_.worker_program, folder_, groups_, options_.config),
+      pool_(loop_, launcher_, aside_, *this, pool_settings(options_.config)),
       registry_(std::move(registry)),
       seats_(devices_, rules_of(options_.config)),
       leases_(lease_settings(options_.config)),
@@ -94,8 +97,22 @@ Server::Server(ServerOptions options, RuntimeFolder folder, store::Registry regi
       adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, registry_),
       tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
-      discovery_(loop_, folder_, launcher_, aside_) {
-  seats_.on_terms_changed([this](const Tenant& tenant) { leases_.set_terms(lease_key(tenant), tenant.terms); });
+      discovery_(loop_, launcher_, aside_) {
+  seats_.on_terms_changed([this](const Tenant& tenant) { terms_changed(tenant); });
+}
+
+void Server::terms_changed(const Tenant& tenant) {
+  leases_.set_terms(lease_key(tenant), tenant.terms);
+  for (const auto& [id, session] : sessions_.live())
+    if (session->seat.tenant == &tenant) limit(*session);
+}
+
+void Server::limit(const Session& session) {
+  const PoolDevice* device = devices_.find(session.record.device_index);
+  if (device == nullptr) return;
+  const auto cpu = cpu_fence(device->traits, session.seat.tenant->terms.cap);
+  if (Status set = pool_.limit(*session.worker, session.record.arena_bytes, cpu); !set.ok())
+    pool_.end(*session.worker, "its limits could not be set: " + set.message());
 }
 
 Server::~Server() { door_.close(); }
@@ -130,11 +147,22 @@ void Server::signal_arrived() {
 
 int Server::run() {
   living_ = folder_.sweep(last_number_);
+  remove_leftovers();
   look_for_devices();
   loop_.run();
   folder_.remove_sockets();
   if (!aside_.finish(now_ns() + tidy_ns_max)) log::warn("some of what workers left could not be removed in time");
+  groups_.remove();
   return exit_code_;
+}
+
+void Server::remove_leftovers() {
+  std::vector<std::uint32_t> numbers;
+  for (const LivingWorker& worker : living_) numbers.push_back(worker.number);
+  for (const cgroups::WorkerCgroup& group : groups_.leftovers(numbers)) {
+    last_number_ = std::max(last_number_, group.number());
+    aside_.run(Aside::nobody, group.removal());
+  }
 }
 
 void Server::look_for_devices() {
@@ -168,6 +196,8 @@ Status Server::take_over() {
 }
 
 void Server::open_to_tenants() {
+  // Configuration and terms may have changed since the daemon before bounded them.
+  for (const auto& [id, session] : sessions_.live()) limit(*session);
   for (const PoolDevice& device : devices_.devices())
     if (device.enabled) pool_.serve(device.index);
   tenant_admin_.open();

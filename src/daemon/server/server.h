@@ -26,6 +26,7 @@
 #include "daemon/server/session_table.h"
 #include "daemon/server/tenant_admin.h"
 #include "daemon/server/tenant_door.h"
+#include "daemon/server/worker_groups.h"
 #include "daemon/server/worker_launcher.h"
 #include "daemon/server/worker_pool.h"
 #include "daemon/store/registry.h"
@@ -55,16 +56,19 @@ class Server final : private WorkerListener {
   void stop();
 
  private:
-  Server(ServerOptions options, RuntimeFolder folder, store::Registry registry);
+  Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups, store::Registry registry);
 
   void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
   void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
   void worker_released(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
   void worker_gone(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
 
+  void terms_changed(const Tenant& tenant);
+  void limit(const Session& session);
   Status start_leases();
   void look_for_devices();
   void devices_found(Result<std::vector<wire::DeviceTraits>> found);
+  void remove_leftovers();
   Status take_over();
   void open_to_tenants();
   void fail(const Status& status);
@@ -79,6 +83,7 @@ class Server final : private WorkerListener {
   std::uint64_t started_unix_ns_;
   DevicePool devices_;
   SessionIds ids_;
+  WorkerGroups groups_;
   WorkerLauncher launcher_;
   WorkerPool pool_;
   store::Registry registry_;

@@ -26,9 +26,11 @@ std::vector<std::string> worker_environment(const Config& config) {
 
 }  // namespace
 
-WorkerLauncher::WorkerLauncher(std::string program, const RuntimeFolder& folder, const Config& config)
+WorkerLauncher::WorkerLauncher(std::string program, const RuntimeFolder& folder, const WorkerGroups& groups,
+                               const Config& config)
     : program_(std::move(program)),
       folder_(folder),
+      groups_(groups),
       log_level_(config.log_level),
       environment_(worker_environment(config)) {}
 
@@ -43,20 +45,30 @@ Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number) const {
 
 Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<std::string> arguments) const {
   if (Status made = folder_.make_worker_folder(number); !made.ok()) return made;
+  auto group = groups_.make(number);
+  if (!group.ok()) return group.status();
   auto pair = wire::MessageSocket::pair();
   if (!pair.ok()) return pair.status();
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
   ProcessStart start{program_, std::move(arguments), environment_, log.value().write_end.get()};
+  if (group.value()) start.cgroup_files = group.value()->procs_files();
   start.environment.push_back("POCL_CACHE_DIR=" + folder_.worker_cache(number));
   auto process = start_process(start, pair.value().second.fd());
   if (!process.ok()) return process.status();
-  LaunchedWorker worker{process.take(), std::move(pair.value().first), std::move(log.value().read_end)};
+  LaunchedWorker worker{process.take(), std::move(pair.value().first), std::move(log.value().read_end), group.take()};
   if (Status noted = folder_.record_life(number, worker.process.pid); !noted.ok()) {
     end_process(worker.process);
     return noted;
   }
   return worker;
+}
+
+std::function<void()> WorkerLauncher::removal(std::uint32_t number) const {
+  return [groups = groups_.removal(number), folder = folder_.worker_folder_removal(number)] {
+    groups();
+    folder();
+  };
 }
 
 }  // namespace sluice::server

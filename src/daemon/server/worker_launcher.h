@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "daemon/server/config.h"
 #include "daemon/server/process.h"
 #include "daemon/server/runtime_folder.h"
+#include "daemon/server/worker_groups.h"
 #include "wire/message_socket.h"
 
 namespace sluice::server {
@@ -17,23 +19,29 @@ struct LaunchedWorker {
   Process process;
   wire::MessageSocket link;
   UniqueFd log;  // the read end of what it writes to stdout and stderr: see worker_log.h
+  std::optional<cgroups::WorkerCgroup> group = {};  // nothing: the pool does without
 };
 
 class WorkerLauncher {
  public:
-  // REQUIRES: `folder` outlives the launcher.
-  WorkerLauncher(std::string program, const RuntimeFolder& folder, const Config& config);
+  // REQUIRES: `folder` and `groups` outlive the launcher.
+  WorkerLauncher(std::string program, const RuntimeFolder& folder, const WorkerGroups& groups, const Config& config);
 
-  // Makes the worker's folder, starts it on a device, and notes who it is.
+  // Makes the worker's folder and control groups, starts it in them on a device, and notes who it is.
   Result<LaunchedWorker> start(std::uint32_t number, std::uint32_t device) const;
   // Starts one that lists all devices and exits. It has worker number `number` for its folder.
   Result<LaunchedWorker> start_probe(std::uint32_t number) const;
+  // Ends whatever of worker `number` still lives, and removes its groups and folder: work to be run elsewhere, which
+  // owns all it needs. For workers of earlier daemons and for those that did not start, too.
+  std::function<void()> removal(std::uint32_t number) const;
+  const WorkerGroups& groups() const { return groups_; }
 
  private:
   Result<LaunchedWorker> launch(std::uint32_t number, std::vector<std::string> arguments) const;
 
   std::string program_;
   const RuntimeFolder& folder_;
+  const WorkerGroups& groups_;
   std::string log_level_;
   std::vector<std::string> environment_;  // but for what differs from worker to worker
 };

@@ -37,9 +37,9 @@ std::string plain_text(std::string text) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher, Aside& aside,
-                       WorkerListener& listener, Settings settings)
-    : loop_(loop), folder_(folder), launcher_(launcher), aside_(aside), listener_(listener), settings_(settings) {}
+WorkerPool::WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, Aside& aside, WorkerListener& listener,
+                       Settings settings)
+    : loop_(loop), launcher_(launcher), aside_(aside), listener_(listener), settings_(settings) {}
 
 void WorkerPool::serve(std::uint32_t device) {
   devices_[device];
@@ -71,7 +71,7 @@ void WorkerPool::start_one(std::uint32_t device) {
   const std::uint32_t number = ++last_number_;
   auto launched = launcher_.start(number, device);
   if (!launched.ok()) {
-    aside_.run(Aside::nobody, folder_.worker_folder_removal(number));
+    aside_.run(Aside::nobody, launcher_.removal(number));
     return note_failure(device, launched.status().message());
   }
   begin(number, device, launched.take());
@@ -85,7 +85,7 @@ void WorkerPool::begin(std::uint32_t number, std::uint32_t device, LaunchedWorke
     end(*w, "was not ready within " + format_duration(settings_.start_ns_max));
   });
   if (Status watched = watch(*worker, std::move(log)); !watched.ok()) {
-    kill_process(worker->process);
+    kill_all(*worker);
     clear_away(std::move(worker));
     return note_failure(device, watched.message());
   }
@@ -94,6 +94,12 @@ void WorkerPool::begin(std::uint32_t number, std::uint32_t device, LaunchedWorke
 }
 
 Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid) {
+  auto group = launcher_.groups().adopt(number);
+  if (!group.ok()) {
+    aside_.close(uid, one_fd(process.link.take_fd()));
+    return group.status();
+  }
+  process.group = group.take();
   UniqueFd log = std::move(process.log);
   auto worker = take_in(number, device, std::move(process));
   worker->uid = uid;
@@ -111,6 +117,7 @@ std::unique_ptr<Worker> WorkerPool::take_in(std::uint32_t number, std::uint32_t 
   worker->device = device;
   worker->process = std::move(launched.process);
   worker->link = std::move(launched.link);
+  worker->group = std::move(launched.group);
   worker->log = std::make_unique<WorkerLog>(loop_, log_quota_, line_of_worker(number));
   return worker;
 }
@@ -201,12 +208,23 @@ Worker* WorkerPool::take(std::uint32_t device) {
   return nullptr;
 }
 
+Status WorkerPool::limit(Worker& worker, std::uint64_t arena_bytes, std::optional<std::uint32_t> milli_cores) const {
+  if (Status limited = launcher_.groups().limit_memory(worker.group, arena_bytes); !limited.ok()) return limited;
+  return WorkerGroups::limit_cpu(worker.group, milli_cores);
+}
+
 // ---- ends ----
 
 void WorkerPool::end(Worker& worker, const std::string& reason) {
   if (worker.end_reason.empty()) worker.end_reason = reason;
   worker.deadline.reset();
+  kill_all(worker);
+}
+
+// Its own process, and whatever it has started.
+void WorkerPool::kill_all(Worker& worker) {
   kill_process(worker.process);
+  if (worker.group) worker.group->kill();
 }
 
 void WorkerPool::break_off(Worker& worker, const std::string& why) {
@@ -220,7 +238,7 @@ void WorkerPool::dismiss(Worker& worker, const std::string& reason) {
   message.text = reason;
   if (!worker.link.valid() || !worker.link.send(encode_worker_message(message), {}, 0).ok()) return end(worker, reason);
   if (worker.end_reason.empty()) worker.end_reason = reason;
-  worker.deadline = loop_.at(now_ns() + dismissal_ns_max, [&worker] { kill_process(worker.process); });
+  worker.deadline = loop_.at(now_ns() + dismissal_ns_max, [&worker] { kill_all(worker); });
 }
 
 void WorkerPool::link_closed(Worker& worker) {
@@ -235,7 +253,9 @@ void WorkerPool::exited(Worker& worker) {
   }
   worker.log->finish();
   const std::string how = "worker " + reap_process(worker.process);
+  if (worker.end_reason.empty()) worker.end_reason = launcher_.groups().memory_reason(worker.group);
   const std::string reason = worker.end_reason.empty() ? how : worker.end_reason;
+  if (worker.group) worker.group->kill();
   log::debug("worker {}: {} ({})", worker.number, how, reason);
   worker.exit_watch.reset();
   worker.link_watch.reset();
@@ -256,7 +276,7 @@ void WorkerPool::clear_away(std::unique_ptr<Worker> worker) {
   worker->exit_watch.reset();
   worker->link_watch.reset();
   if (worker->link.valid()) aside_.close(worker->uid, one_fd(worker->link.take_fd()));
-  end_aside(aside_, std::move(worker->process), folder_.worker_folder_removal(worker->number));
+  end_aside(aside_, std::move(worker->process), launcher_.removal(worker->number));
 }
 
 void WorkerPool::note_failure(std::uint32_t device, const std::string& reason) {

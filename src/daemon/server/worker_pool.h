@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,7 +21,6 @@
 #include "daemon/server/aside.h"
 #include "daemon/server/event_loop.h"
 #include "daemon/server/process.h"
-#include "daemon/server/runtime_folder.h"
 #include "daemon/server/worker_launcher.h"
 #include "daemon/server/worker_log.h"
 #include "daemon/sessions/worker_link.h"
@@ -36,6 +36,7 @@ struct Worker {
   WorkerState state = WorkerState::starting;
   Process process;
   wire::MessageSocket link;
+  std::optional<cgroups::WorkerCgroup> group;  // nothing: the pool does without
   std::unique_ptr<WorkerLog> log;
   unsigned uid = Aside::nobody;  // of the program that it serves
   Nanoseconds since_ns = 0;      // in this state
@@ -75,8 +76,8 @@ class WorkerPool {
   };
 
   // REQUIRES: all of these outlive the pool.
-  WorkerPool(EventLoop& loop, const RuntimeFolder& folder, const WorkerLauncher& launcher, Aside& aside,
-             WorkerListener& listener, Settings settings);
+  WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, Aside& aside, WorkerListener& listener,
+             Settings settings);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -93,6 +94,10 @@ class WorkerPool {
   Worker* take(std::uint32_t device);
   // Takes over a worker that serves a program of user `uid` already.
   Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid);
+  // Bounds what it may take of the host for a session with such an arena (worker_groups.h).
+  Status limit(Worker& worker, std::uint64_t arena_bytes, std::optional<std::uint32_t> milli_cores) const;
+  // All that worker `number` leaves behind, as work to be run elsewhere.
+  std::function<void()> removal(std::uint32_t number) const { return launcher_.removal(number); }
   // Ends the worker, for this reason unless there is one already. worker_gone follows.
   void end(Worker& worker, const std::string& reason);
   // The same, but the worker is told first, so that it can tell its program; it is killed if it does not leave.
@@ -122,13 +127,13 @@ class WorkerPool {
   void released(Worker& worker);
   void set_state(Worker& worker, WorkerState state);
   void break_off(Worker& worker, const std::string& why);
+  static void kill_all(Worker& worker);
   void link_closed(Worker& worker);
   void clear_away(std::unique_ptr<Worker> worker);
   void exited(Worker& worker);
   void note_failure(std::uint32_t device, const std::string& reason);
 
   EventLoop& loop_;
-  const RuntimeFolder& folder_;
   const WorkerLauncher& launcher_;
   Aside& aside_;
   WorkerListener& listener_;

@@ -10,6 +10,7 @@
 //   chatter   says Ended again and again once attached
 //   sockets   sends sockets that take long to close, unasked, once attached
 //   hoarder   brings such sockets to a new daemon instead of the session's memory
+//   greedy    touches 64 MiB of memory before it is ready
 //   forger    writes lines like the daemon's own, and far too many, to its log
 #include <netinet/in.h>
 #include <poll.h>
@@ -102,6 +103,11 @@ UniqueFd lingering_socket() {
 void write_forged_lines() {
   std::fputs("sluiced: error: the registry is lost\n\x1b[2Jerror: kernel panic\r\n", stderr);
   for (int i = 0; i < 100'000; ++i) std::fputs("info: a lot to say\n", stderr);
+}
+
+void touch_memory() {
+  static std::array<char, 64 << 20> memory;
+  for (std::size_t at = 0; at < memory.size(); at += 4096) static_cast<volatile char&>(memory[at]) = 1;
 }
 
 [[noreturn]] void sleep_for_ever() {
@@ -216,6 +222,7 @@ int main(int argc, char** argv) {
     tell(link, probed);
     return 0;
   }
+  if (told_to("greedy")) touch_memory();
   if (told_to("crash")) return 3;
   if (told_to("mute")) sleep_for_ever();
   if (told_to("forger")) write_forged_lines();

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/server/files.h"
 #include "daemon/server/server.h"
+#include "daemon/server/worker_groups.h"
 
 namespace sluice::test {
 namespace {
@@ -57,6 +58,7 @@ PoolUnderTest::PoolUnderTest(server::Config config, const std::string& behaviour
   char name[] = "/tmp/sluice-pool-XXXXXX";
   REQUIRE(mkdtemp(name) != nullptr);
   folder_ = name;
+  if (!server::WorkerGroups::open(config_, folder_).ok()) config_.jail_without.add(Fence::cgroup);
   config_.environment["FAKE_WORKER"] = folder_ + "/behaviour";
   behave(behaviour);
   start_daemon();
@@ -68,7 +70,16 @@ PoolUnderTest::~PoolUnderTest() {
     waitpid(daemon_, nullptr, 0);
   }
   for (const pid_t pid : workers()) kill(pid, SIGKILL);
+  remove_groups();
   std::filesystem::remove_all(folder_);
+}
+
+// As the next daemon would.
+void PoolUnderTest::remove_groups() const {
+  const auto groups = server::WorkerGroups::open(config_, folder_);
+  if (!groups.ok()) return;
+  for (const cgroups::WorkerCgroup& group : groups.value().leftovers({})) group.removal()();
+  groups.value().remove();
 }
 
 void PoolUnderTest::start_daemon() {

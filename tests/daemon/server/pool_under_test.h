@@ -43,6 +43,8 @@ class PoolUnderTest {
   std::vector<pid_t> workers() const;
 
  private:
+  void remove_groups() const;
+
   server::Config config_;
   std::string folder_;
   pid_t daemon_ = -1;
