@@ -1,14 +1,17 @@
 #include "daemon/store/registry.h"
 
+#include <algorithm>
 #include <map>
+#include <vector>
 
 namespace sluice::store {
 namespace {
 
-constexpr std::uint64_t schema_version = 1;
+constexpr std::uint64_t schema_version = 2;
 
-// user_version says which schema this is; a later one is reached by steps from here.
-constexpr const char* schema = R"(
+// user_version says which schema a file has. Steps lead from each to the next; an empty file is of version 0.
+// Version 1 knew tenants by name alone, and no ad-hoc ones.
+constexpr const char* make_version_1 = R"(
   BEGIN IMMEDIATE;
   CREATE TABLE tenants (
     name TEXT PRIMARY KEY, guarantee_milli INTEGER NOT NULL, cap_milli INTEGER NOT NULL, class TEXT NOT NULL,
@@ -23,6 +26,30 @@ constexpr const char* schema = R"(
   CREATE INDEX tokens_of_tenants ON tokens (tenant);
   PRAGMA user_version = 1;
   COMMIT;
+)";
+
+// Foreign keys rest meanwhile: dropping the old table would take the rules and tokens with it.
+constexpr const char* make_version_2 = R"(
+  PRAGMA foreign_keys = OFF;
+  BEGIN IMMEDIATE;
+  CREATE TABLE tenants_with_ids (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, guarantee_milli INTEGER NOT NULL, cap_milli INTEGER NOT NULL,
+    class TEXT NOT NULL, suspended INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, sessions_max INTEGER NOT NULL,
+    created_unix_ns INTEGER NOT NULL) STRICT;
+  INSERT INTO tenants_with_ids
+    SELECT row_number() OVER (ORDER BY created_unix_ns, name), name, guarantee_milli, cap_milli, class, suspended,
+      memory_bytes, sessions_max, created_unix_ns FROM tenants;
+  DROP TABLE tenants;
+  ALTER TABLE tenants_with_ids RENAME TO tenants;
+  CREATE TABLE ad_hoc_tenants (
+    id INTEGER PRIMARY KEY, uid INTEGER NOT NULL, name TEXT NOT NULL, used_unix_ns INTEGER NOT NULL,
+    UNIQUE (uid, name)) STRICT;
+  CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  INSERT INTO numbers SELECT 'next_tenant_id', 1 + count(*) FROM tenants;
+  INSERT INTO numbers VALUES ('pool_id', abs(random() / 2));
+  PRAGMA user_version = 2;
+  COMMIT;
+  PRAGMA foreign_keys = ON;
 )";
 
 std::string_view kind_name(RuleKind kind) {
@@ -41,15 +68,16 @@ Result<RuleKind> parse_kind(std::string_view name) {
 }
 
 Result<TenantRecord> tenant_of(const Statement& row) {
-  const auto priority_class = arbiter::parse_class(row.text(3));
+  const auto priority_class = arbiter::parse_class(row.text(4));
   if (!priority_class) return Status(Code::internal, "the registry holds a tenant of an unknown class");
   TenantRecord record;
-  record.name = row.text(0);
-  record.terms = {MilliGpu{static_cast<std::uint32_t>(row.number(1))},
-                  MilliGpu{static_cast<std::uint32_t>(row.number(2))}, *priority_class, row.number(4) != 0};
-  record.memory_bytes = row.number(5);
-  record.sessions_max = static_cast<std::uint32_t>(row.number(6));
-  record.created_unix_ns = row.number(7);
+  record.id = row.number(0);
+  record.name = row.text(1);
+  record.terms = {MilliGpu{static_cast<std::uint32_t>(row.number(2))},
+                  MilliGpu{static_cast<std::uint32_t>(row.number(3))}, *priority_class, row.number(5) != 0};
+  record.memory_bytes = row.number(6);
+  record.sessions_max = static_cast<std::uint32_t>(row.number(7));
+  record.created_unix_ns = row.number(8);
   return record;
 }
 
@@ -73,6 +101,31 @@ Status remove(Database& database, std::string_view sql, const std::string& key) 
   return statement.ok() ? statement.value().bind(1, key).run() : statement.status();
 }
 
+// The one number that the question has for an answer.
+Result<std::uint64_t> read_number(Database& database, std::string_view question) {
+  auto asked = database.prepare(question);
+  if (!asked.ok()) return asked.status();
+  const auto row = asked.value().step();
+  if (!row.ok()) return row.status();
+  if (!row.value()) return Status(Code::internal, "the registry lacks a number");
+  const std::uint64_t number = asked.value().number(0);
+  (void)asked.value().step();  // to its end: a statement that is not done would hold the transaction
+  return number;
+}
+
+Status put_ad_hoc(Database& database, const AdHocTenant& tenant) {
+  auto upsert = database.prepare(
+      "INSERT INTO ad_hoc_tenants VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET used_unix_ns = ?4");
+  if (!upsert.ok()) return upsert.status();
+  Statement& row = upsert.value();
+  return row.bind(1, tenant.id).bind(2, tenant.uid).bind(3, tenant.name).bind(4, tenant.used_unix_ns).run();
+}
+
+Status remove_ad_hoc(Database& database, std::uint64_t id) {
+  auto statement = database.prepare("DELETE FROM ad_hoc_tenants WHERE id = ?");
+  return statement.ok() ? statement.value().bind(1, id).run() : statement.status();
+}
+
 Status insert_token(Database& database, const TokenRecord& record) {
   auto insert = database.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)");
   if (!insert.ok()) return insert.status();
@@ -85,6 +138,14 @@ Status insert_rule(Database& database, const std::string& tenant, const Rule& ru
   auto insert = database.prepare("INSERT INTO rules VALUES (?, ?, ?, ?)");
   if (!insert.ok()) return insert.status();
   return insert.value().bind(1, tenant).bind(2, kind_name(rule.kind)).bind(3, rule.id).bind(4, rule.path).run();
+}
+
+// The change with the id that the list gave.
+Change as_applied(const Change& change, const TenantList& after) {
+  if (const auto* tenant = std::get_if<PutTenant>(&change)) return PutTenant{*after.find(tenant->record.name)};
+  if (const auto* tenant = std::get_if<PutAdHoc>(&change))
+    return PutAdHoc{*after.find_ad_hoc(tenant->tenant.uid, tenant->tenant.name)};
+  return change;
 }
 
 }  // namespace
@@ -100,30 +161,34 @@ Result<Registry> Registry::open(const std::string& path) {
 }
 
 Status Registry::make_schema() {
-  auto asked = database_.prepare("PRAGMA user_version");
-  if (!asked.ok()) return asked.status();
-  const auto row = asked.value().step();
-  if (!row.ok()) return row.status();
-  const std::uint64_t found = asked.value().number(0);
-  (void)asked.value().step();  // to its end: a statement that is not done would hold the transaction
-  if (found == schema_version) return Status();
-  if (found == 0) return database_.execute(schema);
-  return Status(Code::unsupported, "a newer Sluice wrote it (version " + std::to_string(found) +
-                                       " of its tables, this one knows " + std::to_string(schema_version) +
-                                       "); run that Sluice, or move the file away");
+  auto found = read_number(database_, "PRAGMA user_version");
+  if (!found.ok()) return found.status();
+  std::uint64_t version = found.value();
+  if (version > schema_version)
+    return Status(Code::unsupported, "a newer Sluice wrote it (version " + std::to_string(version) +
+                                         " of its tables, this one knows " + std::to_string(schema_version) +
+                                         "); run that Sluice, or move the file away");
+  for (const char* const step : {make_version_1, make_version_2})
+    if (version == (step == make_version_1 ? 0 : 1)) {
+      if (Status made = database_.execute(step); !made.ok()) return made;
+      ++version;
+    }
+  return Status();
 }
 
 Status Registry::read_all() {
-  const Status tenants = read_tenants();
-  return tenants.ok() ? read_tokens() : tenants;
+  Status read = read_tenants();
+  if (read.ok()) read = read_tokens();
+  if (read.ok()) read = read_ad_hoc();
+  return read.ok() ? read_numbers() : read;
 }
 
 Status Registry::read_tenants() {
   auto rules = read_rules(database_);
   if (!rules.ok()) return rules.status();
   auto rows = database_.prepare(
-      "SELECT name, guarantee_milli, cap_milli, class, suspended, memory_bytes, sessions_max, created_unix_ns "
-      "FROM tenants");
+      "SELECT id, name, guarantee_milli, cap_milli, class, suspended, memory_bytes, sessions_max, created_unix_ns "
+      "FROM tenants ORDER BY id");
   if (!rows.ok()) return rows.status();
   for (auto more = rows.value().step();; more = rows.value().step()) {
     if (!more.ok()) return more.status();
@@ -147,20 +212,62 @@ Status Registry::read_tokens() {
   }
 }
 
+Status Registry::read_ad_hoc() {
+  auto rows = database_.prepare("SELECT id, uid, name, used_unix_ns FROM ad_hoc_tenants ORDER BY id");
+  if (!rows.ok()) return rows.status();
+  Statement& row = rows.value();
+  for (auto more = row.step();; more = row.step()) {
+    if (!more.ok()) return more.status();
+    if (!more.value()) return Status();
+    const AdHocTenant tenant{row.number(0), static_cast<std::uint32_t>(row.number(1)), row.text(2), row.number(3)};
+    if (Status put = list_.apply(PutAdHoc{tenant}); !put.ok()) return put;
+  }
+}
+
+Status Registry::read_numbers() {
+  const auto next = read_number(database_, "SELECT value FROM numbers WHERE name = 'next_tenant_id'");
+  if (!next.ok()) return next.status();
+  const auto pool = read_number(database_, "SELECT value FROM numbers WHERE name = 'pool_id'");
+  if (!pool.ok()) return pool.status();
+  list_.skip_ids_below(next.value());
+  pool_id_ = pool.value();
+  return Status();
+}
+
 Status Registry::commit(std::span<const Change> changes) {
   TenantList after = list_;
-  for (const Change& change : changes)
+  std::vector<Change> with_ids;
+  for (const Change& change : changes) {
     if (Status fits = after.apply(change); !fits.ok()) return fits;
+    with_ids.push_back(as_applied(change, after));
+  }
+  const auto ad_hoc = [](const Change& change) {
+    return std::holds_alternative<PutAdHoc>(change) || std::holds_alternative<RemoveAdHoc>(change);
+  };
+  // What tenants cause does not wait for the disk: it outlives this process at once, and the machine a little later.
+  const bool at_ease = std::all_of(changes.begin(), changes.end(), ad_hoc);
+  if (at_ease) (void)database_.execute("PRAGMA synchronous = NORMAL");
+  const Status written = write(with_ids, after.next_id());
+  if (at_ease) (void)database_.execute("PRAGMA synchronous = FULL");
+  if (!written.ok())
+    return Status(written.code(), "the registry could not be written, and nothing has changed: " + written.message());
+  list_ = std::move(after);
+  return Status();
+}
+
+Status Registry::write(std::span<const Change> changes, std::uint64_t next_id) {
   Status written = database_.execute("BEGIN IMMEDIATE");
   for (const Change& change : changes)
     if (written.ok()) written = write(change);
+  if (written.ok() && next_id != list_.next_id()) written = write_next_id(next_id);
   if (written.ok()) written = database_.execute("COMMIT");
-  if (!written.ok()) {
-    (void)database_.execute("ROLLBACK");  // fails where nothing was begun
-    return Status(written.code(), "the registry could not be written, and nothing has changed: " + written.message());
-  }
-  list_ = std::move(after);
-  return Status();
+  if (!written.ok()) (void)database_.execute("ROLLBACK");  // fails where nothing was begun
+  return written;
+}
+
+Status Registry::write_next_id(std::uint64_t id) {
+  auto update = database_.prepare("UPDATE numbers SET value = ? WHERE name = 'next_tenant_id'");
+  return update.ok() ? update.value().bind(1, id).run() : update.status();
 }
 
 Status Registry::write(const Change& change) {
@@ -168,7 +275,10 @@ Status Registry::write(const Change& change) {
   if (const auto* tenant = std::get_if<RemoveTenant>(&change))
     return remove(database_, "DELETE FROM tenants WHERE name = ?", tenant->name);
   if (const auto* token = std::get_if<PutToken>(&change)) return insert_token(database_, token->record);
-  return remove(database_, "DELETE FROM tokens WHERE id = ?", std::get<RemoveToken>(change).id);
+  if (const auto* token = std::get_if<RemoveToken>(&change))
+    return remove(database_, "DELETE FROM tokens WHERE id = ?", token->id);
+  if (const auto* tenant = std::get_if<PutAdHoc>(&change)) return put_ad_hoc(database_, tenant->tenant);
+  return remove_ad_hoc(database_, std::get<RemoveAdHoc>(change).id);
 }
 
 Status Registry::write(const TenantRecord& given) {
@@ -176,7 +286,7 @@ Status Registry::write(const TenantRecord& given) {
   tidy(record);
   // Not REPLACE, which deletes the row, and with it the tenant's tokens.
   auto upsert = database_.prepare(
-      "INSERT INTO tenants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET "
+      "INSERT INTO tenants VALUES (?9, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
       "guarantee_milli = ?2, cap_milli = ?3, class = ?4, suspended = ?5, memory_bytes = ?6, sessions_max = ?7, "
       "created_unix_ns = ?8");
   if (!upsert.ok()) return upsert.status();
@@ -184,6 +294,7 @@ Status Registry::write(const TenantRecord& given) {
   row.bind(1, record.name).bind(2, record.terms.guarantee.value).bind(3, record.terms.cap.value);
   row.bind(4, arbiter::class_name(record.terms.priority_class)).bind(5, record.terms.suspended ? 1 : 0);
   row.bind(6, record.memory_bytes).bind(7, record.sessions_max).bind(8, record.created_unix_ns);
+  row.bind(9, record.id);
   Status written = row.run();
   if (written.ok()) written = remove(database_, "DELETE FROM rules WHERE tenant = ?", record.name);
   for (const Rule& rule : record.rules)

@@ -28,13 +28,23 @@ inline constexpr std::size_t rules_max = 64;  // of one tenant
 inline constexpr std::size_t cgroup_bytes_max = 512;
 
 struct TenantRecord {
-  std::string name;
+  std::uint64_t id = 0;  // for good, and never another tenant's; 0: the list gives it one
+  std::string name;      // for people
   arbiter::ComputeTerms terms;
   std::uint64_t memory_bytes = 0;
   std::uint32_t sessions_max = 16;
   std::vector<Rule> rules;  // sorted, each once: see tidy()
   std::uint64_t created_unix_ns = 0;
   friend bool operator==(const TenantRecord&, const TenantRecord&) = default;
+};
+
+// A tenant that is not registered: a name that a user made up. It has an id, so that what is kept for it stays its own.
+struct AdHocTenant {
+  std::uint64_t id = 0;  // as TenantRecord's
+  std::uint32_t uid = 0;
+  std::string name;
+  std::uint64_t used_unix_ns = 0;  // about the last time
+  friend bool operator==(const AdHocTenant&, const AdHocTenant&) = default;
 };
 
 // What a token is known by. The token itself is kept nowhere.

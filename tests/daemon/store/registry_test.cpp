@@ -29,6 +29,26 @@ void execute(const StoreFolder& folder, const char* sql) {
   REQUIRE(database.value().execute(sql).ok());
 }
 
+// What a Sluice before ids left: the tables of version 1, with two tenants.
+constexpr const char* version_1 = R"(
+  CREATE TABLE tenants (
+    name TEXT PRIMARY KEY, guarantee_milli INTEGER NOT NULL, cap_milli INTEGER NOT NULL, class TEXT NOT NULL,
+    suspended INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, sessions_max INTEGER NOT NULL,
+    created_unix_ns INTEGER NOT NULL) STRICT;
+  CREATE TABLE rules (
+    tenant TEXT NOT NULL REFERENCES tenants (name) ON DELETE CASCADE, kind TEXT NOT NULL, id INTEGER NOT NULL,
+    path TEXT NOT NULL, PRIMARY KEY (tenant, kind, id, path)) STRICT;
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL REFERENCES tenants (name) ON DELETE CASCADE, hash BLOB NOT NULL,
+    label TEXT NOT NULL, created_unix_ns INTEGER NOT NULL) STRICT;
+  CREATE INDEX tokens_of_tenants ON tokens (tenant);
+  INSERT INTO tenants VALUES ('younger', 100, 200, 'standard', 1, 1048576, 3, 20);
+  INSERT INTO tenants VALUES ('older', 300, 400, 'latency', 0, 2097152, 4, 10);
+  INSERT INTO rules VALUES ('older', 'uid', 1000, '');
+  INSERT INTO tokens VALUES ('0123', 'older', zeroblob(32), 'label', 5);
+  PRAGMA user_version = 1;
+)";
+
 }  // namespace
 
 TEST_CASE("what was committed is there when the registry is opened again") {
@@ -100,7 +120,7 @@ TEST_CASE("the registry is private, keeps no token, and is one daemon's at a tim
 TEST_CASE("a registry that a newer Sluice wrote is refused and left as it is") {
   const StoreFolder folder;
   open(folder);
-  execute(folder, "PRAGMA user_version = 2");
+  execute(folder, "PRAGMA user_version = 3");
   const auto opened = Registry::open(folder.file());
   CHECK(opened.status().code() == Code::unsupported);
   CHECK_THAT(opened.status().message(), Contains("a newer Sluice wrote it"));
@@ -135,4 +155,56 @@ TEST_CASE("a registry that holds nonsense is refused") {
                                   "UPDATE tenants SET memory_bytes = -1", "UPDATE rules SET kind = 'name'");
   execute(folder, nonsense);
   CHECK(Registry::open(folder.file()).status().code() != Code::ok);
+}
+
+TEST_CASE("a registry from before ids keeps all it had, and its tenants get ids by age") {
+  const StoreFolder folder;
+  execute(folder, version_1);
+  {
+    Registry registry = open(folder);
+    const TenantList& list = registry.list();
+    REQUIRE((list.find("older") != nullptr && list.find("younger") != nullptr));
+    CHECK(list.find("older")->id == 1);
+    CHECK(list.find("older")->rules == std::vector<Rule>{{RuleKind::uid, 1000, ""}});
+    CHECK(list.tokens_of("older").size() == 1);
+    CHECK(list.find("younger")->id == 2);
+    CHECK(list.find("younger")->terms.suspended);
+    CHECK(list.next_id() == 3);
+    REQUIRE(registry.commit(PutTenant{tenant("newest")}).ok());
+    REQUIRE(registry.commit(RemoveTenant{"older"}).ok());
+  }
+  const Registry again = open(folder);
+  CHECK(again.list().find("newest")->id == 3);
+  CHECK(again.list().tokens().empty());  // the references hold after the change of tables too
+}
+
+TEST_CASE("an id is never given again, also when the tenant with the highest one is removed") {
+  const StoreFolder folder;
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    Registry registry = open(folder);
+    REQUIRE(registry.commit(PutTenant{tenant("alice")}).ok());
+    CHECK(registry.list().find("alice")->id == id);
+    REQUIRE(registry.commit(RemoveTenant{"alice"}).ok());
+  }
+}
+
+TEST_CASE("an ad-hoc tenant has its id for good") {
+  const StoreFolder folder;
+  std::uint64_t pool = 0;
+  {
+    Registry registry = open(folder);
+    pool = registry.pool_id();
+    REQUIRE(registry.commit(PutAdHoc{{0, 1000, "mine", 5}}).ok());
+    REQUIRE(registry.commit(PutTenant{tenant("mine")}).ok());
+    REQUIRE(registry.commit(PutAdHoc{{0, 1001, "mine", 6}}).ok());
+    REQUIRE(registry.commit(PutAdHoc{{0, 1000, "mine", 7}}).ok());
+  }
+  Registry registry = open(folder);
+  CHECK(registry.pool_id() == pool);
+  CHECK(registry.list().ids() == std::set<std::uint64_t>{1, 2, 3});
+  REQUIRE(registry.list().find_ad_hoc(1000, "mine") != nullptr);
+  CHECK(*registry.list().find_ad_hoc(1000, "mine") == AdHocTenant{1, 1000, "mine", 7});
+  REQUIRE(registry.commit(RemoveAdHoc{1}).ok());
+  CHECK(registry.commit(RemoveAdHoc{1}).code() == Code::not_found);
+  CHECK(open(StoreFolder()).pool_id() != pool);
 }

@@ -96,3 +96,29 @@ TEST_CASE("a tenant has so many tokens and no more") {
     REQUIRE(list.apply(PutToken{record_of(make_token().take(), "alice")}).ok());
   CHECK(list.apply(PutToken{record_of(make_token().take(), "alice")}).code() == Code::exhausted);
 }
+
+TEST_CASE("a tenant keeps its id when it changes, and nobody else can have it") {
+  TenantList list;
+  REQUIRE(list.apply(PutTenant{tenant("alice")}).ok());
+  const std::uint64_t id = list.find("alice")->id;
+  TenantRecord other = tenant("alice");
+  other.memory_bytes = 1;
+  REQUIRE(list.apply(PutTenant{other}).ok());
+  CHECK(list.find("alice")->id == id);
+  CHECK(list.find(id) == list.find("alice"));
+  other.id = id + 1;
+  CHECK(list.apply(PutTenant{other}).code() == Code::invalid_argument);
+  TenantRecord thief = tenant("mallory");
+  thief.id = id;
+  CHECK(list.apply(PutTenant{thief}).code() == Code::invalid_argument);
+  CHECK(list.apply(PutAdHoc{{id, 1000, "mallory", 0}}).code() == Code::invalid_argument);
+}
+
+TEST_CASE("a user has so many ad-hoc tenants and no more") {
+  TenantList list;
+  for (std::size_t i = 0; i < ad_hoc_per_user_max; ++i)
+    REQUIRE(list.apply(PutAdHoc{{0, 1000, std::to_string(i), 0}}).ok());
+  CHECK(list.apply(PutAdHoc{{0, 1000, "more", 0}}).code() == Code::exhausted);
+  CHECK(list.apply(PutAdHoc{{0, 1001, "more", 0}}).ok());
+  CHECK(list.apply(PutAdHoc{{0, 1000, "0", 9}}).ok());
+}
