@@ -1,8 +1,8 @@
 """A pool of one's own for a scenario or a benchmark: starts the build tree's sluiced in a temporary folder, runs
 programs in it and natively, and checks in the end that nothing is left of it.
 
-Kernel caches are kept below the build folder, one for native runs and one for the pool, so that only the first run of
-a scenario compiles. Each side is told by name which makes of drivers it sees: what else is installed changes nothing.
+Kernel caches are kept below the build folder, one for native runs and one for pools, so that only the first run of a
+scenario compiles: a pool's first tenants begin with a copy of what pools before compiled. Each side is told by name which makes of drivers it sees: what else is installed changes nothing.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ from sanitizers import Reports
 
 READY_S_MAX = 40
 STOP_S_MAX = 20
+WARM_TENANTS = 2  # so many of a pool's tenants begin with kernels that pools before compiled
 
 VENDORS = "/etc/OpenCL/vendors"
 POCL = ("pocl",)  # makes of drivers, each by its ICD file in VENDORS
@@ -149,6 +150,7 @@ class Pool(Side):
         self.build = build
         self.everyone = everyone
         self.folder = tempfile.mkdtemp(prefix="sluice-pool-")
+        self.kernels = tempfile.mkdtemp(prefix="kernels-", dir=self.cache)  # beside the warm ones: they are linked
         self.runtime = os.path.join(self.folder, "run")
         self.log_path = os.path.join(self.folder, "sluiced.log")
         self.daemon = None
@@ -161,7 +163,7 @@ class Pool(Side):
         variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{os.path.join(self.cache, "kernels")}"\n'
+            file.write(f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
                        f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
                        f"environment = {{ {variables} }}\n{config}\n")
 
@@ -176,7 +178,9 @@ class Pool(Side):
         self.leftovers += self.look_for_leftovers()
         self.reports.listen(self.log())
         self.reported = self.reports.found()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.keep_kernels()
+        for folder in (self.folder, self.kernels):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, wait=True):
         os.makedirs(self.runtime, mode=0o700, exist_ok=True)
@@ -191,6 +195,24 @@ class Pool(Side):
             raise RuntimeError(f"sluiced was not ready in {READY_S_MAX} s\n{self.log()}")
         if self.daemon.poll() is not None:
             raise RuntimeError(f"sluiced ended with {self.daemon.returncode}\n{self.log()}")
+        if wait:
+            self.warm_kernels()
+
+    def warm_kernels(self):
+        """Gives the tenants that will have the first ids what was compiled before."""
+        warm = os.path.join(self.cache, "compiled")
+        for tenant in map(str, range(1, 1 + WARM_TENANTS if os.path.isdir(warm) else 1)):
+            if not os.path.exists(os.path.join(self.kernels, tenant)):
+                subprocess.run(["cp", "-al", warm, os.path.join(self.kernels, tenant)], check=False)
+
+    def keep_kernels(self):
+        """Files are linked, never written over; all belong to the owner of their device's folder, as the daemon has it."""
+        warm = os.path.join(self.cache, "compiled")
+        os.makedirs(warm, mode=0o700, exist_ok=True)
+        for tenant in filter(str.isdigit, os.listdir(self.kernels)):
+            for device in os.scandir(os.path.join(self.kernels, tenant)):
+                subprocess.run(["chown", "-Rh", f"--reference={device.path}", device.path], check=False)
+                subprocess.run(["cp", "-aln", device.path, warm], check=False)
 
     def stop(self):
         if self.daemon is None or self.daemon.poll() is not None:

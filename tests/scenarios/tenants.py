@@ -330,4 +330,4 @@ def main(scenario):
 
 
 if __name__ == "__main__":
-    run(main, everyone=os.geteuid() == 0, config="[tenants]\nad_hoc = false\n")
+    run(main, everyone=os.geteuid() == 0, config="[tenants]\nad_hoc = false\nshare_uid = true\n")

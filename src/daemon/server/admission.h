@@ -19,6 +19,7 @@ struct AdmissionRules {
   std::optional<std::uint64_t> memory_max_bytes;      // for one tenant
   std::optional<std::uint64_t> default_memory_bytes;  // absent: an eighth of the device's
   MilliGpu default_gpu;
+  bool share_uid = true;  // tenants may have sessions of one user at the same time
 };
 
 struct AdmissionRequest {

@@ -74,6 +74,8 @@ void Adoption::hear(std::uint32_t number) {
 // Moves out of `fds` what it keeps.
 Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   const SessionRecord& record = expected.worker.session->record;
+  if (!registry_.list().ids().contains(record.tenant_id))
+    return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
   auto meter = wire::SharedMemory::map(std::move(fds[adopt_fd_meter]), metering::meter_bytes);
   if (!meter.ok()) return meter.status();
   auto page = wire::SharedMemory::map(std::move(fds[adopt_fd_tenant]), tenant_page_bytes);
@@ -83,7 +85,8 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
   if (Status sent = welcome(expected, log.value().write_end); !sent.ok()) return sent;
-  const auto seat = seats_.adopt(record, page.take(), registry_.list().find(record.tenant));
+  const store::TenantRecord* registered = registry_.list().find(record.tenant_id);
+  const auto seat = seats_.adopt(record, page.take(), registered);
   if (!seat.ok()) return seat.status();
   Process process;
   process.pid = expected.worker.process.pid;

@@ -1,6 +1,7 @@
 #include "daemon/server/attach_desk.h"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,9 @@ namespace {
 std::string wanted_name(const Caller& caller) {
   return caller.request.tenant[0] != '\0' ? caller.request.tenant : "(none named)";
 }
+
+// Workers have the daemon's own user.
+std::uint32_t worker_uid() { return geteuid(); }
 
 }  // namespace
 
@@ -102,6 +106,7 @@ SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worke
   const Tenant& tenant = *waiting.seat.tenant;
   SessionRecord record;
   record.session_id = sessions_.next_id();
+  record.tenant_id = tenant.key.id;
   record.memory_limit_bytes = tenant.slice.memory_bytes;
   record.control_bytes = wire::control_bytes;
   record.arena_bytes = wire::arena_bytes_for(tenant.slice.memory_bytes);
@@ -154,8 +159,9 @@ Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& rec
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record = record;
-  message.cache_folder =
-      folder_.tenant_cache(record.client_uid, record.tenant, devices_.find(record.device_index)->traits.uuid);
+  const auto& device_uuid = devices_.find(record.device_index)->traits.uuid;
+  message.cache_folder = cache_.path(record.tenant_id, device_uuid);
+  const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, worker_uid());
   std::array<int, wire::message_fds_max> fds{};
   fds[attach_fd_control] = attaching.control.fd();
   fds[attach_fd_arena] = attaching.arena.fd();
@@ -168,6 +174,7 @@ Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& rec
   std::size_t count = attach_fd_client + 1;
   if (record.has_output != 0)
     for (const UniqueFd& output : waiting.caller->outputs) fds[count++] = output.get();
+  if (cache.valid()) fds[count++] = cache.get();
   if (Status noted = folder_.record_session(worker.number, {record}); !noted.ok()) return noted;
   return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
 }

@@ -15,6 +15,7 @@
 #include "daemon/server/runtime_folder.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_table.h"
+#include "daemon/server/tenant_cache.h"
 #include "daemon/server/tenant_door.h"
 #include "daemon/server/worker_pool.h"
 
@@ -25,10 +26,11 @@ class AttachDesk final : public CallerListener {
   static constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
 
   // REQUIRES: all of these outlive the desk.
-  AttachDesk(EventLoop& loop, const RuntimeFolder& folder, const DevicePool& devices, Reception& reception,
-             Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door)
+  AttachDesk(EventLoop& loop, const RuntimeFolder& folder, TenantCache& cache, const DevicePool& devices,
+             Reception& reception, Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door)
       : loop_(loop),
         folder_(folder),
+        cache_(cache),
         devices_(devices),
         reception_(reception),
         seats_(seats),
@@ -70,6 +72,7 @@ class AttachDesk final : public CallerListener {
 
   EventLoop& loop_;
   const RuntimeFolder& folder_;
+  TenantCache& cache_;
   const DevicePool& devices_;
   Reception& reception_;
   Seats& seats_;

@@ -46,6 +46,7 @@ struct Config {
   // [tenants]
   std::string anonymous_tenant;        // whose programs those are that no rule names; empty: nobody's
   std::optional<bool> ad_hoc_tenants;  // absent: in a user's own pool alone
+  std::optional<bool> share_uid;       // tenants may have sessions of one user at a time; absent: in a user's own pool
   // [jail]
   FenceSet jail_without;
   std::string jail_cgroup;                         // empty: cgroups::default_group

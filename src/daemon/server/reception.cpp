@@ -1,10 +1,18 @@
 #include "daemon/server/reception.h"
 
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "daemon/server/peer_facts.h"
+#include "daemon/server/session_table.h"
 
 namespace sluice::server {
+namespace {
+
+constexpr std::uint64_t noted_again_ns = 24 * 3600 * ns_per_s;  // when the time of a tenant's last use is renewed
+
+}  // namespace
 
 Result<Seat> Reception::seat(Caller& caller) {
   wire::AttachRequest& request = caller.request;
@@ -17,8 +25,47 @@ Result<Seat> Reception::seat(Caller& caller) {
   if (!identity.ok()) return identity.status();
   const MilliGpu gpu{request.gpu_milli};
   if (const store::TenantRecord* tenant = identity.value().registered; tenant != nullptr)
-    return seats_.take(*tenant, gpu, request.memory_bytes);
-  return seats_.take({uid, identity.value().ad_hoc}, gpu, request.memory_bytes);
+    return seats_.take(*tenant, uid, gpu, request.memory_bytes);
+  const auto key = ad_hoc_key(uid, identity.value().ad_hoc);
+  return key.ok() ? seats_.take(key.value(), gpu, request.memory_bytes) : key.status();
+}
+
+Result<TenantKey> Reception::ad_hoc_key(std::uint32_t uid, const std::string& name) {
+  const store::AdHocTenant* known = registry_.list().find_ad_hoc(uid, name);
+  const std::uint64_t now = unix_now_ns();
+  if (known == nullptr || known->used_unix_ns + noted_again_ns < now) {
+    if (known == nullptr && !new_tenants_.take(uid, now_ns()))
+      return Status(Code::exhausted, "uid " + std::to_string(uid) + " makes up tenants too fast; use the names it has");
+    if (Status noted = note({0, uid, name, now}); !noted.ok()) return noted;
+    known = registry_.list().find_ad_hoc(uid, name);
+  }
+  return TenantKey{known->id, uid, name};
+}
+
+Status Reception::note(const store::AdHocTenant& tenant) {
+  Status noted = registry_.commit(store::PutAdHoc{tenant});
+  if (noted.code() != Code::exhausted) return noted;
+  const store::AdHocTenant* idle = idle_longest(tenant.uid);
+  if (idle == nullptr) return noted;
+  const std::uint64_t removed = idle->id;
+  const std::vector<store::Change> changes{store::RemoveAdHoc{removed}, store::PutAdHoc{tenant}};
+  noted = registry_.commit(changes);
+  if (noted.ok()) removed_(removed);
+  return noted;
+}
+
+// Of the user's own; of everybody's if the user has none, and it is the pool that has too many.
+const store::AdHocTenant* Reception::idle_longest(std::uint32_t uid) const {
+  const store::AdHocTenant *own = nullptr, *any = nullptr;
+  const auto longer = [](const store::AdHocTenant& tenant, const store::AdHocTenant* best) {
+    return best == nullptr || tenant.used_unix_ns < best->used_unix_ns;
+  };
+  for (const auto& [key, tenant] : registry_.list().ad_hoc()) {
+    if (std::as_const(seats_).tenants().find(tenant.id) != nullptr) continue;
+    if (tenant.uid == uid && longer(tenant, own)) own = &tenant;
+    if (longer(tenant, any)) any = &tenant;
+  }
+  return own != nullptr ? own : any;
 }
 
 }  // namespace sluice::server

@@ -80,16 +80,6 @@ LivingWorker living_worker(std::uint32_t number, Process process, const std::str
   return worker;
 }
 
-std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string text;
-  char pair[3];
-  for (const std::uint8_t byte : bytes) {
-    std::snprintf(pair, sizeof pair, "%02x", byte);
-    text += pair;
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<RuntimeFolder> RuntimeFolder::open(const PoolFolders& folders, bool everyone) {
@@ -173,15 +163,6 @@ std::vector<LivingWorker> RuntimeFolder::sweep(std::uint32_t& number_max) const 
   for (auto& [number, worker] : living) all.push_back(std::move(worker));
   if (!all.empty()) number_max = std::max(number_max, all.back().number);
   return all;
-}
-
-std::string RuntimeFolder::tenant_cache(std::uint32_t uid, const std::string& tenant,
-                                        std::span<const std::uint8_t, 16> uuid) const {
-  const std::string of_tenant = folders_.cache + "/" + std::to_string(uid) + "-" + tenant;
-  const std::string path = of_tenant + "/" + hex(uuid);
-  for (const std::string& folder : {of_tenant, path})
-    if (!make_own_folder(folder, 0700).ok()) return "";
-  return path;
 }
 
 void RuntimeFolder::remove_sockets() const {

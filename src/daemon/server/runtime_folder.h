@@ -10,7 +10,7 @@
 //                             from a dead one's
 //   <runtime>/workers/7.session its SessionNote, once it has one: what it says to a new daemon is compared with this.
 //                             Both lie beside the folder, where the jailed worker cannot write.
-//   <cache>/<uid>-<tenant>/<device uuid>   compiled code, kept from session to session
+//   <cache>/                  see tenant_cache.h
 //   <state>/session-ids       the first session id that was never given out
 #pragma once
 
@@ -49,6 +49,7 @@ class RuntimeFolder {
   std::string tenant_socket() const { return folders_.runtime + "/tenant.sock"; }
   std::string admin_socket() const { return folders_.runtime + "/admin.sock"; }
   std::string session_ids() const { return folders_.state + "/session-ids"; }
+  const std::string& cache() const { return folders_.cache; }
   std::string registry() const { return folders_.state + "/sluice.db"; }
 
   // ---- workers' folders ----
@@ -64,9 +65,6 @@ class RuntimeFolder {
   // Looks through workers/ once, at start: returns who lives, removes what the dead left, and says in `number_max`
   // which number is the highest in use.
   std::vector<LivingWorker> sweep(std::uint32_t& number_max) const;
-
-  // The tenant's cache folder for one device, made if missing. Empty if it cannot be made: a session works without.
-  std::string tenant_cache(std::uint32_t uid, const std::string& tenant, std::span<const std::uint8_t, 16> uuid) const;
 
   void remove_sockets() const;
 

@@ -5,7 +5,7 @@
 namespace sluice::server {
 namespace {
 
-TenantKey key_of(const store::TenantRecord& tenant) { return {TenantKey::no_uid, tenant.name}; }
+TenantKey key_of(const store::TenantRecord& tenant) { return {tenant.id, TenantKey::no_uid, tenant.name}; }
 
 // How much more of a device is wanted.
 struct Raise {
@@ -50,28 +50,44 @@ Status fits(const allocator::DeviceRoom& room, const Raise& raise) {
 }  // namespace
 
 Result<Seat> Seats::take(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes) {
+  if (Status may = may_share_user(key.uid, key); !may.ok()) return may;
   const auto slice = admit(rules_, pool_.inventory(), taken_, live(key), {key.name, gpu, memory_bytes});
-  return slice.ok() ? sit_down(key, slice.value()) : slice.status();
+  return slice.ok() ? sit_down(key, key.uid, slice.value()) : slice.status();
 }
 
-Result<Seat> Seats::take(const store::TenantRecord& tenant, MilliGpu gpu, std::uint64_t memory_bytes) {
+Result<Seat> Seats::take(const store::TenantRecord& tenant, std::uint32_t uid, MilliGpu gpu,
+                         std::uint64_t memory_bytes) {
   const TenantKey key = key_of(tenant);
-  const bool is_new = tenants_.find(key) == nullptr;
+  if (Status may = may_share_user(uid, key); !may.ok()) return may;
+  const bool is_new = tenants_.find(key.id) == nullptr;
   const auto slice =
       admit_registered(tenant, rules_, pool_.inventory(), taken_, live(key), {tenant.name, gpu, memory_bytes});
   if (!slice.ok()) return slice.status();
-  auto seat = sit_down(key, slice.value());
+  auto seat = sit_down(key, uid, slice.value());
   if (seat.ok() && is_new) set_terms(*seat.value().tenant, tenant);
   return seat;
 }
 
 std::optional<LiveSlice> Seats::live(const TenantKey& key) {
-  const Tenant* tenant = tenants_.find(key);
+  const Tenant* tenant = tenants_.find(key.id);
   return tenant == nullptr ? std::nullopt : std::optional(LiveSlice{tenant->slice, tenant->sessions()});
 }
 
-Result<Seat> Seats::sit_down(const TenantKey& key, const allocator::Placement& slice) {
-  Tenant* tenant = tenants_.find(key);
+// Programs of one user may read each other's memory through /proc, whatever their tenants are.
+Status Seats::may_share_user(std::uint32_t uid, const TenantKey& key) const {
+  const auto found = tenants_of_users_.find(uid);
+  if (rules_.share_uid || found == tenants_of_users_.end()) return Status();
+  for (const std::uint64_t id : found->second)
+    if (const Tenant* other = tenants_.find(id); id != key.id && other != nullptr)
+      return Status(Code::permission_denied,
+                    "uid " + std::to_string(uid) + " has sessions of tenant " + other->key.name +
+                        ", and programs of one user can read each other's memory; run tenant " + key.name +
+                        " as another user, or the pool's owner allows it with tenants.share_uid");
+  return Status();
+}
+
+Result<Seat> Seats::sit_down(const TenantKey& key, std::uint32_t uid, const allocator::Placement& slice) {
+  Tenant* tenant = tenants_.find(key.id);
   if (tenant == nullptr) {
     auto created = tenants_.create(key, slice);
     if (!created.ok()) return created.status();
@@ -81,30 +97,36 @@ Result<Seat> Seats::sit_down(const TenantKey& key, const allocator::Placement& s
   const auto slot = tenants_.join(*tenant);
   if (!slot) return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
   ++taken_;
-  return Seat{tenant, *slot};
+  tenants_of_users_[uid].insert(key.id);
+  return Seat{tenant, *slot, uid};
 }
 
 Result<Seat> Seats::adopt(const SessionRecord& record, wire::SharedMemory tenant_page,
                           const store::TenantRecord* registered) {
-  const TenantKey key = registered != nullptr ? key_of(*registered) : TenantKey{record.client_uid, record.tenant};
+  const TenantKey key =
+      registered != nullptr ? key_of(*registered) : TenantKey{record.tenant_id, record.client_uid, record.tenant};
   allocator::Placement slice{record.device_index, MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
   if (registered != nullptr) slice = {record.device_index, registered->terms.guarantee, registered->memory_bytes};
   if (pool_.find(record.device_index) == nullptr)
     return Status(Code::not_found, "device " + std::to_string(record.device_index) + " is not there any more");
-  const bool is_new = tenants_.find(key) == nullptr;
+  const bool is_new = tenants_.find(key.id) == nullptr;
   const auto tenant = tenants_.adopt(key, slice, std::move(tenant_page));
   if (!tenant.ok()) return tenant.status();
   if (!tenants_.join_at(*tenant.value(), record.tenant_slot))
     return Status(Code::invalid_argument, "its place in the tenant's page is taken");
   if (is_new) pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
   ++taken_;
+  tenants_of_users_[record.client_uid].insert(key.id);
   // The daemon before may have died between storing a new limit and telling the page.
   if (is_new && registered != nullptr) set_terms(*tenant.value(), *registered);
-  return Seat{tenant.value(), record.tenant_slot};
+  return Seat{tenant.value(), record.tenant_slot, record.client_uid};
 }
 
 void Seats::leave(const Seat& seat) {
   --taken_;
+  auto& of_user = tenants_of_users_[seat.uid];
+  if (const auto one = of_user.find(seat.tenant->key.id); one != of_user.end()) of_user.erase(one);
+  if (of_user.empty()) tenants_of_users_.erase(seat.uid);
   const allocator::Placement slice = seat.tenant->slice;
   if (tenants_.leave(*seat.tenant, seat.slot)) pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
 }
@@ -112,8 +134,7 @@ void Seats::leave(const Seat& seat) {
 Status Seats::check(std::span<const store::TenantRecord> tenants) const {
   std::map<std::uint32_t, Raise> raises;  // by device
   for (const store::TenantRecord& to : tenants)
-    if (const Tenant* tenant = tenants_.find_registered(to.name); tenant != nullptr)
-      add(raises[tenant->slice.device], *tenant, to);
+    if (const Tenant* tenant = tenants_.find(to.id); tenant != nullptr) add(raises[tenant->slice.device], *tenant, to);
   const allocator::Inventory inventory = pool_.inventory();
   for (const auto& [device, raise] : raises)
     if (Status fit = fits(room_of(inventory, device), raise); !fit.ok()) return fit;
@@ -121,7 +142,7 @@ Status Seats::check(std::span<const store::TenantRecord> tenants) const {
 }
 
 void Seats::change(const store::TenantRecord& record) {
-  Tenant* tenant = tenants_.find(key_of(record));
+  Tenant* tenant = tenants_.find(record.id);
   if (tenant == nullptr) return;
   allocator::Placement& slice = tenant->slice;
   pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <set>
 #include <span>
 #include <string>
 
@@ -19,6 +21,7 @@ namespace sluice::server {
 struct Seat {
   Tenant* tenant = nullptr;
   std::uint32_t slot = 0;
+  std::uint32_t uid = 0;  // the user whose program sits here
 };
 
 class Seats {
@@ -26,11 +29,12 @@ class Seats {
   // REQUIRES: `pool` outlives the seats.
   Seats(DevicePool& pool, AdmissionRules rules) : pool_(pool), rules_(rules) {}
 
-  // Admits one more session of the tenant, or says why not (admission.h).
+  // Admits one more session of the tenant, or says why not (admission.h). `key`: an ad-hoc tenant's, of its user.
   Result<Seat> take(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes);
-  Result<Seat> take(const store::TenantRecord& tenant, MilliGpu gpu, std::uint64_t memory_bytes);
+  // `uid`: the user whose program it is for.
+  Result<Seat> take(const store::TenantRecord& tenant, std::uint32_t uid, MilliGpu gpu, std::uint64_t memory_bytes);
   // A seat that an earlier daemon gave; no rule is asked again, only that it contradicts nothing. `registered`: what
-  // the registry says of a tenant of that name now, which counts before what the session was given; null: it is ad hoc.
+  // the registry says of the tenant of that id now, which counts before what the session was given; null: it is ad hoc.
   Result<Seat> adopt(const SessionRecord& record, wire::SharedMemory tenant_page,
                      const store::TenantRecord* registered = nullptr);
   void leave(const Seat& seat);
@@ -48,12 +52,14 @@ class Seats {
 
  private:
   std::optional<LiveSlice> live(const TenantKey& key);
-  Result<Seat> sit_down(const TenantKey& key, const allocator::Placement& slice);
+  Status may_share_user(std::uint32_t uid, const TenantKey& key) const;
+  Result<Seat> sit_down(const TenantKey& key, std::uint32_t uid, const allocator::Placement& slice);
   void set_terms(Tenant& tenant, const store::TenantRecord& record);
 
   DevicePool& pool_;
   AdmissionRules rules_;
   Tenants tenants_;
+  std::map<std::uint32_t, std::multiset<std::uint64_t>> tenants_of_users_;  // by user: a tenant's id for each seat
   std::size_t taken_ = 0;
   std::function<void(const Tenant&)> terms_changed_;
 };

@@ -27,10 +27,15 @@ sigset_t stop_signals() {
   return signals;
 }
 
-AdmissionRules rules_of(const Config& config) {
-  return {config.sessions_max, config.sessions_per_tenant_max, config.memory_max_bytes, config.default_memory_bytes,
-          config.default_gpu};
+AdmissionRules rules_of(const ServerOptions& options) {
+  const Config& config = options.config;
+  return {config.sessions_max,     config.sessions_per_tenant_max,
+          config.memory_max_bytes, config.default_memory_bytes,
+          config.default_gpu,      config.share_uid.value_or(options.user_pool)};
 }
+
+// Workers have the daemon's own user, and so have the files that they keep.
+std::uint32_t cache_owner() { return geteuid(); }
 
 IdentityRules identity_rules(const ServerOptions& options) {
   return {options.config.anonymous_tenant, options.config.ad_hoc_tenants.value_or(options.user_pool)};
@@ -76,6 +81,8 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
   std::unique_ptr<Server> server(new Server(std::move(options), folder.take(), groups.take(), registry.take()));
   if (Status opened = server->loop_.open(); !opened.ok()) return opened;
   if (Status started = server->start_leases(); !started.ok()) return started;
+  if (Status opened = server->cache_.open(server->registry_.pool_id(), server->registry_.list().ids()); !opened.ok())
+    log::warn("the cache of builds cannot be put in order: {}", opened.message());
   return server;
 }
 
@@ -88,12 +95,13 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       launcher_(options_.worker_program, folder_, groups_, options_.config),
       pool_(loop_, launcher_, aside_, *this, pool_settings(options_.config)),
       registry_(std::move(registry)),
-      seats_(devices_, rules_of(options_.config)),
+      cache_(folder_.cache(), cache_owner()),
+      seats_(devices_, rules_of(options_)),
       leases_(lease_settings(options_.config)),
-      reception_(registry_, seats_, identity_rules(options_)),
+      reception_(registry_, seats_, identity_rules(options_), [](std::uint64_t) {}),
       sessions_(loop_, seats_, pool_, ids_, leases_),
       door_(loop_, aside_, desk_),
-      desk_(loop_, folder_, devices_, reception_, seats_, pool_, sessions_, door_),
+      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_),
       adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, registry_),
       tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),

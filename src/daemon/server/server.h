@@ -25,6 +25,7 @@
 #include "daemon/server/session_ids.h"
 #include "daemon/server/session_table.h"
 #include "daemon/server/tenant_admin.h"
+#include "daemon/server/tenant_cache.h"
 #include "daemon/server/tenant_door.h"
 #include "daemon/server/worker_groups.h"
 #include "daemon/server/worker_launcher.h"
@@ -87,6 +88,7 @@ class Server final : private WorkerListener {
   WorkerLauncher launcher_;
   WorkerPool pool_;
   store::Registry registry_;
+  TenantCache cache_;
   Seats seats_;
   LeaseDesk leases_;
   Reception reception_;

@@ -28,7 +28,7 @@ std::uint64_t unix_now_ns() {
   return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-std::string lease_key(const Tenant& tenant) { return std::to_string(tenant.key.uid) + ":" + tenant.key.name; }
+std::string lease_key(const Tenant& tenant) { return std::to_string(tenant.key.id); }
 
 Usage read_meter(const wire::SharedMemory& meter) {
   const auto* page = reinterpret_cast<const metering::MeterPage*>(meter.data());

@@ -94,17 +94,18 @@ Result<const TenantRecord*> TenantAdmin::named(const json& request, const char* 
   return tenant;
 }
 
+const Tenant* TenantAdmin::live(const TenantRecord& tenant) const { return seats_.tenants().find(tenant.id); }
+
 Result<json> TenantAdmin::list(const json&) {
   json tenants = json::array();
-  for (const auto& [name, tenant] : registry_.list().tenants())
-    tenants.push_back(tenant_json(tenant, seats_.tenants().find_registered(name)));
+  for (const auto& [name, tenant] : registry_.list().tenants()) tenants.push_back(tenant_json(tenant, live(tenant)));
   return json{{"tenants", std::move(tenants)}};
 }
 
 Result<json> TenantAdmin::show(const json& request) {
   const auto tenant = named(request, "name");
   if (!tenant.ok()) return tenant.status();
-  json view = tenant_json(*tenant.value(), seats_.tenants().find_registered(tenant.value()->name));
+  json view = tenant_json(*tenant.value(), live(*tenant.value()));
   view["tokens"] = registry_.list().tokens_of(tenant.value()->name).size();
   return json{{"tenant", std::move(view)}};
 }
@@ -112,18 +113,9 @@ Result<json> TenantAdmin::show(const json& request) {
 // ---- changing ----
 
 Status TenantAdmin::check(const Step& step) const {
-  const std::string& name = step.tenant.name;
-  const Tenant* live = seats_.tenants().find_registered(name);
-  if (step.kind == Step::Kind::remove) return live == nullptr ? Status() : in_use(*live);
-  if (step.kind == Step::Kind::change) return Status();
-  if (live != nullptr)
-    return Status(Code::unavailable, "sessions of a tenant " + name + " that was deleted are still ending; try again");
-  // Its sessions would be taken for the new tenant's by the next daemon.
-  if (const Tenant* ad_hoc = seats_.tenants().find_ad_hoc(name); ad_hoc != nullptr)
-    return Status(Code::unavailable, "uid " + std::to_string(ad_hoc->key.uid) + " has " +
-                                         sessions_text(ad_hoc->sessions()) + " of an ad-hoc tenant " + name +
-                                         " now; create it when they have ended");
-  return Status();
+  if (step.kind != Step::Kind::remove) return Status();
+  const Tenant* now = live(step.tenant);
+  return now == nullptr ? Status() : in_use(*now);
 }
 
 Status TenantAdmin::check(const std::vector<Step>& steps) const {
@@ -157,7 +149,7 @@ Result<json> TenantAdmin::create(const json& request) {
   Status done = check(steps);
   if (done.ok()) done = carry_out(steps);
   if (!done.ok()) return done;
-  return json{{"tenant", tenant_json(tenant.value(), nullptr)}};
+  return json{{"tenant", tenant_json(*registry_.list().find(tenant.value().name), nullptr)}};
 }
 
 Result<json> TenantAdmin::set(const json& request) {
@@ -169,8 +161,7 @@ Result<json> TenantAdmin::set(const json& request) {
   Status done = check(steps);
   if (done.ok()) done = carry_out(steps);
   if (!done.ok()) return done;
-  return json{{"tenant", tenant_json(tenant.value(), seats_.tenants().find_registered(tenant.value().name))},
-              {"changes", steps_json(steps)}};
+  return json{{"tenant", tenant_json(tenant.value(), live(tenant.value()))}, {"changes", steps_json(steps)}};
 }
 
 Result<json> TenantAdmin::suspend(const json& request) { return set_suspended(request, true); }
@@ -184,10 +175,9 @@ Result<json> TenantAdmin::remove(const json& request) {
   const auto tenant = named(request, "name");
   if (!tenant.ok()) return tenant.status();
   const std::vector<Step> steps{{Step::Kind::remove, *tenant.value(), ""}};
-  const Tenant* live = seats_.tenants().find_registered(tenant.value()->name);
-  const std::size_t ended = live == nullptr ? 0 : live->sessions();
-  // Its sessions end first: a daemon that dies in between must find none of a tenant that is not there.
-  if (live != nullptr && flag_of(request, "force")) end_sessions(*live);
+  const Tenant* now = live(*tenant.value());
+  const std::size_t ended = now == nullptr ? 0 : now->sessions();
+  if (now != nullptr && flag_of(request, "force")) end_sessions(*now);
   else if (Status may = check(steps); !may.ok()) return may;
   if (Status done = carry_out(steps); !done.ok()) return done;
   return json{{"ended_sessions", ended}};

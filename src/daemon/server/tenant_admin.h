@@ -56,6 +56,7 @@ class TenantAdmin {
   Result<nlohmann::json> set_suspended(const nlohmann::json& request, bool suspended);
   // Good until the next change of the registry.
   Result<const store::TenantRecord*> named(const nlohmann::json& request, const char* key) const;
+  const Tenant* live(const store::TenantRecord& tenant) const;  // null: it has no sessions
   Result<std::vector<store::TenantRecord>> wanted_by(const nlohmann::json& request) const;
   Status check(const std::vector<Step>& steps) const;
   Status check(const Step& step) const;

@@ -63,7 +63,10 @@ std::vector<Step> plan_one(const store::TenantList& list, const TenantRecord& wa
   const TenantRecord* before = list.find(wanted.name);
   if (before == nullptr) return {{Step::Kind::create, wanted, describe(wanted)}};
   const std::string what = difference(*before, wanted);
-  return what.empty() ? std::vector<Step>{} : std::vector<Step>{{Step::Kind::change, wanted, what}};
+  if (what.empty()) return {};
+  Step change{Step::Kind::change, wanted, what};
+  change.tenant.id = before->id;
+  return {change};
 }
 
 std::vector<Step> plan(const store::TenantList& list, const std::vector<TenantRecord>& wanted) {

@@ -128,7 +128,8 @@ Result<TenantRecord> read_tenant(const json& given, TenantRecord tenant,
 json tenant_json(const TenantRecord& tenant, const Tenant* live) {
   json rules = json::array();
   for (const Rule& rule : tenant.rules) rules.push_back(rule_json(rule));
-  json view{{"name", tenant.name},
+  json view{{"id", tenant.id},
+            {"name", tenant.name},
             {"gpu_milli", tenant.terms.guarantee.value},
             {"cap_milli", tenant.terms.cap.value},
             {"class", class_name(tenant.terms.priority_class)},

@@ -22,20 +22,14 @@ bool same_slice(const allocator::Placement& a, const allocator::Placement& b) {
 
 }  // namespace
 
-Tenant* Tenants::find(const TenantKey& key) {
-  const auto found = tenants_.find(key);
+Tenant* Tenants::find(std::uint64_t id) {
+  const auto found = tenants_.find(id);
   return found == tenants_.end() ? nullptr : found->second.get();
 }
 
-const Tenant* Tenants::find_registered(const std::string& name) const {
-  const auto found = tenants_.find({TenantKey::no_uid, name});
+const Tenant* Tenants::find(std::uint64_t id) const {
+  const auto found = tenants_.find(id);
   return found == tenants_.end() ? nullptr : found->second.get();
-}
-
-const Tenant* Tenants::find_ad_hoc(const std::string& name) const {
-  for (const auto& [key, tenant] : tenants_)
-    if (key.name == name && !tenant->registered()) return tenant.get();
-  return nullptr;
 }
 
 Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
@@ -47,11 +41,11 @@ Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement
   tenant->slice = slice;
   tenant->terms.guarantee = slice.gpu;
   tenant->page = page.take();
-  return tenants_.emplace(key, std::move(tenant)).first->second.get();
+  return tenants_.emplace(key.id, std::move(tenant)).first->second.get();
 }
 
 Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement& slice, wire::SharedMemory page) {
-  if (Tenant* tenant = find(key); tenant != nullptr) {
+  if (Tenant* tenant = find(key.id); tenant != nullptr) {
     if (inode_of(tenant->page) == inode_of(page) && same_slice(tenant->slice, slice)) return tenant;
     return Status(Code::invalid_argument, "tenant " + key.name + " is here already, with another slice");
   }
@@ -60,7 +54,7 @@ Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement&
   tenant->slice = slice;
   tenant->terms.guarantee = slice.gpu;
   tenant->page = std::move(page);
-  return tenants_.emplace(key, std::move(tenant)).first->second.get();
+  return tenants_.emplace(key.id, std::move(tenant)).first->second.get();
 }
 
 std::optional<std::uint32_t> Tenants::join(Tenant& tenant) {
@@ -79,7 +73,7 @@ bool Tenants::leave(Tenant& tenant, std::uint32_t slot) {
   TenantMemory(tenant.page.bytes(), slot).clear();
   tenant.slots.reset(slot);
   if (tenant.slots.any()) return false;
-  tenants_.erase(TenantKey(tenant.key));
+  tenants_.erase(std::uint64_t{tenant.key.id});
   return true;
 }
 

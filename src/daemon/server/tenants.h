@@ -1,12 +1,11 @@
-// Tenants: who has a slice now. A tenant is here for as long as it has sessions. One that is registered is known by its
-// name alone, and its slice is what the registry says; one that is not, ad hoc, is a user and a name.
+// Tenants: who has a slice now. A tenant is here for as long as it has sessions, and is known by its id alone. The
+// slice of one that is registered is what the registry says; one that is not, ad hoc, is a user's.
 //
 // The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice and its
 // page.
 #pragma once
 
 #include <bitset>
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -24,9 +23,9 @@ namespace sluice::server {
 
 struct TenantKey {
   static constexpr std::uint32_t no_uid = ~0u;  // as in the kernel, nobody's: a registered tenant's
+  std::uint64_t id = 0;                         // the registry's: who it is
   std::uint32_t uid = 0;
-  std::string name;
-  friend auto operator<=>(const TenantKey&, const TenantKey&) = default;  // NOLINT(modernize-use-nullptr): see units.h
+  std::string name;  // for people
 };
 
 struct Tenant {
@@ -44,10 +43,8 @@ struct Tenant {
 class Tenants {
  public:
   // Null: no such tenant now. Pointers stay good until leave() removes the tenant.
-  Tenant* find(const TenantKey& key);
-  const Tenant* find_registered(const std::string& name) const;
-  // Of any user, ad hoc.
-  const Tenant* find_ad_hoc(const std::string& name) const;
+  Tenant* find(std::uint64_t id);
+  const Tenant* find(std::uint64_t id) const;
   // Makes its page. REQUIRES: there is no such tenant.
   Result<Tenant*> create(const TenantKey& key, const allocator::Placement& slice);
   // Takes over a tenant of an earlier daemon, whose page comes from one of its workers. Another session's page of the
@@ -60,10 +57,10 @@ class Tenants {
   // Clears the slot; true: it was the tenant's last session, and the tenant is gone.
   bool leave(Tenant& tenant, std::uint32_t slot);
 
-  const std::map<TenantKey, std::unique_ptr<Tenant>>& all() const { return tenants_; }
+  const std::map<std::uint64_t, std::unique_ptr<Tenant>>& all() const { return tenants_; }
 
  private:
-  std::map<TenantKey, std::unique_ptr<Tenant>> tenants_;
+  std::map<std::uint64_t, std::unique_ptr<Tenant>> tenants_;  // by id
 };
 
 // The tenant of a user who names none: the user's name if this machine's own user list has it and it can be one, else

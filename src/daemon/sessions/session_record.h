@@ -15,10 +15,11 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t session_record_version = 1;
+inline constexpr std::uint32_t session_record_version = 2;
 
 struct SessionRecord {
   std::uint64_t session_id = 0;
+  std::uint64_t tenant_id = 0;           // the registry's, for good
   std::uint64_t memory_limit_bytes = 0;  // the tenant's
   std::uint64_t control_bytes = 0, arena_bytes = 0;
   std::uint64_t arena_address = 0;  // wire::arena_home

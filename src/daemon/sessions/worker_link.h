@@ -65,6 +65,11 @@ enum AttachFd : std::size_t {
 
 enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fd_lease, adopt_fd_kick, adopt_fds };
 
+// The last descriptor, after those of AttachFd: the tenant's cache folder (tenant_cache.h), which may be missing.
+inline std::size_t attach_fd_cache(const SessionRecord& record) {
+  return record.has_output != 0 ? attach_fd_stderr + 1 : attach_fd_client + 1;
+}
+
 struct WorkerMessage {
   WorkerMessageKind kind{};
   std::vector<wire::DeviceTraits> devices;  // ready (one), probed (all)

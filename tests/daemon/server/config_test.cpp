@@ -53,6 +53,7 @@ memory_max = "1.5GiB"
 [tenants]
 anonymous = "guest"
 ad_hoc = true
+share_uid = false
 [opencl]
 icd_dir = "/etc/icd"
 environment = { POCL_DEVICES = "basic", B = "2" }
@@ -77,6 +78,7 @@ gpu = "0.5"
   CHECK(c.default_gpu == MilliGpu{250});
   CHECK(c.anonymous_tenant == "guest");
   CHECK(c.ad_hoc_tenants == true);
+  CHECK(c.share_uid == false);
   CHECK(c.sessions_max == 9);
   CHECK(c.sessions_per_tenant_max == 3);
   CHECK(c.memory_max_bytes == 3ull << 29);
@@ -89,7 +91,7 @@ gpu = "0.5"
   CHECK(c.devices[1].name == "pthread*");
   CHECK(c.devices[1].memory_bytes == 512ull << 20);
   CHECK(c.devices[1].gpu == MilliGpu{500});
-  CHECK(c.devices[1].where == "sluiced.toml:26");
+  CHECK(c.devices[1].where == "sluiced.toml:27");
 }
 
 TEST_CASE("an unknown key is refused with its place and the keys there are") {

@@ -159,13 +159,3 @@ TEST_CASE("a process that has a dead worker's number is not taken for it") {
   CHECK(folder.value().sweep(number_max).empty());
   CHECK_FALSE(fs::exists(life));
 }
-
-TEST_CASE("each tenant and device has a cache folder of its own") {
-  const TemporaryFolder temporary;
-  const auto folder = RuntimeFolder::open(temporary.folders(), false);
-  const std::uint8_t uuid[16] = {0xab, 1};
-  const std::string path = folder.value().tenant_cache(1000, "alice", uuid);
-  CHECK(path == temporary.path + "/run/cache/1000-alice/ab010000000000000000000000000000");
-  CHECK(mode_of(path) == 0700);
-  CHECK(folder.value().tenant_cache(1001, "alice", uuid) != path);
-}

@@ -176,13 +176,45 @@ TEST_CASE("who waits for a worker of a tenant that is deleted is told") {
   CHECK(device(pool).at("memory_promised_bytes") == 0);
 }
 
-TEST_CASE("a tenant cannot be created over the sessions of an ad-hoc one") {
-  const PoolUnderTest pool;
-  const Granted granted = attach(pool, {"alice", 0, mib});
-  REQUIRE(granted.reply.granted == 1);
-  CHECK_THAT(refusal(ask(pool, "tenant-create", tenant("alice"))), Contains("of an ad-hoc tenant alice now"));
+TEST_CASE(
+    "a tenant can be created beside the sessions of an ad-hoc one of that name, which the next daemon keeps apart") {
+  PoolUnderTest pool;
+  const Program program(pool, {"alice"});
+  REQUIRE(program.granted());
+  CHECK(ask(pool, "tenant-create", tenant("alice")).at("ok") == true);
+  pool.kill_daemon();
+  pool.start_daemon();
+  REQUIRE(pool.wait_for_sessions(1));
+  CHECK(ask(pool, "tenant-show", {{"name", "alice"}}).at("tenant").at("sessions") == 0);
   create(pool, tenant("bob", gib, json::array()));
   CHECK_THAT(reason(attach(pool, {"bob"})), Contains("no rule of this pool lets"));
+}
+
+TEST_CASE("a tenant's id is shown, and is another one's when the name comes back") {
+  const PoolUnderTest pool;
+  const auto id = [&] {
+    return ask(pool, "tenant-create", tenant("alice")).at("tenant").at("id").get<std::uint64_t>();
+  };
+  const std::uint64_t first = id();
+  CHECK(ask(pool, "tenant-list").at("tenants")[0].at("id") == first);
+  REQUIRE(ask(pool, "tenant-delete", {{"name", "alice"}}).at("ok") == true);
+  CHECK(id() == first + 1);
+}
+
+TEST_CASE("a second tenant of a user is refused while another has sessions, unless tenants may share a user") {
+  server::Config config;
+  config.share_uid = GENERATE(false, true);
+  const PoolUnderTest pool(config);
+  Program first(pool, {"alice"}), same(pool, {"alice"});
+  REQUIRE((first.granted() && same.granted()));
+  const Granted second = attach(pool, {"bob"});
+  CHECK((second.reply.granted != 0) == *config.share_uid);
+  if (*config.share_uid) return;
+  CHECK_THAT(second.reply.reason, Contains("has sessions of tenant alice") && Contains("tenants.share_uid"));
+  first.end();
+  same.end();
+  REQUIRE(pool.wait_for_sessions(0));
+  CHECK(attach(pool, {"bob"}).reply.granted != 0);
 }
 
 TEST_CASE("what was acknowledged is there after the daemon was killed, and its sessions go on in it") {

@@ -24,6 +24,7 @@ DevicePool one_device() {
 
 SessionRecord record_of(const Seat& seat) {
   SessionRecord record;
+  record.tenant_id = seat.tenant->key.id;
   record.client_uid = seat.tenant->key.uid;
   wire::set_text(record.tenant, seat.tenant->key.name);
   record.memory_limit_bytes = seat.tenant->slice.memory_bytes;
@@ -41,6 +42,7 @@ wire::SharedMemory page_of(const Seat& seat) {
 
 store::TenantRecord registered(const std::string& name, std::uint32_t gpu, std::uint64_t memory) {
   store::TenantRecord tenant;
+  tenant.id = std::hash<std::string>()(name);
   tenant.name = name;
   tenant.terms.guarantee = MilliGpu{gpu};
   tenant.memory_bytes = memory;
@@ -56,30 +58,29 @@ bool has_room(const Seat& seat, std::uint64_t bytes) {
 
 }  // namespace
 
-TEST_CASE("a tenant is a user and a name together") {
+TEST_CASE("a tenant is known by its id alone") {
   Tenants tenants;
-  REQUIRE(tenants.create({1000, "alice"}, slice(mib)).ok());
-  CHECK(tenants.find({1000, "alice"}) != nullptr);
-  CHECK(tenants.find({1001, "alice"}) == nullptr);
-  CHECK(tenants.find({1000, "bob"}) == nullptr);
+  REQUIRE(tenants.create({7, 1000, "alice"}, slice(mib)).ok());
+  CHECK(tenants.find(7) != nullptr);
+  CHECK(tenants.find(8) == nullptr);
 }
 
 TEST_CASE("a tenant goes with its last session") {
   Tenants tenants;
-  Tenant& tenant = *tenants.create({1000, "alice"}, slice(mib)).value();
+  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(mib)).value();
   const auto first = tenants.join(tenant);
   const auto second = tenants.join(tenant);
   REQUIRE((first && second));
   CHECK(*first != *second);
   CHECK_FALSE(tenants.leave(tenant, *first));
-  CHECK(tenants.find({1000, "alice"}) != nullptr);
+  CHECK(tenants.find(7) != nullptr);
   CHECK(tenants.leave(tenant, *second));
-  CHECK(tenants.find({1000, "alice"}) == nullptr);
+  CHECK(tenants.find(7) == nullptr);
 }
 
 TEST_CASE("what a dead session held is free for the tenant's others") {
   Tenants tenants;
-  Tenant& tenant = *tenants.create({1000, "alice"}, slice(10 * mib)).value();
+  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(10 * mib)).value();
   const auto first = tenants.join(tenant);
   const auto second = tenants.join(tenant);
   TenantMemory dead(tenant.page.bytes(), *first);
@@ -92,7 +93,7 @@ TEST_CASE("what a dead session held is free for the tenant's others") {
 
 TEST_CASE("a tenant's page has so many places and no more") {
   Tenants tenants;
-  Tenant& tenant = *tenants.create({1000, "alice"}, slice(mib)).value();
+  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(mib)).value();
   for (std::size_t i = 0; i < tenant_sessions_max; ++i) REQUIRE(tenants.join(tenant));
   CHECK_FALSE(tenants.join(tenant));
 }
@@ -100,8 +101,8 @@ TEST_CASE("a tenant's page has so many places and no more") {
 TEST_CASE("a seat promises the slice once per tenant and takes the promise back with the last session") {
   DevicePool pool = one_device();
   Seats seats(pool, {});
-  const auto first = seats.take({1, "a"}, MilliGpu{300}, 16 * mib);
-  const auto second = seats.take({1, "a"}, {}, 0);
+  const auto first = seats.take({1, 1, "a"}, MilliGpu{300}, 16 * mib);
+  const auto second = seats.take({1, 1, "a"}, {}, 0);
   REQUIRE((first.ok() && second.ok()));
   CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
   CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
@@ -116,7 +117,7 @@ TEST_CASE("a seat promises the slice once per tenant and takes the promise back 
 TEST_CASE("a refused seat changes nothing in the books") {
   DevicePool pool = one_device();
   Seats seats(pool, {});
-  CHECK_FALSE(seats.take({1, "a"}, {}, 65 * mib).ok());
+  CHECK_FALSE(seats.take({1, 1, "a"}, {}, 65 * mib).ok());
   CHECK(pool.devices()[0].memory_promised_bytes == 0);
   CHECK(seats.tenants().all().empty());
   CHECK(seats.taken() == 0);
@@ -125,8 +126,8 @@ TEST_CASE("a refused seat changes nothing in the books") {
 TEST_CASE("adopted sessions of one tenant find each other by their page") {
   DevicePool old_pool = one_device();
   Seats old_seats(old_pool, {});
-  const Seat first = old_seats.take({1, "a"}, MilliGpu{300}, 16 * mib).take();
-  const Seat second = old_seats.take({1, "a"}, {}, 0).take();
+  const Seat first = old_seats.take({1, 1, "a"}, MilliGpu{300}, 16 * mib).take();
+  const Seat second = old_seats.take({1, 1, "a"}, {}, 0).take();
 
   DevicePool pool = one_device();
   Seats seats(pool, {});
@@ -141,8 +142,8 @@ TEST_CASE("adopted sessions of one tenant find each other by their page") {
 TEST_CASE("an adopted session with another page, a taken place or a missing device is refused") {
   DevicePool old_pool = one_device();
   Seats old_seats(old_pool, {});
-  const Seat first = old_seats.take({1, "a"}, {}, mib).take();
-  const Seat stranger = old_seats.take({2, "a"}, {}, mib).take();
+  const Seat first = old_seats.take({1, 1, "a"}, {}, mib).take();
+  const Seat stranger = old_seats.take({2, 2, "a"}, {}, mib).take();
 
   DevicePool pool = one_device();
   Seats seats(pool, {});
@@ -165,15 +166,14 @@ TEST_CASE("a user who names no tenant is one under their own name") {
 TEST_CASE("a registered tenant is one tenant, whichever users it has") {
   DevicePool pool = one_device();
   Seats seats(pool, {});
-  const auto first = seats.take(registered("alice", 100, 8 * mib), {}, 0);
-  const auto second = seats.take(registered("alice", 100, 8 * mib), {}, 0);
+  const auto first = seats.take(registered("alice", 100, 8 * mib), 1000, {}, 0);
+  const auto second = seats.take(registered("alice", 100, 8 * mib), 1000, {}, 0);
   REQUIRE((first.ok() && second.ok()));
   CHECK(first.value().tenant == second.value().tenant);
-  const auto other = seats.take({1000, "alice"}, {}, mib);
+  const auto other = seats.take({7, 1000, "alice"}, {}, mib);
   REQUIRE(other.ok());
   CHECK(other.value().tenant != first.value().tenant);
-  CHECK(seats.tenants().find_registered("alice") == first.value().tenant);
-  CHECK(seats.tenants().find_ad_hoc("alice") == other.value().tenant);
+  CHECK(seats.tenants().all().size() == 2);
   CHECK(pool.devices()[0].memory_promised_bytes == 9 * mib);
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("new amounts hold for seats that are taken, and for what the device ha
   Seats seats(pool, {});
   std::vector<std::uint64_t> told;
   seats.on_terms_changed([&told](const Tenant& tenant) { told.push_back(tenant.slice.memory_bytes); });
-  const Seat seat = seats.take(registered("alice", 100, 8 * mib), {}, 0).take();
+  const Seat seat = seats.take(registered("alice", 100, 8 * mib), 1000, {}, 0).take();
   store::TenantRecord more = registered("alice", 300, 16 * mib);
   more.terms.priority_class = arbiter::PriorityClass::latency;
   seats.change(more);
@@ -203,8 +203,8 @@ TEST_CASE("new amounts hold for seats that are taken, and for what the device ha
 TEST_CASE("a raise that the device has no room for is refused with what is free") {
   DevicePool pool = one_device();
   Seats seats(pool, {});
-  REQUIRE(seats.take(registered("alice", 400, 24 * mib), {}, 0).ok());
-  REQUIRE(seats.take(registered("bob", 400, 24 * mib), {}, 0).ok());
+  REQUIRE(seats.take(registered("alice", 400, 24 * mib), 1000, {}, 0).ok());
+  REQUIRE(seats.take(registered("bob", 400, 24 * mib), 1000, {}, 0).ok());
   const auto may = [&](std::vector<store::TenantRecord> tenants) { return seats.check(tenants); };
   CHECK(may({registered("alice", 600, 40 * mib)}).ok());
   CHECK(may({registered("alice", 400, 40 * mib + 1)}).message() ==
@@ -219,10 +219,10 @@ TEST_CASE("a raise that the device has no room for is refused with what is free"
 TEST_CASE("adopted sessions of a registered tenant get what the registry says now") {
   DevicePool old_pool = one_device();
   Seats old_seats(old_pool, {});
-  const Seat first = old_seats.take(registered("alice", 100, 8 * mib), {}, 0).take();
+  const Seat first = old_seats.take(registered("alice", 100, 8 * mib), 1000, {}, 0).take();
   const SessionRecord older = record_of(first);
   old_seats.change(registered("alice", 200, 16 * mib));
-  const Seat second = old_seats.take(registered("alice", 200, 16 * mib), {}, 0).take();
+  const Seat second = old_seats.take(registered("alice", 200, 16 * mib), 1000, {}, 0).take();
 
   DevicePool pool = one_device();
   Seats seats(pool, {});
@@ -230,7 +230,7 @@ TEST_CASE("adopted sessions of a registered tenant get what the registry says no
   REQUIRE(seats.adopt(older, page_of(first), &now).ok());
   const auto adopted = seats.adopt(record_of(second), page_of(second), &now);
   REQUIRE(adopted.ok());
-  CHECK(seats.tenants().find_registered("alice")->sessions() == 2);
+  CHECK(seats.tenants().find(now.id)->sessions() == 2);
   CHECK(pool.devices()[0].memory_promised_bytes == 32 * mib);
   CHECK(pool.devices()[0].gpu_promised == MilliGpu{250});
   CHECK(has_room(adopted.value(), 32 * mib));
