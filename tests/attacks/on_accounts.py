@@ -1,0 +1,119 @@
+"""Attacks on what is counted, bounded and charged: time, memory, space on the disk."""
+
+import os
+import re
+import time
+
+from pool import wait_until
+from suite import attack
+from world import SLICE, cpu_s, mappings, memory_of, tree_bytes
+
+PROCESSORS = len(os.sched_getaffinity(0))
+CAP_MILLI = 200
+NO_GROUP = "no control group bounds it"
+
+
+def found(value, name):
+    """A key anywhere in a JSON value."""
+    if isinstance(value, dict):
+        return value[name] if name in value else next((hit for one in value.values() if (hit := found(one, name)) is not None),
+                                                      None)
+    return None
+
+
+def charged_s(session):
+    """What a session was charged, builds among it."""
+    charged, build = found(session, "charged_ns"), found(session, "build_ns")
+    return ((found(session, "device_ns") if charged is None else charged) + (build or 0)) / 1e9
+
+
+def capped(w):
+    w.pool.command("tenant", "create", "capped", "--memory", str(SLICE), "--cap", f"{CAP_MILLI}m", "--uid", str(os.getuid()))
+    return "capped"
+
+
+def used_s(run, seconds):
+    """Processor time of the run's worker and what it started, while so many seconds go by."""
+    before = {pid: cpu_s(pid) for pid in run.wide()}
+    time.sleep(seconds)
+    return sum(cpu_s(pid) - before.get(pid, 0) for pid in run.wide())
+
+
+@attack("cgroup", row="4", user=NO_GROUP)
+def compute_beyond_the_cap(w):
+    """A kernel of a tenant with a cap computes on all processors and does not return."""
+    with w.launch("compute", 4000, PROCESSORS - 1, tenant=capped(w)) as run:
+        time.sleep(0.5)
+        share = used_s(run, 2.5) / 2.5 / PROCESSORS
+    return share > CAP_MILLI / 1000 + 0.1, f"{share:.0%} of the device at a cap of {CAP_MILLI / 10:.0f} %"
+
+
+@attack("evidence", row="5")
+def leave_before_the_kernel_ends(w):
+    """A program keeps its result in mapped memory, lets the kernel spin and exits before it has ended."""
+    with w.launch("compute", 30000, 0) as run:
+        time.sleep(2)
+        run.end()
+    return charged(w, 1), charged_text(w)
+
+
+def charged(w, seconds):
+    """True if less than that was charged to the last session of the attacker's."""
+    wait_until(lambda: w.ended_session() is not None, 5)
+    return charged_s(w.ended_session()) < seconds
+
+
+def charged_text(w):
+    return f"{charged_s(w.ended_session()):.2f} s charged"
+
+
+@attack("evidence", row="4")
+def compute_without_a_lease(w):
+    """A kernel starts processes that compute while the session holds no lease."""
+    with w.launch("compute_without_lease", 30000, PROCESSORS) as run:
+        run.results()
+        used = used_s(run, 2)
+        run.end()
+    return used > PROCESSORS and charged(w, used / PROCESSORS * 0.8), f"{used:.2f} s of processors used, {charged_text(w)}"
+
+
+@attack("sealed-terms", row="4, 7")
+def write_the_daemons_terms(w):
+    """A kernel writes to the pages of its limits and lease terms: mprotect, a new mapping, a new descriptor of the page."""
+    names = [name for name in ("sluice-terms", "sluice-lease", "sluice-tenant")]
+    with w.launch("write_pages", *names) as run:
+        run.reaches()
+        marked = [name for start, end, _, name, _ in mappings(run.worker) if name in names and
+                  last_bytes(run.worker, start, end) == b"XXXXXXXX"]
+        return bool(marked), f"{marked} {run.peek()[:3]}"
+
+
+def last_bytes(pid, start, end):
+    try:
+        with open(f"/proc/{pid}/map_files/{start.lstrip('0')}-{end.lstrip('0')}", "rb") as file:
+            file.seek(int(end, 16) - int(start, 16) - 8)
+            return file.read(8)
+    except OSError:
+        return b""
+
+
+@attack(row="6", always="the arena is no larger than the slice and a constant")
+def use_all_of_the_arena(w):
+    """A kernel touches every page of the arena, far beyond what was allocated."""
+    with w.launch("touch_mapping", "sluice-arena") as run:
+        run.reaches(seconds=10)
+        bytes_there = 0
+        for start, end, _, name, _ in mappings(run.worker):
+            if name == "sluice-arena":
+                bytes_there = os.stat(f"/proc/{run.worker}/map_files/{start.lstrip('0')}-{end.lstrip('0')}").st_blocks * 512
+    return bytes_there > SLICE * 1.25 + (64 << 20), f"{bytes_there >> 20} MiB for a slice of {SLICE >> 20} MiB"
+
+
+@attack("cgroup", row="10", user=NO_GROUP)
+def take_a_gibibyte_past_the_api(w):
+    """A kernel takes 1 GiB by mmap, which no call of the API counts."""
+    with w.launch("take_memory", 1024) as run:
+        most = []
+        wait_until(lambda: most.append(sum(memory_of(pid) for pid in run.wide())) or not run.wide() or
+                   most[-1] > 1 << 30, 6, 0.02)
+    return max(most) > 1 << 30, f"{max(most) >> 20} MiB"

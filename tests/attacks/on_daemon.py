@@ -1,0 +1,74 @@
+"""Attacks on the daemon: its log, its loop, its patience."""
+
+import os
+import re
+import socket
+import threading
+import time
+
+from suite import attack
+from world import cpu_s, mappings
+
+
+@attack(row="13", always="workers hold no descriptor of the log")
+def forge_the_log(w):
+    """A kernel writes a line that looks like the daemon's to the descriptors that it inherited."""
+    line = "2026-11-30T00:00:00.000 sluiced: info: forged by a kernel"
+    w.attack("forge_log", line)
+    time.sleep(0.3)
+    return re.search("^" + re.escape(line) + "$", w.pool.log(), re.MULTILINE) is not None
+
+
+@attack(row="13", always="workers hold no descriptor of the log")
+def cut_the_log(w):
+    """A kernel cuts the daemon's log to nothing."""
+    before = len(w.pool.log())
+    w.attack("cut_log")
+    after = len(w.pool.log())
+    return after < before, f"{before} bytes before, {after} after"
+
+
+@attack(row="9", always="what comes over a link is closed elsewhere")
+def freeze_the_daemon_by_a_lingering_socket(w):
+    """A kernel sends a connection over its link whose end takes seconds to close."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        with w.launch("send_lingering", listener.getsockname()[1], 4) as run:
+            worst = w.daemon_latency_s(1.5)
+            said = run.results(1)
+    return worst > 1, f"an answer took {worst * 1000:.0f} ms at most {said[:5]}"
+
+
+@attack(row="9", always="messages of a link are budgeted")
+def flood_the_link(w):
+    """A kernel sends messages without meaning over its link, as fast as it can."""
+    with w.launch("flood_link", 10_000_000, 512) as run:
+        before = cpu_s(w.pool.daemon.pid)
+        worst = w.daemon_latency_s(2)
+        used = cpu_s(w.pool.daemon.pid) - before
+        said = run.results(0.5)
+    return worst > 0.5 or used > 0.5, f"an answer took {worst * 1000:.0f} ms at most, {used:.2f} s of the daemon's time {said[:2]}"
+
+
+@attack(row="18", always="kicks are answered ever less often")
+def kick_without_end(w):
+    """A kernel writes to the session's eventfd as fast as it can."""
+    with w.launch("kick", 3000) as run:
+        time.sleep(0.2)
+        before = cpu_s(w.pool.daemon.pid)
+        time.sleep(2)
+        used = cpu_s(w.pool.daemon.pid) - before
+        said = run.results(5)
+    return used > 0.1, f"{used:.2f} s of the daemon's time in 2 s {said[:2]}"
+
+
+@attack(row="8", always="no page is written by two workers")
+def share_memory_with_a_sibling(w):
+    """Two sessions of one tenant have memory that both can write."""
+    with w.launch("compute", 3000, 0) as one, w.launch("compute", 3000, 0) as other:
+        workers = {session["worker_pid"] for session in w.pool.sessions() if session["tenant"] == "mallory"}
+        writable = [{inode for _, _, rights, _, inode in mappings(pid) if "w" in rights} for pid in workers]
+        del one, other
+    return len(writable) == 2 and bool(writable[0] & writable[1]), writable
