@@ -22,12 +22,13 @@ constexpr int call_tries_max = 3;
 }  // namespace
 
 Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::SharedMemory control,
-                 wire::SharedMemory arena, wire::MessageSocket link)
+                 wire::SharedMemory arena, wire::MessageSocket link, UniqueFd output)
     : grant_(grant),
       traits_(std::move(traits)),
       control_memory_(std::move(control)),
       arena_(std::move(arena)),
       link_(std::move(link)),
+      output_(std::move(output)),
       allocator_(arena_.size()) {
   ring_.emplace(control_memory_.bytes());
   const bool at_home = reinterpret_cast<std::uintptr_t>(arena_.data()) == grant_.arena_address;
@@ -61,14 +62,6 @@ Status Session::start_watching() {
   return error == 0 ? Status() : errno_status("start the session's thread", error);
 }
 
-void Session::watch_worker() {
-  for (;;) {
-    pollfd link{link_.fd(), POLLIN | POLLRDHUP, 0};
-    if (::poll(&link, 1, -1) < 0 && errno == EINTR) continue;
-    if ((link.revents & ~POLLIN) != 0 || !hear_worker()) return lose();
-  }
-}
-
 void Session::lose() {
   lost_.store(true, std::memory_order_seq_cst);
   ring_->stop();
@@ -78,13 +71,12 @@ void Session::lose() {
     for (const std::uint64_t at : replies_) wire::lose_reply(*slot_at<wire::ReplySlot>(at));
   }
   wire::wake_waiters(control());
-  output_followed_.store(UINT32_MAX, std::memory_order_release);  // no notice: nobody falls asleep on the word now
-  wire::futex_wake_all(output_followed_);
 }
 
 void Session::abandon() {
   lost_.store(true, std::memory_order_seq_cst);
-  link_.close();  // or the worker would not notice the parent's death for as long as the child lives
+  link_.close();    // or the worker would not notice the parent's death for as long as the child lives
+  output_.reset();  // what kernels print is the parent's
 }
 
 // ---- calls ----

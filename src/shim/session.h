@@ -3,8 +3,8 @@
 //
 // One session per process, made at the first API call that needs a device, never torn down: programs call from static
 // destructors and atexit handlers, and from threads that outlive main. It holds one thread, which sleeps until the
-// worker dies. It never prints, exits or kills, except for one line on stderr when there is no pool to join.
-// All methods are thread-safe.
+// worker dies or kernels print. It never exits or kills. It prints what kernels print, on stdout, and on stderr one
+// line when there is no pool to join, or when the worker said why it ended the session. All methods are thread-safe.
 //
 // After fork, the child has no session: its first call joins anew, and objects that it inherited report loss.
 #pragma once
@@ -38,13 +38,6 @@ struct Answer {
   std::vector<std::byte> data;
 };
 
-// Which file the process's stdout is.
-struct OutputPlace {
-  std::uint64_t device = 0, inode = 0;
-  static OutputPlace now();
-  bool operator==(const OutputPlace&) const = default;
-};
-
 class Session {
  public:
   // The process's session, joined at the first call. Null: there is no pool, or it refused; a line on stderr has said
@@ -66,10 +59,9 @@ class Session {
   // In a forked child, for the session of its parent: it is lost here, and the child does not keep the worker alive.
   void abandon();
 
-  // Sees to it that what kernels print from now on comes out where this process's stdout goes now: a program may have
-  // redirected it since it joined. To be called before a kernel that may print is launched. A file that was opened
-  // anew, and is written from another position now, is noticed only if the kernel `surely` prints.
-  void follow_output(bool surely);
+  // Writes what kernels have printed so far to this process's stdout, as it is now. To be called after seeing a
+  // completion and before reporting it, if kernels may print. Blocks only as a write to that stdout does.
+  void show_output();
 
   // ---- commands ----
   wire::RingWriter& ring() { return *ring_; }
@@ -109,7 +101,7 @@ class Session {
 
  private:
   Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::SharedMemory control, wire::SharedMemory arena,
-          wire::MessageSocket link);
+          wire::MessageSocket link, UniqueFd output);
   static Result<Session*> join();
   static wire::CommandHeader& header_of(wire::CommandHeader& header) { return header; }
   template <typename Command>
@@ -129,6 +121,7 @@ class Session {
   Status start_watching();
   void watch_worker();  // the session's thread
   bool hear_worker();   // false: it is gone
+  bool show_some_output();
   void lose();
 
   wire::AttachReply grant_;
@@ -139,10 +132,8 @@ class Session {
   std::atomic<wire::ObjectId> next_id_{1};
   std::atomic<bool> lost_{false};
 
-  std::mutex output_mutex_;                  // guards what follows
-  OutputPlace output_ = OutputPlace::now();  // as the worker knows it
-  std::uint32_t output_notices_ = 0;
-  wire::FutexWord output_followed_{0};  // the last notice that the worker has heard
+  std::mutex output_mutex_;  // held from a read of output_ until what came is written
+  UniqueFd output_;          // the read end of the pipe that is the worker's stdout
 
   std::mutex books_;  // guards what follows
   wire::ArenaAllocator allocator_;

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -120,11 +119,7 @@ Result<wire::AttachRequest> make_request() {
 }
 
 Status send_request(const wire::MessageSocket& socket, const wire::AttachRequest& request, Nanoseconds deadline_ns) {
-  std::array<int, 2> fds{};
-  std::size_t count = 0;
-  for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
-    if (::fcntl(fd, F_GETFD) >= 0) fds[count++] = fd;
-  return socket.send(std::as_bytes(std::span(&request, 1)), std::span(fds).first(count), deadline_ns);
+  return socket.send(std::as_bytes(std::span(&request, 1)), {}, deadline_ns);
 }
 
 Result<wire::Attachment> read_reply(const wire::Message& message) {
@@ -132,7 +127,7 @@ Result<wire::Attachment> read_reply(const wire::Message& message) {
   if (!attachment.ok()) return attachment.status();
   const wire::AttachReply& reply = attachment.value().reply;
   if (reply.granted == 0) return Status(static_cast<Code>(reply.code), reply.reason);
-  if (message.fds.size() != 3 || reply.control_bytes != wire::control_bytes || reply.arena_bytes == 0)
+  if (message.fds.size() != wire::reply_fds || reply.control_bytes != wire::control_bytes || reply.arena_bytes == 0)
     return Status(Code::protocol_fault, "the daemon's answer is not whole");
   return attachment;
 }
@@ -154,13 +149,14 @@ Result<Session*> Session::join() {
   if (!attachment.ok()) return attachment.status();
   auto& [reply, traits] = attachment.value();
   std::vector<UniqueFd>& fds = message.value().fds;
-  auto control = wire::SharedMemory::map(std::move(fds[0]), reply.control_bytes);
+  auto control = wire::SharedMemory::map(std::move(fds[wire::reply_fd_control]), reply.control_bytes);
   if (!control.ok()) return control.status();
-  auto arena = wire::SharedMemory::map(std::move(fds[1]), reply.arena_bytes, reply.arena_address);
+  auto arena = wire::SharedMemory::map(std::move(fds[wire::reply_fd_arena]), reply.arena_bytes, reply.arena_address);
   if (!arena.ok()) return arena.status();
   // The session is never destroyed; until it has its thread it may still be.
-  std::unique_ptr<Session> session(
-      new Session(reply, std::move(traits), control.take(), arena.take(), wire::MessageSocket(std::move(fds[2]))));
+  std::unique_ptr<Session> session(new Session(reply, std::move(traits), control.take(), arena.take(),
+                                               wire::MessageSocket(std::move(fds[wire::reply_fd_session])),
+                                               std::move(fds[wire::reply_fd_output])));
   if (Status started = session->start_watching(); !started.ok()) return started;
   return session.release();
 }

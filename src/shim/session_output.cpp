@@ -1,64 +1,111 @@
-// What kernels print goes to the worker's stdout, which is the program's as it was when it joined. A program that has
-// redirected it since (freopen, dup2) has its new one sent to the worker before the next kernel that may print.
-#include <sys/stat.h>
+// What comes from the worker unasked: what kernels print, its last words, and its death.
+//
+// Kernels print into a pipe. The session's thread copies what comes out of it to the program's stdout, and a call that
+// reports a completion copies what the kernels printed before it, so that the program sees its output in the same order
+// as with a driver of its own. Both use the stdout that the process has at that moment.
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
 
 #include "shim/session.h"
 
 namespace sluice::shim {
 namespace {
 
-constexpr Nanoseconds send_ns_max = ns_per_s;
-// A worker may itself be waiting, for whoever reads what was printed before: then the launch goes on without its word.
-constexpr Nanoseconds answer_ns_max = 2 * ns_per_s;
+// A pipe or terminal that is ready to be written takes so much without blocking, if nobody else writes meanwhile.
+constexpr std::size_t step_bytes_max = 4096;
+// What may still come out of a dead worker's pipe: as much as a pipe may hold without privileges.
+constexpr std::size_t last_steps_max = (1 << 20) / step_bytes_max;
+// A program may replace a stdout that takes nothing.
+constexpr int look_again_ms = 100;
 
-bool look_at(int fd, OutputPlace& place, bool& has_position) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) return false;
-  place = {info.st_dev, info.st_ino};
-  has_position = S_ISREG(info.st_mode);
-  return true;
+// Also true if a write fails at once, as to a pipe that nobody reads any more.
+bool takes_now(int fd) {
+  pollfd target{fd, POLLOUT, 0};
+  return ::poll(&target, 1, 0) == 1;
+}
+
+// Drops what nobody takes: a closed stdout loses what is written to it.
+void write_whole(int fd, std::span<const char> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    } else if (written < 0 && errno == EAGAIN) {
+      pollfd target{fd, POLLOUT, 0};
+      ::poll(&target, 1, -1);
+    } else if (written == 0 || errno != EINTR) {
+      return;
+    }
+  }
 }
 
 }  // namespace
 
-OutputPlace OutputPlace::now() {
-  OutputPlace place;
-  bool has_position = false;
-  look_at(STDOUT_FILENO, place, has_position);
-  return place;
-}
-
-void Session::follow_output(bool surely) {
+// No more than what is there now: other kernels may print faster than this process writes.
+void Session::show_output() {
   if (lost()) return;
   std::lock_guard lock(output_mutex_);
-  OutputPlace place;
-  bool has_position = false;
-  if (!look_at(STDOUT_FILENO, place, has_position)) return;
-  // That a file was opened anew shows in nothing: it is sent each time, which costs two wake-ups.
-  if (place == output_ && !(surely && has_position)) return;
-  const wire::OutputNotice notice{wire::handshake_magic, ++output_notices_};
-  const int fd = STDOUT_FILENO;
-  if (!link_.send(std::as_bytes(std::span(&notice, 1)), std::span(&fd, 1), now_ns() + send_ns_max).ok()) return;
-  output_ = place;
-  const Nanoseconds deadline_ns = now_ns() + answer_ns_max;
-  while (!lost() && now_ns() < deadline_ns) {
-    const std::uint32_t followed = output_followed_.load(std::memory_order_acquire);  // pairs with hear_worker
-    if (followed == notice.number) return;
-    wire::futex_wait(output_followed_, followed, deadline_ns);
+  int left = 0;
+  if (::ioctl(output_.get(), FIONREAD, &left) != 0) return;
+  std::array<char, step_bytes_max> room;
+  while (left > 0) {
+    const auto wanted = std::min(room.size(), static_cast<std::size_t>(left));
+    const ssize_t got = ::read(output_.get(), room.data(), wanted);
+    if (got <= 0) return;
+    write_whole(STDOUT_FILENO, std::span(room).first(static_cast<std::size_t>(got)));
+    left -= static_cast<int>(got);
   }
 }
 
+// False: there was nothing.
+bool Session::show_some_output() {
+  std::lock_guard lock(output_mutex_);
+  std::array<char, step_bytes_max> room;
+  const ssize_t got = ::read(output_.get(), room.data(), room.size());
+  if (got > 0) write_whole(STDOUT_FILENO, std::span(room).first(static_cast<std::size_t>(got)));
+  return got > 0;
+}
+
+// While stdout takes nothing, the pipe is left to fill up: the kernels that print wait, and this thread still sees the
+// worker's end.
+void Session::watch_worker() {
+  bool stuck = false, open = true;  // the program's stdout; the worker's
+  for (;;) {
+    std::array<pollfd, 2> awaited{{{link_.fd(), POLLIN | POLLRDHUP, 0}, {output_.get(), POLLIN, 0}}};
+    if (stuck) awaited[1] = {STDOUT_FILENO, POLLOUT, 0};
+    if (::poll(awaited.data(), open ? 2 : 1, stuck ? look_again_ms : -1) < 0 && errno == EINTR) continue;
+    if (awaited[0].revents != 0 && !hear_worker()) break;
+    if (!open) continue;
+    if (stuck) {
+      stuck = !takes_now(STDOUT_FILENO);
+    } else if ((awaited[1].revents & POLLIN) != 0) {
+      stuck = !takes_now(STDOUT_FILENO);
+      if (!stuck) show_some_output();
+    } else if (awaited[1].revents != 0) {
+      open = false;
+    }
+  }
+  for (std::size_t i = 0; i < last_steps_max && takes_now(STDOUT_FILENO) && show_some_output(); ++i) {
+  }
+  lose();
+}
+
+// An end notice is the last that a worker says.
 bool Session::hear_worker() {
   const auto message = link_.receive(now_ns());
-  wire::OutputNotice notice;
-  if (!message.ok() || message.value().bytes.size() != sizeof notice) return false;
-  std::memcpy(&notice, message.value().bytes.data(), sizeof notice);
-  output_followed_.store(notice.number, std::memory_order_release);
-  wire::futex_wake_all(output_followed_);
-  return true;
+  if (message.status().code() == Code::deadline_exceeded) return true;  // woken for nothing
+  if (!message.ok()) return false;
+  const auto notice = wire::decode_end_notice(message.value().bytes);
+  if (!notice.ok()) return false;
+  const std::string line = "sluice: this session was ended: " + std::string(notice.value().reason) + "\n";
+  if (takes_now(STDERR_FILENO)) write_whole(STDERR_FILENO, line);
+  return false;
 }
 
 }  // namespace sluice::shim

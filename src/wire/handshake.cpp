@@ -81,4 +81,15 @@ Result<Attachment> decode_attach_reply(std::span<const std::byte> bytes) {
   return attachment;
 }
 
+Result<EndNotice> decode_end_notice(std::span<const std::byte> bytes) {
+  EndNotice notice;
+  if (bytes.size() != sizeof notice) return Status(Code::protocol_fault, "end notice of the wrong length");
+  std::memcpy(&notice, bytes.data(), sizeof notice);
+  if (notice.magic != handshake_magic || notice.version != protocol_version || notice.reserved != 0)
+    return Status(Code::protocol_fault, "not an end notice");
+  if (!terminated(notice.reason)) return Status(Code::protocol_fault, "unterminated text in the end notice");
+  make_printable(notice.reason);
+  return notice;
+}
+
 }  // namespace sluice::wire

@@ -1,14 +1,15 @@
 // The handshake on the tenant socket: one request, one answer, then the program and its worker talk alone.
 //
-//   program -> sluiced   AttachRequest                  + up to 2 descriptors: the program's stdout and stderr,
-//                                                         for what kernels print
-//   sluiced -> program   AttachReply | DeviceTraits     + control memory, arena, session socket (if granted)
+//   program -> sluiced   AttachRequest                  no descriptor: a request that brings one is refused
+//   sluiced -> program   AttachReply | DeviceTraits     + descriptors in the order of ReplyFd (if granted)
 //
 // The session socket joins program and worker directly. Its closing is how each side learns of the other's death, also
-// when the daemon is gone. What is sent on it:
+// when the daemon is gone. The program sends nothing on it; the worker sends one message at most:
 //
-//   program -> worker    OutputNotice                   + 1 descriptor: the program's stdout is another now
-//   worker -> program    OutputNotice                   the same, once what kernels print goes there
+//   worker -> program    EndNotice                      why the session ends
+//
+// What kernels print travels over a pipe: the worker's stdout is its write end, and the program copies what comes out
+// of it to its own stdout. So no descriptor of the program is ever in the worker.
 //
 // Every field of a request is hostile. Strings are fixed, NUL-terminated and bounded.
 #pragma once
@@ -27,7 +28,7 @@
 namespace sluice::wire {
 
 inline constexpr std::uint32_t handshake_magic = 0x43554C53;  // "SLUC"
-inline constexpr std::uint16_t protocol_version = 4;
+inline constexpr std::uint16_t protocol_version = 5;
 inline constexpr std::size_t name_bytes_max = 64;  // with the terminating NUL
 inline constexpr std::size_t token_bytes_max = 128;
 inline constexpr std::size_t reason_bytes_max = 512;
@@ -64,11 +65,24 @@ struct AttachReply {
 };
 static_assert(sizeof(AttachReply) == 632 && offsetof(AttachReply, session_id) == 16);
 
-struct OutputNotice {
-  std::uint32_t magic = handshake_magic;
-  std::uint32_t number = 0;  // counts a session's notices from 1
+enum ReplyFd : std::size_t {
+  reply_fd_control,  // ControlPage and ring
+  reply_fd_arena,
+  reply_fd_session,  // the program's end of the session socket
+  reply_fd_output,   // the read end of the output pipe; reading it does not block
+  reply_fds,
 };
-static_assert(sizeof(OutputNotice) == 8);
+
+struct EndNotice {
+  std::uint32_t magic = handshake_magic;
+  std::uint16_t version = protocol_version;
+  std::uint16_t reserved = 0;  // must be 0
+  char reason[reason_bytes_max] = {};
+};
+static_assert(sizeof(EndNotice) == 520 && offsetof(EndNotice, reason) == 8);
+
+// Checks all of it. The reason comes back printable: it goes to a terminal.
+Result<EndNotice> decode_end_notice(std::span<const std::byte> bytes);
 
 // Checks everything but who may be what: lengths, magic, version, termination, characters of names.
 Result<AttachRequest> decode_attach_request(std::span<const std::byte> bytes);

@@ -61,7 +61,7 @@ std::unique_ptr<Joined> join() {
   if (!socket.ok()) return nullptr;
   if (!socket.value().send(std::as_bytes(std::span(&request, 1)), {}, within_s(5)).ok()) return nullptr;
   auto message = socket.value().receive(within_s(15));
-  if (!message.ok() || message.value().fds.size() != 3) return nullptr;
+  if (!message.ok() || message.value().fds.size() != wire::reply_fds) return nullptr;
   const auto reply = wire::decode_attach_reply(message.value().bytes);
   if (!reply.ok() || reply.value().reply.granted == 0) return nullptr;
   auto& fds = message.value().fds;

@@ -1,5 +1,6 @@
 #include "tests/shim/fake_pool.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -76,7 +77,11 @@ void FakePool::serve_attach() {
   reply.memory_bytes = options_.memory_bytes;
   reply.control_bytes = wire::control_bytes;
   reply.arena_bytes = arena_.size();
-  const int fds[] = {control_.fd(), arena_.fd(), pair.second.fd()};
+  int output[2];
+  if (pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) abort();
+  const UniqueFd output_end(output[0]);
+  output_.reset(output[1]);
+  const int fds[] = {control_.fd(), arena_.fd(), pair.second.fd(), output_end.get()};
   if (!program.send(wire::encode_attach_reply(reply, make_traits(options_)), fds, now_ns() + patience_ns).ok()) abort();
 }
 
@@ -87,6 +92,16 @@ void FakePool::hold() { held_ = true; }
 void FakePool::let_go() {
   held_ = false;
   reader_->wake();
+}
+
+void FakePool::print(std::string_view text) {
+  if (write(output_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) abort();
+}
+
+void FakePool::end(std::string_view reason) {
+  wire::EndNotice notice;
+  wire::set_text(notice.reason, reason);
+  if (!session_.send(std::as_bytes(std::span(&notice, 1)), {}, now_ns() + patience_ns).ok()) abort();
 }
 
 void FakePool::fail_next(wire::Outcome outcome) { fail_next_ = static_cast<std::int32_t>(outcome); }

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -43,6 +44,10 @@ class FakePool {
   void let_go();
   // The next enqueued command that would run ends with this outcome instead.
   void fail_next(wire::Outcome outcome);
+  // As a kernel does.
+  void print(std::string_view text);
+  // Tells the program why its session ends.
+  void end(std::string_view reason);
   // The worker is gone, as by kill -9.
   void die();
 
@@ -97,6 +102,7 @@ class FakePool {
   UniqueFd listener_;
   wire::SharedMemory control_, arena_;
   wire::MessageSocket session_;
+  UniqueFd output_;
   std::unique_ptr<wire::RingReader> reader_;
   std::map<wire::ObjectId, std::shared_ptr<Memory>> memory_;
   std::map<wire::ObjectId, std::shared_ptr<Queue>> queues_;

@@ -54,9 +54,12 @@ TEST_CASE("a request of another protocol, version or API is refused by its own r
   request.magic ^= 1;
   CHECK(refusal(request) == Code::protocol_fault);
   request = good_request();
-  request.version = protocol_version + 1;
-  CHECK(refusal(request) == Code::unsupported);
-  CHECK(decoded(request).status().message().find("protocol " + std::to_string(request.version)) != std::string::npos);
+  for (const int version : {protocol_version - 1, protocol_version + 1}) {
+    request.version = static_cast<std::uint16_t>(version);
+    request.magic = handshake_magic;
+    CHECK(refusal(request) == Code::unsupported);
+    CHECK(decoded(request).status().message().find("protocol " + std::to_string(version)) != std::string::npos);
+  }
   request = good_request();
   request.api = static_cast<Api>(77);
   CHECK(refusal(request) == Code::unsupported);
@@ -175,6 +178,42 @@ TEST_CASE("a reply that is cut off, foreign or unterminated is refused") {
   reply = good_reply();
   std::memset(reply.reason, 'x', sizeof reply.reason);
   CHECK_FALSE(decode_attach_reply(encode_attach_reply(reply, {})).ok());
+}
+
+EndNotice good_notice() {
+  EndNotice notice;
+  set_text(notice.reason, "a command ran for too long");
+  return notice;
+}
+
+Result<EndNotice> decoded(const EndNotice& notice) { return decode_end_notice(std::as_bytes(std::span(&notice, 1))); }
+
+TEST_CASE("an end notice brings its reason, fit for a terminal") {
+  const auto good = decoded(good_notice());
+  REQUIRE(good.ok());
+  CHECK(std::string(good.value().reason) == "a command ran for too long");
+  EndNotice notice = good_notice();
+  set_text(notice.reason, "evil\x1b[2J\n\xff");
+  REQUIRE(decoded(notice).ok());
+  CHECK(std::string(decoded(notice).value().reason) == "evil?[2J??");
+}
+
+TEST_CASE("an end notice that is cut off, foreign or unterminated is refused") {
+  EndNotice notice = good_notice();
+  const auto bytes = std::as_bytes(std::span(&notice, 1));
+  for (std::size_t length = 0; length < bytes.size(); ++length)
+    REQUIRE_FALSE(decode_end_notice(bytes.first(length)).ok());
+  notice.magic ^= 1;
+  CHECK_FALSE(decoded(notice).ok());
+  notice = good_notice();
+  notice.version = protocol_version - 1;
+  CHECK_FALSE(decoded(notice).ok());
+  notice = good_notice();
+  notice.reserved = 1;
+  CHECK_FALSE(decoded(notice).ok());
+  notice = good_notice();
+  std::memset(notice.reason, 'x', sizeof notice.reason);
+  CHECK_FALSE(decoded(notice).ok());
 }
 
 TEST_CASE("text is cut to fit its field and always ends") {

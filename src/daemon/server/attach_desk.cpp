@@ -1,5 +1,6 @@
 #include "daemon/server/attach_desk.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "daemon/server/process_identity.h"
 #include "wire/arena.h"
 #include "wire/ring.h"
 
@@ -20,6 +22,19 @@ std::string wanted_name(const Caller& caller) {
 
 // Workers have the daemon's own user.
 std::uint32_t worker_uid() { return geteuid(); }
+
+struct OutputPipe {
+  UniqueFd program_end, worker_end;
+};
+
+// The program's thread reads without blocking; a kernel that prints waits for it.
+Result<OutputPipe> make_output_pipe() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return errno_status("make a pipe", errno);
+  OutputPipe pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+  if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return errno_status("set up a pipe", errno);
+  return pipe;
+}
 
 }  // namespace
 
@@ -118,7 +133,7 @@ SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worke
   record.client_pid = static_cast<std::uint32_t>(caller.peer.credentials.pid);
   record.client_uid = caller.peer.credentials.uid;
   record.client_gid = caller.peer.credentials.gid;
-  record.has_output = caller.outputs.size() == 2 ? 1 : 0;
+  record.client_start_ticks = start_ticks_of(caller.peer.credentials.pid);
   record.worker_number = worker.number;
   wire::set_text(record.tenant, tenant.key.name);
   wire::set_text(record.program, caller.request.program);
@@ -142,10 +157,17 @@ Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
   if (!kick.valid()) return errno_status("make an eventfd", errno);
   auto ends = wire::MessageSocket::pair();
   if (!ends.ok()) return ends.status();
+  auto output = make_output_pipe();
+  if (!output.ok()) return output.status();
   SessionTable::Shared shared{meter.take(), lease.take(), std::move(kick)};
-  Attaching attaching{waiting.caller, nullptr, control.take(), arena.take(), std::move(ends.value().first)};
-  if (Status sent = send_session(waiting, record, worker, shared, attaching, ends.value().second.fd()); !sent.ok())
-    return sent;
+  Attaching attaching{waiting.caller,
+                      nullptr,
+                      control.take(),
+                      arena.take(),
+                      std::move(ends.value().first),
+                      std::move(output.value().program_end)};
+  const WorkerEnds worker_ends{std::move(ends.value().second), std::move(output.value().worker_end)};
+  if (Status sent = send_session(waiting, record, worker, shared, attaching, worker_ends); !sent.ok()) return sent;
   auto session =
       sessions_.begin(record, waiting.seat, worker, std::move(shared), std::move(waiting.caller->peer.pidfd));
   if (!session.ok()) return session.status();
@@ -155,25 +177,24 @@ Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
 }
 
 Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
-                                const SessionTable::Shared& shared, const Attaching& attaching, int worker_end) {
+                                const SessionTable::Shared& shared, const Attaching& attaching,
+                                const WorkerEnds& worker_ends) {
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record = record;
   const auto& device_uuid = devices_.find(record.device_index)->traits.uuid;
   message.cache_folder = cache_.path(record.tenant_id, device_uuid);
   const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, worker_uid());
-  std::array<int, wire::message_fds_max> fds{};
+  std::array<int, attach_fds_max> fds{};
   fds[attach_fd_control] = attaching.control.fd();
   fds[attach_fd_arena] = attaching.arena.fd();
   fds[attach_fd_meter] = shared.meter.fd();
   fds[attach_fd_lease] = shared.lease.fd();
   fds[attach_fd_kick] = shared.kick.get();
   fds[attach_fd_tenant] = waiting.seat.tenant->page.fd();
-  fds[attach_fd_session] = worker_end;
-  fds[attach_fd_client] = waiting.caller->peer.pidfd.get();
-  std::size_t count = attach_fd_client + 1;
-  if (record.has_output != 0)
-    for (const UniqueFd& output : waiting.caller->outputs) fds[count++] = output.get();
+  fds[attach_fd_session] = worker_ends.session.fd();
+  fds[attach_fd_output] = worker_ends.output.get();
+  std::size_t count = attach_fds_min;
   if (cache.valid()) fds[count++] = cache.get();
   if (Status noted = folder_.record_session(worker.number, {record}); !noted.ok()) return noted;
   return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
@@ -200,7 +221,11 @@ void AttachDesk::worker_attached(Worker& worker) {
   reply.arena_address = record.arena_address;
   wire::set_text(reply.tenant, record.tenant);
   const auto traits = slice_traits(devices_.find(record.device_index)->traits, gpu, record.memory_limit_bytes);
-  const std::array fds{attaching.control.fd(), attaching.arena.fd(), attaching.program_end.fd()};
+  std::array<int, wire::reply_fds> fds{};
+  fds[wire::reply_fd_control] = attaching.control.fd();
+  fds[wire::reply_fd_arena] = attaching.arena.fd();
+  fds[wire::reply_fd_session] = attaching.program_end.fd();
+  fds[wire::reply_fd_output] = attaching.output.get();
   if (Status sent = door_.answer(*attaching.caller, reply, traits, fds); !sent.ok())
     return pool_.end(worker, "the program left before it had its session");
   sessions_.go_live(*attaching.session);

@@ -58,6 +58,12 @@ class AttachDesk final : public CallerListener {
     Session* session = nullptr;
     wire::SharedMemory control, arena;
     wire::MessageSocket program_end;
+    UniqueFd output;  // what the worker prints comes out here
+  };
+  // Handed to the worker, and not kept.
+  struct WorkerEnds {
+    wire::MessageSocket session;
+    UniqueFd output;
   };
   std::uint32_t device_of(const Seat& seat) const { return seat.tenant->slice.device; }
   void serve_waiting(std::uint32_t device);
@@ -66,7 +72,7 @@ class AttachDesk final : public CallerListener {
   Status give(const Waiting& waiting, Worker& worker);
   SessionRecord record_for(const Waiting& waiting, const Worker& worker);
   Status send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
-                      const SessionTable::Shared& shared, const Attaching& attaching, int worker_end);
+                      const SessionTable::Shared& shared, const Attaching& attaching, const WorkerEnds& worker_ends);
   void out_of_time(Caller& caller);
   void refuse(Caller& caller, const Status& why);
 

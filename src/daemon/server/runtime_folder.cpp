@@ -13,6 +13,7 @@
 #include <map>
 
 #include "daemon/server/files.h"
+#include "daemon/server/process_identity.h"
 
 namespace sluice::server {
 namespace {
@@ -22,26 +23,13 @@ constexpr std::size_t path_bytes_max = 107 - std::string_view("/workers/42949672
 constexpr std::string_view life_suffix = ".life";
 constexpr std::string_view session_suffix = ".session";
 
-// When the process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc(5). Empty: no such process.
-std::string start_time_of(pid_t pid) {
-  const std::string stat = read_kernel_file("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t after_name = stat.rfind(')');  // the name may hold anything, also blanks and brackets
-  if (after_name == std::string::npos) return "";
-  std::size_t at = after_name + 2;
-  for (int field = 3; field < 22 && at != std::string::npos; ++field) {
-    const std::size_t blank = stat.find(' ', at);
-    at = blank == std::string::npos ? blank : blank + 1;
-  }
-  return at == std::string::npos ? "" : stat.substr(at, stat.find(' ', at) - at);
-}
-
 // What is true of one process alone, over number reuse and reboots.
 std::string life_of(pid_t pid) {
-  const std::string started = start_time_of(pid);
-  if (started.empty()) return "";
+  const std::uint64_t started = start_ticks_of(pid);
+  if (started == 0) return "";
   std::string boot = read_kernel_file("/proc/sys/kernel/random/boot_id");
   while (!boot.empty() && boot.back() == '\n') boot.pop_back();
-  return std::to_string(pid) + " " + started + " " + boot + "\n";
+  return std::to_string(pid) + " " + std::to_string(started) + " " + boot + "\n";
 }
 
 std::optional<std::uint32_t> whole_number(std::string_view text) {

@@ -7,12 +7,13 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "daemon/server/process_identity.h"
 
 namespace sluice::server {
 namespace {
 
-// A worker sees its program's death by itself and gives all back at once; one that is stuck in a kernel is helped
-// along.
+// A worker that hears of its program's death gives all back at once; one that is stuck in a kernel, or does not listen,
+// is helped along.
 constexpr Nanoseconds worker_patience_ns = 80 * ns_per_ms;
 
 std::string slice_text(const SessionRecord& record) {
@@ -73,10 +74,26 @@ void SessionTable::go_live(Session& session) {
   const SessionRecord& record = session.record;
   log::info("session {}: tenant {} (uid {}), {} (pid {}), device {}, {}", record.session_id, record.tenant,
             record.client_uid, record.program, record.client_pid, record.device_index, slice_text(record));
+  watch_program(session);
+}
+
+void SessionTable::watch_program(Session& session) {
   auto watched =
       loop_.watch(session.client.get(), EPOLLIN, [this, &session](std::uint32_t) { program_exited(session); });
   if (watched.ok()) session.client_watch = watched.take();
-  else log::warn("session {}: {}; its worker alone watches the program", record.session_id, watched.status().message());
+  else
+    log::warn("session {}: {}; its worker alone watches the program", session.record.session_id,
+              watched.status().message());
+}
+
+// By number and start time; one that died while no daemon was there ends its session now.
+void SessionTable::find_program(Session& session) {
+  const SessionRecord& record = session.record;
+  session.client = open_same_process(static_cast<pid_t>(record.client_pid), record.client_start_ticks);
+  if (session.client.valid()) return watch_program(session);
+  if (record.client_start_ticks != 0) return program_exited(session);
+  log::warn("session {}: it is not known when its program started; its worker alone watches the program",
+            record.session_id);
 }
 
 Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared) {
@@ -87,6 +104,7 @@ Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker
   log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), device {}, {}",
             record.session_id, record.tenant, record.client_uid, record.program, record.client_pid, record.device_index,
             slice_text(record));
+  find_program(*session.value());
   return Status();
 }
 
@@ -101,6 +119,7 @@ void SessionTable::end_overdue() {
 
 void SessionTable::program_exited(Session& session) {
   session.client_watch.reset();
+  pool_.tell_program_gone(*session.worker);
   session.patience =
       loop_.at(now_ns() + worker_patience_ns, [this, &session] { pool_.end(*session.worker, "the program has gone"); });
 }

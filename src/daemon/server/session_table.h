@@ -36,7 +36,7 @@ struct Session {
   Worker* worker = nullptr;
   wire::SharedMemory meter, lease;
   UniqueFd kick;    // the worker's word that its lease page has changed
-  UniqueFd client;  // a pidfd; not valid for an adopted session, whose worker watches its program alone
+  UniqueFd client;  // a pidfd of the program
   Watch client_watch;
   Timer patience;
   bool live = false;
@@ -79,6 +79,8 @@ class SessionTable {
   const std::deque<EndedSession>& ended() const { return ended_; }                             // the latest first
 
  private:
+  void watch_program(Session& session);
+  void find_program(Session& session);
   void program_exited(Session& session);
   void remember(const Session& session, const std::string& reason);
 

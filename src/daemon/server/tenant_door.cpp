@@ -13,7 +13,6 @@ namespace {
 
 constexpr int accepts_per_round = 16;              // then others have their turn
 constexpr Nanoseconds pause_ns = 100 * ns_per_ms;  // after the process ran out of descriptors
-constexpr std::size_t outputs_count = 2;
 
 wire::AttachReply refusal(const Status& why) {
   wire::AttachReply reply;
@@ -126,13 +125,14 @@ void TenantDoor::hear(Caller& caller, std::uint32_t events) {
   }
   StrangeMessage message = receive_from_stranger(caller.socket.fd(), sizeof(wire::AttachRequest) + 1);
   if (message.status.code() == Code::deadline_exceeded && (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) == 0) return;
-  caller.outputs = std::move(message.fds);
+  const bool brings_descriptors = !message.fds.empty();
+  if (brings_descriptors) close_aside(caller.peer.credentials.uid, std::move(message.fds));
   if (message.status.code() == Code::protocol_fault) return refuse(caller, message.status);
   if (!message.status.ok()) return drop(caller);
   const auto request = wire::decode_attach_request(message.bytes);
   if (!request.ok()) return refuse(caller, request.status());
-  if (caller.outputs.size() > outputs_count)
-    return refuse(caller, Status(Code::protocol_fault, "too many descriptors in the attach request"));
+  if (brings_descriptors)
+    return refuse(caller, Status(Code::protocol_fault, "an attach request may bring no descriptors"));
   if (!caller.welcome)
     return refuse(caller, Status(Code::exhausted, "too many programs of this user ask at the same time"));
   caller.asked = true;
@@ -160,7 +160,7 @@ void TenantDoor::drop(Caller& caller) {
   const unsigned uid = caller.peer.credentials.uid;
   caller.watch.reset();
   caller.deadline.reset();
-  std::vector<UniqueFd> fds = std::move(caller.outputs);
+  std::vector<UniqueFd> fds;
   fds.push_back(caller.socket.take_fd());  // may hold messages with descriptors that nobody read
   close_aside(uid, std::move(fds));
 }

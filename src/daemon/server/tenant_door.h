@@ -25,8 +25,7 @@ struct Caller {
   std::uint64_t id = 0;
   wire::MessageSocket socket;
   Peer peer;
-  wire::AttachRequest request;    // once it has asked
-  std::vector<UniqueFd> outputs;  // its stdout and stderr, or none
+  wire::AttachRequest request;  // once it has asked
   bool asked = false;
   bool welcome = true;  // false: one too many; it will be told so when it has asked
   Watch watch;

@@ -241,6 +241,13 @@ void WorkerPool::dismiss(Worker& worker, const std::string& reason) {
   worker.deadline = loop_.at(now_ns() + dismissal_ns_max, [&worker] { kill_all(worker); });
 }
 
+void WorkerPool::tell_program_gone(Worker& worker) {
+  if (!worker.link.valid()) return;  // it is leaving already
+  WorkerMessage message;
+  message.kind = WorkerMessageKind::program_gone;
+  if (!worker.link.send(encode_worker_message(message), {}, 0).ok()) end(worker, "the program has gone");
+}
+
 void WorkerPool::link_closed(Worker& worker) {
   worker.link_watch.reset();
   aside_.close(worker.uid, one_fd(worker.link.take_fd()));  // unread messages in it may hold descriptors

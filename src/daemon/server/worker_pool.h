@@ -102,6 +102,8 @@ class WorkerPool {
   void end(Worker& worker, const std::string& reason);
   // The same, but the worker is told first, so that it can tell its program; it is killed if it does not leave.
   void dismiss(Worker& worker, const std::string& reason);
+  // The worker's program is dead; the worker gives all back by itself. One that cannot be told is ended.
+  void tell_program_gone(Worker& worker);
 
   DeviceView view(std::uint32_t device) const;
   std::size_t size() const { return workers_.size(); }

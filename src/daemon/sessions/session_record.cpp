@@ -30,7 +30,7 @@ template <typename Visitor, typename Record>
 void visit(Visitor& v, Record& r) {
   v(r.session_id), v(r.tenant_id), v(r.memory_limit_bytes), v(r.control_bytes), v(r.arena_bytes), v(r.arena_address);
   v(r.started_unix_ns), v(r.device_index), v(r.tenant_slot), v(r.gpu_milli);
-  v(r.client_pid), v(r.client_uid), v(r.client_gid), v(r.has_output), v(r.worker_number);
+  v(r.client_pid), v(r.client_uid), v(r.client_gid), v(r.client_start_ticks), v(r.worker_number);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t session_record_version = 2;
+inline constexpr std::uint32_t session_record_version = 3;
 
 struct SessionRecord {
   std::uint64_t session_id = 0;
@@ -28,7 +28,7 @@ struct SessionRecord {
   std::uint32_t tenant_slot = 0;  // in the TenantPage
   std::uint32_t gpu_milli = 0;
   std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
-  std::uint32_t has_output = 0;
+  std::uint64_t client_start_ticks = 0;  // with client_pid: which process; 0: not known
   std::uint32_t worker_number = 0;
   char tenant[wire::name_bytes_max] = {};  // NUL-terminated, as `program` is
   char program[wire::name_bytes_max] = {};

@@ -24,10 +24,11 @@ struct Parts {
 };
 using enum WorkerMessageKind;
 constexpr std::array all_parts{
-    Parts{ready, 1, false, false, true},     Parts{probed, probed_devices_max, false, false, true},
-    Parts{attached, 0, false, false, false}, Parts{ended, 0, false, false, true},
-    Parts{released, 0, false, false, false}, Parts{adopt, 0, true, false, false},
-    Parts{attach, 0, true, true, false},     Parts{adopted, 0, false, false, false},
+    Parts{ready, 1, false, false, true},         Parts{probed, probed_devices_max, false, false, true},
+    Parts{attached, 0, false, false, false},     Parts{ended, 0, false, false, true},
+    Parts{released, 0, false, false, false},     Parts{adopt, 0, true, false, false},
+    Parts{attach, 0, true, true, false},         Parts{adopted, 0, false, false, false},
+    Parts{program_gone, 0, false, false, false},
 };
 
 const Parts* parts_of(WorkerMessageKind kind) {

@@ -18,7 +18,9 @@
 //                     Adopt     to a new daemon, which called at the worker's door: here is a living session
 //                                                               + descriptors in the order of AdoptFd
 //   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
-//                     Adopted   answer to Adopt               + 1 descriptor: where its stdout and stderr go now
+//                     Adopted   answer to Adopt               + 1 descriptor: where its stderr goes now
+//                     Ended     end the session, for this reason
+//                     ProgramGone  the program is dead: give all back
 #pragma once
 
 #include <cstddef>
@@ -48,7 +50,17 @@ inline constexpr char worker_door_name[] = "door.sock";
 
 inline constexpr Nanoseconds released_ns_max = ns_per_s;
 
-enum class WorkerMessageKind : std::uint32_t { ready = 1, probed, attached, ended, adopt, attach, adopted, released };
+enum class WorkerMessageKind : std::uint32_t {
+  ready = 1,
+  probed,
+  attached,
+  ended,
+  adopt,
+  attach,
+  adopted,
+  released,
+  program_gone
+};
 
 enum AttachFd : std::size_t {
   attach_fd_control,  // wire::ControlPage and ring
@@ -58,17 +70,13 @@ enum AttachFd : std::size_t {
   attach_fd_lease,    // LeasePage
   attach_fd_kick,     // an eventfd: the worker's word that its lease page has changed
   attach_fd_session,  // the worker's end of the session socket
-  attach_fd_client,   // a pidfd of the program
-  attach_fd_stdout,   // only if SessionRecord::has_output: the program's stdout and stderr
-  attach_fd_stderr,
+  attach_fd_output,   // the write end of the session's output pipe
+  attach_fds_min,
+  attach_fd_cache = attach_fds_min,  // the tenant's cache folder (tenant_cache.h); may be missing
+  attach_fds_max,
 };
 
 enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fd_lease, adopt_fd_kick, adopt_fds };
-
-// The last descriptor, after those of AttachFd: the tenant's cache folder (tenant_cache.h), which may be missing.
-inline std::size_t attach_fd_cache(const SessionRecord& record) {
-  return record.has_output != 0 ? attach_fd_stderr + 1 : attach_fd_client + 1;
-}
 
 struct WorkerMessage {
   WorkerMessageKind kind{};

@@ -1,5 +1,4 @@
-// The control thread's loop: it sleeps until somebody dies, and decides what then. Meanwhile it follows the program's
-// stdout, so that what kernels print comes out where the program wants it.
+// The control thread's loop: it sleeps until somebody dies or the daemon speaks, and decides what then.
 #pragma once
 
 #include <mutex>
@@ -14,8 +13,8 @@ namespace sluice::worker {
 
 class Control {
  public:
-  // `session`: this end of the session socket. `client`: a pidfd of the program.
-  Control(DaemonLink link, UniqueFd session, UniqueFd client);
+  // `session`: this end of the session socket.
+  Control(DaemonLink link, UniqueFd session);
 
   // Blocks without a timeout until the session is over, and says why: ok, the program has gone; otherwise a fault, or
   // the daemon's wish.
@@ -24,14 +23,17 @@ class Control {
   // The dispatcher has given up. From its thread.
   void report(Status fault);
 
+  // Tells the program why its session ends. One that does not listen is not waited for.
+  void tell_program(const Status& end) const;
+
   DaemonLink& link() { return link_; }
 
  private:
-  Status follow_output();  // unavailable: the program has closed its end
+  bool program_left() const;
 
   DaemonLink link_;
   wire::MessageSocket session_;
-  UniqueFd client_, reported_;
+  UniqueFd reported_;
   std::mutex mutex_;
   Status fault_;  // guarded by mutex_
 };

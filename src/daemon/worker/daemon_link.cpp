@@ -31,6 +31,8 @@ Status DaemonLink::attend_link() {
     const auto message = decode_worker_message(received.value().bytes);
     if (message.ok() && message.value().kind == WorkerMessageKind::ended)
       return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
+    if (message.ok() && message.value().kind == WorkerMessageKind::program_gone)
+      return Status(Code::unavailable, "the program has gone");
     if (message.ok() && message.value().kind == WorkerMessageKind::adopted && state_ == State::claiming) {
       state_ = State::linked;
       if (!received.value().fds.empty()) adoption_.log_moved(received.value().fds.front());

@@ -21,7 +21,7 @@ struct Adoption {
   std::array<int, adopt_fds> fds{};
   // Hears when the daemon is gone (false), and when there is one again.
   std::function<void(bool lives)> daemon_lives;
-  // Hears where stdout and stderr go from now on.
+  // Hears where stderr goes from now on.
   std::function<void(const UniqueFd& log)> log_moved;
 };
 
@@ -34,7 +34,8 @@ class DaemonLink {
   int fd() const { return state_ == State::alone ? door_.get() : link_.fd(); }
   int timeout_ms() const;
 
-  // fd() is readable, or the time is over. Not ok: the daemon wants the session to end.
+  // fd() is readable, or the time is over. Not ok: the daemon wants the session to end; unavailable: because its
+  // program is gone.
   Status attend();
 
   // If a daemon listens; otherwise nobody needs to know.

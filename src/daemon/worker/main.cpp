@@ -2,6 +2,8 @@
 //
 // Started by sluiced with the link as descriptor 3. It opens its device first and says Ready, so that attaching a
 // program costs none of a driver's loading time; then it waits, without a timeout, to be told whom to serve.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -66,20 +68,17 @@ Result<std::unique_ptr<backend::Device>> open_device(std::vector<std::unique_ptr
 
 // ---- one session ----
 
-void show_output_of(std::vector<UniqueFd>& fds, const SessionRecord& record) {
-  if (record.has_output == 0) return;
-  dup2(fds[attach_fd_stdout].get(), STDOUT_FILENO);
-  dup2(fds[attach_fd_stderr].get(), STDERR_FILENO);
-  fds[attach_fd_stdout].reset();
-  fds[attach_fd_stderr].reset();
-  setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+// What kernels print goes to the program. Without a buffer in between: what a command printed has left before it is
+// complete, and nothing needs a lock that a kernel may hold while it waits for the program to read.
+Status print_to(UniqueFd output) {
+  if (dup2(output.get(), STDOUT_FILENO) < 0) return errno_status("print to the program", errno);
+  setvbuf(stdout, nullptr, _IONBF, 0);
+  return Status();
 }
 
-// Where this daemon reads what the worker writes. `lent`: stdout and stderr are the program's.
-void write_to(const UniqueFd& log, bool lent) {
+// Where this daemon reads what the worker writes. Its stdout is the program's.
+void write_to(const UniqueFd& log) {
   log::redirect(log.get());
-  if (lent) return;
-  dup2(log.get(), STDOUT_FILENO);
   dup2(log.get(), STDERR_FILENO);
 }
 
@@ -108,20 +107,15 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
 
 // Everything from Attach to the end. The process is not torn down but left: a driver's threads may still be busy, and
 // the kernel frees what it held.
-[[noreturn]] void leave(int code) {
-  std::fflush(stdout);
-  _exit(code);
-}
+[[noreturn]] void leave(int code) { _exit(code); }
 
 [[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
                         const Options& options) {
   auto session = Session::open(device, attach.record, received.fds);
   auto door = wire::listen_at(own_folder(options) + "/" + worker_door_name, 0600);
   Status ready = session.ok() ? door.status() : session.status();
-  if (ready.ok()) {
-    show_output_of(received.fds, attach.record);
-    ready = prepare(device, attach, options);
-  }
+  if (ready.ok()) ready = print_to(std::move(received.fds[attach_fd_output]));
+  if (ready.ok()) ready = prepare(device, attach, options);
   if (!ready.ok()) {
     log::error("cannot serve session {}: {}", attach.record.session_id, ready.to_string());
     tell(link, message_of(WorkerMessageKind::ended, ready.to_string()));
@@ -131,14 +125,14 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
 
   Session& serving = *session.value();
   Adoption adoption{attach, {}, [&serving](bool lives) { serving.set_daemon(lives); }, {}};
-  adoption.log_moved = [lent = attach.record.has_output != 0](const UniqueFd& log) { write_to(log, lent); };
+  adoption.log_moved = write_to;
   adoption.fds[adopt_fd_meter] = serving.meter_fd();
   adoption.fds[adopt_fd_tenant] = serving.tenant_fd();
   adoption.fds[adopt_fd_lease] = serving.lease_fd();
   adoption.fds[adopt_fd_kick] = serving.kick_fd();
   adoption.claim.kind = WorkerMessageKind::adopt;
   Control control(DaemonLink(std::move(link), door.take(), std::move(adoption)),
-                  std::move(received.fds[attach_fd_session]), std::move(received.fds[attach_fd_client]));
+                  std::move(received.fds[attach_fd_session]));
   std::thread dispatcher([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);
   });
@@ -155,8 +149,7 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
     leave(0);
   }
   log::error("session {} of {} ended: {}", attach.record.session_id, attach.record.tenant, end.to_string());
-  if (attach.record.has_output != 0)
-    std::fprintf(stderr, "sluice: this session was ended: %s\n", end.message().c_str());
+  control.tell_program(end);
   control.link().send(message_of(WorkerMessageKind::ended, end.to_string()));
   leave(1);
 }

@@ -30,8 +30,7 @@ void HostCopies::carry_over() {
 
 Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const SessionRecord& record,
                                                std::vector<UniqueFd>& fds) {
-  const std::size_t fds_wanted = attach_fd_cache(record);
-  if (fds.size() != fds_wanted && fds.size() != fds_wanted + 1)
+  if (fds.size() < attach_fds_min || fds.size() > attach_fds_max)
     return Status(Code::protocol_fault, "the attach message lacks descriptors");
   if (record.control_bytes != wire::control_bytes || record.tenant_slot >= tenant_sessions_max)
     return Status(Code::protocol_fault, "the attach message makes no sense");

@@ -19,6 +19,7 @@
 #include "shim/opencl/error.h"
 #include "shim/opencl/include_files.h"
 #include "shim/opencl/program.h"
+#include "shim/opencl/progress.h"
 
 namespace sluice::opencl {
 namespace {
@@ -94,22 +95,20 @@ struct Order {
   std::vector<BuildRef> inputs;  // of a link: kept alive until the worker is done with them
   bool argument_info_asked = false;
   bool uniform_work_groups = true;
-  Printing printing = Printing::no;
+  bool may_print = false;
 };
 
-Printing printing_of(std::string_view source) {
-  return source.find("printf") != std::string_view::npos ? Printing::yes : Printing::no;
-}
+bool may_print(std::string_view source) { return source.find("printf") != std::string_view::npos; }
 
 cl_int carry_out(const Order& order) {
   _cl_program& program = *order.program;
   std::shared_ptr<Build> build;
+  if (order.may_print) Progress::of(program.session()).expect_output();
   const cl_int error = guarded([&] {
     build = attempt(program.session(), order.request);
     build->options = order.options;
     build->argument_info_asked = order.argument_info_asked;
     build->uniform_work_groups = order.uniform_work_groups;
-    build->printing = order.printing;
     return build->error();
   });
   program.end_build(std::move(build));
@@ -163,9 +162,8 @@ Order order_for(_cl_program& program, BuildVerb verb, const char* options) {
   order.request.source = from_source ? with_names_of(order.request.headers, program.text()) : program.text();
   order.argument_info_asked = !from_source || has_option(order.options, "-cl-kernel-arg-info");
   order.uniform_work_groups = from_source && !allows_uneven_groups(order.options);
-  order.printing = from_source ? printing_of(program.text()) : Printing::perhaps;
-  for (const wire::BuildHeader& header : order.request.headers)
-    order.printing = std::max(order.printing, printing_of(header.source));
+  order.may_print = program.origin() == ProgramOrigin::binary || may_print(program.text());  // a binary does not tell
+  for (const wire::BuildHeader& header : order.request.headers) order.may_print |= may_print(header.source);
   return order;
 }
 
@@ -178,7 +176,7 @@ cl_int add_headers(Order& order, cl_uint count, const cl_program* headers, const
     auto& known = order.request.headers;  // the program's word counts for more than a file's
     std::erase_if(known, [&](const wire::BuildHeader& header) { return header.include_name == names[i]; });
     known.push_back({names[i], headers[i]->text()});
-    order.printing = std::max(order.printing, printing_of(headers[i]->text()));
+    order.may_print |= may_print(headers[i]->text());
   }
   return CL_SUCCESS;
 }
@@ -203,7 +201,6 @@ cl_int add_inputs(Order& order, cl_context context, cl_uint count, const cl_prog
       return CL_INVALID_OPERATION;
     order.argument_info_asked &= build->argument_info_asked;
     order.uniform_work_groups |= build->uniform_work_groups;
-    order.printing = std::max(order.printing, build->printing);
     order.request.inputs.push_back(build->id);
     order.inputs.push_back(std::move(build));
   }

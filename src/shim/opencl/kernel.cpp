@@ -170,7 +170,6 @@ cl_int _cl_kernel::launch(const Enqueue& how, wire::KernelLaunch& command) {
   if (!arguments_.all_set()) return CL_INVALID_KERNEL_ARGS;
   if (traits().local_bytes + arguments_.local_bytes() > build_->session.traits().local_memory_bytes)
     return CL_OUT_OF_RESOURCES;
-  if (build_->printing != Printing::no) build_->session.follow_output(build_->printing == Printing::yes);
   command.kernel = id_;
   command.argument_count = arguments_.count();
   return post(how, command, arguments_.records());

@@ -16,9 +16,6 @@
 
 namespace sluice::opencl {
 
-// Do its kernels call printf? A source says it, a binary does not.
-enum class Printing { no, perhaps, yes };
-
 // One attempt and its result; never changes once a program has it. The worker's object goes with its last user.
 struct Build {
   Build(shim::Session& in, wire::ObjectId known_as) : session(in), id(known_as) {}
@@ -37,7 +34,6 @@ struct Build {
   wire::BuildReply reply;
   bool argument_info_asked = false;  // clGetKernelArgInfo may answer
   bool uniform_work_groups = true;   // local sizes must divide global sizes
-  Printing printing = Printing::no;
 };
 
 using BuildRef = std::shared_ptr<const Build>;

@@ -85,13 +85,20 @@ void Progress::add_read(Lane& lane, const PendingRead& read) {
   // Two threads may come here in another order than they posted in.
   const auto later = [](std::uint64_t sequence, const PendingRead& other) { return sequence < other.sequence; };
   lane.reads_.insert(std::upper_bound(lane.reads_.begin(), lane.reads_.end(), read.sequence, later), read);
-  reads_outstanding_.fetch_add(1, std::memory_order_release);
+  unsettled_.fetch_add(1, std::memory_order_release);
 }
 
-void Progress::settle_reads() {
+void Progress::settle_all() {
   if (lost()) return;
-  std::lock_guard lock(lock_);
-  settle_locked();
+  {
+    std::lock_guard lock(lock_);
+    settle_locked();
+  }
+  if (expects_output_.load(std::memory_order_acquire)) session_.show_output();
+}
+
+void Progress::expect_output() {
+  if (!expects_output_.exchange(true, std::memory_order_acq_rel)) unsettled_.fetch_add(1, std::memory_order_release);
 }
 
 void Progress::finish_read(const PendingRead& read) {
@@ -99,7 +106,7 @@ void Progress::finish_read(const PendingRead& read) {
   if (read.staging_at != wire::nowhere) session_.release(read.staging_at);
   if (read.slot_at != wire::nowhere) session_.drop_event_slot(read.slot_at);
   // Only now: whoever sees no read outstanding takes the data for being there. Pairs with settle().
-  reads_outstanding_.fetch_sub(1, std::memory_order_release);
+  unsettled_.fetch_sub(1, std::memory_order_release);
 }
 
 void Progress::settle_locked() {
@@ -133,7 +140,7 @@ bool Progress::reads_into_locked(const std::byte* memory, std::size_t bytes) con
 }
 
 bool Progress::reads_into(const std::byte* memory, std::size_t bytes) {
-  if (lost() || reads_outstanding_.load(std::memory_order_acquire) == 0) return false;
+  if (lost() || unsettled_.load(std::memory_order_acquire) == 0) return false;
   std::lock_guard lock(lock_);
   settle_locked();
   return reads_into_locked(memory, bytes);

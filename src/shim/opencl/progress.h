@@ -1,9 +1,9 @@
 // Progress: what one session's program has in flight, and what must happen when it ends.
 //
 // A Lane is one queue's progress; it outlives the queue for as long as anything waits for its commands. Three things
-// hang on completion: results of reads lie in staging memory and must reach the program before anything is reported
-// complete (`settle`); staging memory, slots and the memory of released buffers may be used again only when no command
-// can touch them any more (`free_after`, `bury`).
+// hang on completion: results of reads lie in staging memory, and what kernels printed lies in a pipe; both must reach
+// the program before anything is reported complete (`settle`). Staging memory, slots and the memory of released buffers
+// may be used again only when no command can touch them any more (`free_after`, `bury`).
 //
 // Once a session is lost nothing here takes a lock: a forked child, whose copy of the locks may be held by threads
 // that it does not have, sees its parent's session as lost from the start.
@@ -98,11 +98,14 @@ class Progress {
   // The queue is gone; its commands may still run.
   void retire_lane(std::shared_ptr<Lane> lane);
 
-  // Copies what finished reads brought to the program. To be called after seeing a completion and before reporting
-  // it, also one on another queue: a command there may have waited for a read here.
+  // Copies what finished reads brought to the program, and what kernels printed to its stdout. To be called after
+  // seeing a completion and before reporting it, also one on another queue: a command there may have waited for a read
+  // here.
   void settle() {
-    if (reads_outstanding_.load(std::memory_order_acquire) != 0) settle_reads();
+    if (unsettled_.load(std::memory_order_acquire) != 0) settle_all();
   }
+  // From now on kernels may print.
+  void expect_output();
   void add_read(Lane& lane, const PendingRead& read);
   // Waits for the reads that will still write into this memory, and settles them. False: lost.
   bool wait_for_reads_into(const std::byte* memory, std::size_t bytes);
@@ -133,10 +136,10 @@ class Progress {
 
  private:
   Progress(shim::Session& session, Progress* next) : session_(session), next_(next) {}
-  void settle_reads();
+  void settle_all();
   void settle_locked();
   void settle_if_any_locked() {
-    if (reads_outstanding_.load(std::memory_order_acquire) != 0) settle_locked();
+    if (unsettled_.load(std::memory_order_acquire) != 0) settle_locked();
   }
   void finish_read(const PendingRead& read);
   bool reads_into_locked(const std::byte* memory, std::size_t bytes) const;
@@ -148,7 +151,10 @@ class Progress {
 
   shim::Session& session_;
   Progress* next_;  // of an earlier session: of the process that this one was forked from
-  std::atomic<std::size_t> reads_outstanding_{0};
+  // Reads whose results are still to be copied; and one more for ever once kernels may print, so that settle() looks at
+  // one number.
+  std::atomic<std::size_t> unsettled_{0};
+  std::atomic<bool> expects_output_{false};
   std::mutex lock_;  // guards what follows, and the lanes' lists
   std::vector<std::shared_ptr<Lane>> lanes_;
   struct Grave {

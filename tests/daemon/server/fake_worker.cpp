@@ -123,7 +123,7 @@ class Serving {
     lease_ = std::move(fds[attach_fd_lease]);
     kick_ = std::move(fds[attach_fd_kick]);
     session_ = std::move(fds[attach_fd_session]);
-    client_ = std::move(fds[attach_fd_client]);
+    output_ = std::move(fds[attach_fd_output]);
   }
 
   void work() {
@@ -145,14 +145,13 @@ class Serving {
     if (sockets_) send_sockets();
     if (stubborn_) sleep_for_ever();
     for (;;) {
-      pollfd awaited[] = {{session_.get(), POLLIN, 0}, {client_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
-      poll(awaited, 3, -1);
-      if (awaited[0].revents != 0 || awaited[1].revents != 0) {
+      pollfd awaited[] = {{session_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
+      poll(awaited, 2, -1);
+      if (awaited[0].revents != 0 || (awaited[1].revents != 0 && told_of_death())) {
         tell(link_, message_of(WorkerMessageKind::ended, "the program\x1b[31m has gone"));
         if (lingering_) linger();
         std::exit(0);
       }
-      if (awaited[2].revents != 0 && !link_.receive(now_ns()).ok()) find_next_daemon();
     }
   }
 
@@ -168,6 +167,17 @@ class Serving {
       socket.reset();
     }
     sleep_for_ever();
+  }
+
+  // Also looks for the next daemon, if there is none any more.
+  bool told_of_death() {
+    const auto received = link_.receive(now_ns());
+    if (!received.ok()) {
+      find_next_daemon();
+      return false;
+    }
+    const auto message = decode_worker_message(received.value().bytes);
+    return message.ok() && message.value().kind == WorkerMessageKind::program_gone;
   }
 
   [[noreturn]] void linger() {
@@ -196,7 +206,7 @@ class Serving {
   wire::MessageSocket link_;
   WorkerMessage attach_;
   wire::SharedMemory meter_, tenant_;
-  UniqueFd lease_, kick_, session_, client_;
+  UniqueFd lease_, kick_, session_, output_;
   // Asked before the test can say other things.
   const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering"),
              chatter_ = told_to("chatter"), sockets_ = told_to("sockets");

@@ -162,10 +162,11 @@ Granted read_answer(const wire::MessageSocket& socket) {
   granted.answered = true;
   granted.reply = attachment.value().reply;
   granted.traits = attachment.value().traits;
-  if (granted.reply.granted != 0 && message.value().fds.size() == 3) {
-    granted.control = std::move(message.value().fds[0]);
-    granted.arena = std::move(message.value().fds[1]);
-    granted.session = std::move(message.value().fds[2]);
+  if (granted.reply.granted != 0 && message.value().fds.size() == wire::reply_fds) {
+    granted.control = std::move(message.value().fds[wire::reply_fd_control]);
+    granted.arena = std::move(message.value().fds[wire::reply_fd_arena]);
+    granted.session = std::move(message.value().fds[wire::reply_fd_session]);
+    granted.output = std::move(message.value().fds[wire::reply_fd_output]);
   }
   return granted;
 }

@@ -64,7 +64,7 @@ struct Granted {
   bool answered = false;  // false: the daemon closed the connection without a word
   wire::AttachReply reply;
   wire::DeviceTraits traits;
-  UniqueFd control, arena, session;
+  UniqueFd control, arena, session, output;
 };
 Granted attach(const PoolUnderTest& pool, const Wish& wish = {});
 Granted read_answer(const wire::MessageSocket& socket);

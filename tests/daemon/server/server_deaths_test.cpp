@@ -1,4 +1,5 @@
 // Whoever dies, at whatever moment: the slice is back, nothing is left, and nobody else notices.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -163,6 +164,53 @@ TEST_CASE("a program that died while no daemon lived is not found again, and not
   REQUIRE(pool.wait_until([&] { return pool.workers().empty(); }));
   pool.start_daemon();
   CHECK(pool.sessions().empty());
+  CHECK(promised(pool) == 0);
+}
+
+// A program with a session whose socket another process holds, too.
+class LeakyProgram {
+ public:
+  explicit LeakyProgram(const PoolUnderTest& pool) {
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      close(ends[1]);
+      const Granted granted = attach(pool, {"alice"});
+      char byte = 0;
+      if (fork() == 0) _exit(static_cast<int>(read(ends[0], &byte, 1)));  // until the test is over
+      for (;;) pause();
+    }
+    close(ends[0]);
+    lifeline_.reset(ends[1]);
+    REQUIRE(pool.wait_for_sessions(1));
+  }
+  void end() const {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd lifeline_;
+};
+
+TEST_CASE("a program's death ends its session, although another process holds its socket") {
+  PoolUnderTest pool;
+  const LeakyProgram program(pool);
+  SECTION("under the daemon that gave it the session") { program.end(); }
+  SECTION("under the next daemon") {
+    pool.kill_daemon();
+    pool.start_daemon();
+    REQUIRE(pool.sessions().size() == 1);
+    program.end();
+  }
+  SECTION("while there is no daemon") {
+    pool.kill_daemon();
+    program.end();
+    pool.start_daemon();
+  }
+  CHECK(pool.wait_for_sessions(0));
   CHECK(promised(pool) == 0);
 }
 

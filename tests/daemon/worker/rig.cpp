@@ -1,5 +1,6 @@
 #include "rig.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -94,6 +95,12 @@ std::optional<WorkerMessage> Worker::hear() {
   return message.take();
 }
 
+void Worker::tell(WorkerMessageKind kind) {
+  WorkerMessage message;
+  message.kind = kind;
+  REQUIRE(link_.send(encode_worker_message(message), {}, soon()).ok());
+}
+
 void Worker::attach() {
   const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_limit_bytes);
   control_ = wire::SharedMemory::create("test-control", wire::control_bytes).take();
@@ -104,13 +111,16 @@ void Worker::attach() {
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
   session_ = std::move(pair.value().first);
-  const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  int output[2];
+  REQUIRE(pipe2(output, O_CLOEXEC) == 0);
+  output_.reset(output[0]);
+  const UniqueFd output_end(output[1]);
   lease_ = wire::SharedMemory::create("test-lease", lease_page_bytes).take();
   kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   lease().grant(setting_.lease);
-  std::vector<int> fds{
-      control_.fd(), arena_.fd(), meter_.fd(), tenant_.fd(), lease_.fd(), kick_.get(), pair.value().second.fd(),
-      self.get()};
+  const std::vector<int> fds{
+      control_.fd(),   arena_.fd(), meter_.fd(), tenant_.fd(), lease_.fd(), kick_.get(), pair.value().second.fd(),
+      output_end.get()};
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record.control_bytes = wire::control_bytes;
@@ -118,11 +128,6 @@ void Worker::attach() {
   message.record.memory_limit_bytes = setting_.memory_limit_bytes;
   message.record.session_id = 99;
   message.cache_folder = setting_.cache_folder;
-  if (setting_.output.valid()) {
-    message.record.has_output = 1;
-    fds.push_back(setting_.output.get());
-    fds.push_back(setting_.output.get());
-  }
   REQUIRE(link_.send(encode_worker_message(message), fds, soon()).ok());
   const auto attached = hear();
   REQUIRE(attached);

@@ -62,7 +62,6 @@ class Worker {
     std::string cache_folder;
     LeaseTerms lease;            // granted before the worker is attached
     bool grants_at_once = true;  // later on, whenever the worker wants one; false: the test does it
-    UniqueFd output;             // the program's stdout and stderr, if valid
   };
 
   // For a worker on rusticl; others are on PoCL.
@@ -87,6 +86,7 @@ class Worker {
   const std::string& runtime_folder() const { return runtime_.path(); }
   // The next message on the link, or nothing if the worker closed it.
   std::optional<WorkerMessage> hear();
+  void tell(WorkerMessageKind kind);
   void drop_link() { link_.close(); }
   // Waits for its end; the exit status as waitpid tells it.
   int wait_for_exit();
@@ -106,6 +106,8 @@ class Worker {
   void drop_session() { session_.close(); }
   int session_fd() const { return session_.fd(); }
   const wire::MessageSocket& session() const { return session_; }
+  // Where what kernels print comes out. Reading it waits for it.
+  const UniqueFd& output() const { return output_; }
 
   template <typename Command>
   void post(Command command) {
@@ -173,7 +175,7 @@ class Worker {
   wire::MessageSocket link_, session_;
   wire::DeviceTraits traits_;
   wire::SharedMemory control_, arena_, meter_, tenant_, lease_;
-  UniqueFd kick_;
+  UniqueFd kick_, output_;
   std::jthread granting_;
   std::optional<wire::RingWriter> ring_;
   std::optional<wire::ArenaAllocator> allocator_;

@@ -110,17 +110,32 @@ TEST_CASE("a broken ring ends the session with a reason") {
   CHECK(exited_with(worker.wait_for_exit(), 1));
 }
 
-TEST_CASE("anything but the program's output on the session socket ends the session") {
-  for (const std::size_t bytes : {std::size_t{1}, sizeof(wire::OutputNotice)}) {
-    Worker worker;
-    worker.attach();
-    const std::vector<std::byte> garbage(bytes);
-    REQUIRE(worker.session().send(garbage, {}, now_ns() + ns_per_s).ok());
-    const auto ended = worker.hear();
-    REQUIRE(ended);
-    CHECK(ended->text.find("output") != std::string::npos);
-    CHECK(exited_with(worker.wait_for_exit(), 1));
-  }
+TEST_CASE("anything on the session socket ends the session, and the program hears why") {
+  Worker worker;
+  worker.attach();
+  const std::vector<std::byte> garbage(1);
+  REQUIRE(worker.session().send(garbage, {}, now_ns() + ns_per_s).ok());
+  const auto ended = worker.hear();
+  REQUIRE(ended);
+  CHECK(ended->text.find("session socket") != std::string::npos);
+  const auto told = worker.session().receive(now_ns() + ns_per_s);
+  REQUIRE(told.ok());
+  const auto notice = wire::decode_end_notice(told.value().bytes);
+  REQUIRE(notice.ok());
+  CHECK(std::string(notice.value().reason).find("session socket") != std::string::npos);
+  CHECK(exited_with(worker.wait_for_exit(), 1));
+}
+
+TEST_CASE("a worker whose daemon says that the program is dead gives all back, although somebody holds its socket") {
+  Worker worker;
+  worker.attach();
+  worker.make_buffer(1 << 20);
+  worker.tell(WorkerMessageKind::program_gone);
+  const auto ended = worker.hear();
+  REQUIRE(ended);
+  CHECK(ended->kind == WorkerMessageKind::ended);
+  CHECK(exited_with(worker.wait_for_exit(), 0));
+  CHECK(worker.held_bytes() == 0);
 }
 
 TEST_CASE("impossible positions in the ring end the session") {

@@ -390,8 +390,9 @@ TEST_CASE("a program's binary runs in another session") {
   CHECK(reinterpret_cast<const int*>(worker.at(out.arena_at))[1] == 37);
 }
 
-// What a kernel of the worker prints, as it comes out of the pipe.
-std::string printed(Worker& worker, const UniqueFd& reader) {
+TEST_CASE("what a kernel printed has left the worker when its command is complete") {
+  Worker worker;
+  worker.attach();
   Queue queue = worker.make_queue();
   const ObjectId kernel = make_kernel(worker, "__kernel void say(int n) { printf(\"kernel says %d\\n\", n); }");
   Arguments arguments;
@@ -399,35 +400,39 @@ std::string printed(Worker& worker, const UniqueFd& reader) {
   worker.enqueue(queue, launch_of(kernel, 1, arguments), false, {}, arguments.data());
   REQUIRE(worker.finish(queue));
   char text[256] = {};
-  REQUIRE(read(reader.get(), text, sizeof text - 1) > 0);
-  return text;
+  REQUIRE(fcntl(worker.output().get(), F_SETFL, O_NONBLOCK) == 0);
+  REQUIRE(read(worker.output().get(), text, sizeof text - 1) > 0);
+  CHECK(std::string(text) == "kernel says 123\n");
 }
 
-TEST_CASE("what a kernel prints appears on the program's output") {
-  int ends[2];
-  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-  const UniqueFd reader(ends[0]);
-  Worker::Setting setting;
-  setting.output = UniqueFd(ends[1]);
-  Worker worker(std::move(setting));
-  worker.attach();
-  CHECK(printed(worker, reader) == "kernel says 123\n");
+// More than a pipe holds: the kernel waits for somebody to read.
+void print_much(Worker& worker, Queue& queue) {
+  const ObjectId kernel = make_kernel(worker, R"CL(__kernel void say(int n) {
+    for (int i = 0; i < n; ++i) printf("%060d\n", i);
+  })CL");
+  Arguments arguments;
+  arguments.value(100'000);
+  wire::KernelLaunch launch = launch_of(kernel, 4096, arguments);
+  worker.enqueue(queue, launch, false, {}, arguments.data());
+  REQUIRE_FALSE(wire::wait_completed(*queue.timeline, queue.sequence, std::atomic<bool>(false), now_ns() + ns_per_s));
 }
 
-TEST_CASE("what a kernel prints follows the program's output") {
-  int ends[2];
-  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-  const UniqueFd reader(ends[0]), writer(ends[1]);
+TEST_CASE("a program that does not read what its kernels print keeps its worker from nothing but that") {
   Worker worker;
   worker.attach();
-  const wire::OutputNotice notice{wire::handshake_magic, 7};
-  const int fd = writer.get();
-  REQUIRE(worker.session().send(std::as_bytes(std::span(&notice, 1)), std::span(&fd, 1), now_ns() + ns_per_s).ok());
-  const auto answer = worker.session().receive(now_ns() + 10 * ns_per_s);
-  REQUIRE(answer.ok());
-  REQUIRE(answer.value().bytes.size() == sizeof notice);
-  CHECK(std::memcmp(answer.value().bytes.data(), &notice, sizeof notice) == 0);
-  CHECK(printed(worker, reader) == "kernel says 123\n");
+  Queue printing = worker.make_queue();
+  print_much(worker, printing);
+  worker.make_buffer(1 << 20);  // a call is answered
+  SECTION("and it ends with its program") {
+    const Nanoseconds before = now_ns();
+    worker.drop_session();
+    CHECK(WEXITSTATUS(worker.wait_for_exit()) == 0);
+    CHECK(now_ns() - before < 3 * ns_per_s);
+  }
+  SECTION("and it ends when it is told to") {
+    worker.tell(WorkerMessageKind::ended);
+    CHECK(WEXITSTATUS(worker.wait_for_exit()) == 1);
+  }
 }
 
 TEST_CASE("bytes that the program says it copied are carried over, within reason") {
