@@ -5,7 +5,6 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
 
@@ -36,11 +35,12 @@ double command_ns(worker::Gate& gate, int depth) {
 }  // namespace
 
 int main() {
-  alignas(64) static std::array<std::byte, lease_page_bytes> page{};
+  static TermsPage terms{};
+  static ReportPage report{};
   const UniqueFd kick(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const metering::MeterPage meter{};
-  worker::Gate gate(LeaseHolder(page, kick.get()), meter, [] {});
-  LeaseGrantor(page).grant({});
+  LeaseHolder lease(terms, report, kick.get());
+  worker::Gate gate(lease, report.meter, [] {});
+  LeaseGrantor(terms, report).grant({});
   const double alone_ns = command_ns(gate, 1), deep_ns = command_ns(gate, 16);
   std::printf("{\"one_ns\": %.1f, \"deep_ns\": %.1f}\n", alone_ns, deep_ns);
   return alone_ns < 0 || deep_ns < 0 ? 1 : 0;

@@ -1,8 +1,10 @@
 // SharedMemory: a sealed, nameless piece of memory, and one process's mapping of it.
 //
 // It is made as a memfd, so nothing of it is left behind by any death, and sealed against shrinking, so that no peer
-// can turn an access into a SIGBUS. It is handed on by SCM_RIGHTS. A front end that lives in a virtual machine maps a
-// device's memory instead: `adopt_region` takes such a mapping as it is.
+// can turn an access into a SIGBUS. It is handed on by SCM_RIGHTS. Memory that only its maker may write is sealed
+// against every later mapping that could (F_SEAL_FUTURE_WRITE, Linux 5.1): a peer can map it for reading, and neither
+// write(2) nor mprotect(2) gives it more. A front end that lives in a virtual machine maps a device's memory instead:
+// `adopt_region` takes such a mapping as it is.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +18,21 @@
 
 namespace sluice::wire {
 
+// Which memory a descriptor stands for, whoever has it.
+struct MemoryIdentity {
+  std::uint64_t device = 0, inode = 0;
+  friend bool operator==(const MemoryIdentity&, const MemoryIdentity&) = default;
+};
+
+struct MemoryLook {
+  MemoryIdentity identity;
+  std::uint64_t resident_bytes = 0;  // pages that were touched and not given back, by whomever
+};
+// The kernel's word about a memfd.
+Result<MemoryLook> look_at_memory(int fd);
+
+enum class PeersMay : std::uint8_t { write, read };
+
 class SharedMemory {
  public:
   SharedMemory();
@@ -24,9 +41,11 @@ class SharedMemory {
   ~SharedMemory();
 
   // Makes `bytes` (> 0) of zeroed memory; `label` shows in /proc for people. Pages cost nothing until touched.
-  static Result<SharedMemory> create(const std::string& label, std::size_t bytes);
+  // This mapping can write, whatever peers may.
+  static Result<SharedMemory> create(const std::string& label, std::size_t bytes, PeersMay peers = PeersMay::write);
 
-  // Maps what a peer sent. Refuses a descriptor that is not sealed against shrinking, or whose size is not `bytes`.
+  // Maps what a peer sent, for reading alone if it is sealed so. Refuses a descriptor that is not sealed against
+  // shrinking, or whose size is not `bytes`.
   // It lies at `wish`, a page's address, if nothing else lies there in this process; else wherever there is room.
   static Result<SharedMemory> map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish = 0);
 
@@ -41,6 +60,13 @@ class SharedMemory {
   // Gives the pages of a page-aligned range back to the system; they read as zero afterwards. No effect on an adopted
   // region.
   void discard(std::size_t offset, std::size_t bytes) const;
+
+  // Maps other memory of the same size in the place of this one, in one step for other threads. Not ok: this one stays.
+  // REQUIRES: this is no adopted region.
+  Status replace(UniqueFd fd);
+
+  // Unmaps, and leaves the descriptor.
+  UniqueFd take_fd();
 
   // Never unmaps: for a program whose threads may still touch the memory while it exits.
   void leak();

@@ -1,6 +1,8 @@
 // A whole session of hostile bytes: ring, dispatcher, object table, completions and memory books, over a fake device.
 //
 // Input: one byte of choices, two bytes of length, that many bytes for the front of the arena, and then the ring.
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -24,18 +26,18 @@ constexpr std::align_val_t page{4096};
 struct Memory {
   wire::ControlMemory control;
   std::byte* const arena = new (page) std::byte[arena_bytes];
-  std::byte* const tenant = new (page) std::byte[tenant_page_bytes];
-  metering::MeterPage meter{};
+  TermsPage terms{};
+  ReportPage report{};
+  UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   void clear() {
     new (&control.page()) wire::ControlPage{};
     std::memset(arena, 0, arena_bytes);
-    std::memset(tenant, 0, tenant_page_bytes);
-    new (&meter) metering::MeterPage{};
-    FUZZ_CHECK(TenantMemory::initialise(tenant_page(), limit_bytes).ok());
+    new (&report) ReportPage{};
+    new (&terms) TermsPage{};
+    terms.memory_granted_bytes = limit_bytes;
   }
   wire::ArenaView arena_view() const { return wire::ArenaView({arena, arena_bytes}); }
-  std::span<std::byte> tenant_page() const { return {tenant, tenant_page_bytes}; }
 };
 
 // Builds run on threads of their own. Here each is awaited, so that the same input always does the same.
@@ -51,10 +53,11 @@ void await_build(std::span<const std::byte> command, const wire::ArenaView& aren
 }
 
 void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
-  TenantMemory tenant(memory.tenant_page(), 3);
-  worker::MemoryBooks books(tenant, memory.meter);
-  test::OpenGate open(memory.meter);
-  worker::Completions completions(memory.control.page(), memory.meter, open.gate);
+  metering::MeterPage& meter = memory.report.meter;
+  MemoryHolder granted(memory.terms, memory.report, memory.kick.get(), 0);
+  worker::MemoryBooks books(granted, meter);
+  test::OpenGate open(meter);
+  worker::Completions completions(memory.control.page(), meter, open.gate);
   device.set_sink(completions);
   worker::Builder builder(device);
   worker::Dispatcher dispatcher(device, memory.arena_view(), books, completions, builder, open.gate);
@@ -68,7 +71,7 @@ void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_se
       break;
     }
     await_build(command.value(), memory.arena_view());
-    FUZZ_CHECK(TenantMemory::held_by_tenant(memory.tenant_page()) <= limit_bytes);
+    FUZZ_CHECK(meter.memory_bytes.load() <= limit_bytes);
   }
   dispatcher.drop_held();  // what waits for an event that the program never set
   dispatcher.flush();
@@ -92,8 +95,7 @@ void run(std::span<const std::byte> input) {
     fuzz::FakeDevice device((choices & 1) != 0);
     serve(memory, device, input.size() / 8 * 8);
   }
-  FUZZ_CHECK(TenantMemory::held_by_tenant(memory.tenant_page()) == 0);
-  FUZZ_CHECK(memory.meter.memory_bytes.load() == 0);
+  FUZZ_CHECK(memory.report.meter.memory_bytes.load() == 0);
 }
 
 }  // namespace

@@ -112,21 +112,21 @@ json terms_json(const arbiter::ComputeTerms& terms) {
           {"suspended", terms.suspended}};
 }
 
-json live_json(const Session& session) {
+json live_json(const PoolView& pool, const Session& session) {
   json view = record_json(session.record);
-  view["usage"] = usage_json(read_meter(session.meter));
+  view["usage"] = usage_json(read_meter(session.memory.report_page().meter));
   const Tenant& tenant = *session.seat.tenant;
   view["gpu_milli"] = tenant.slice.gpu.value;  // as they are now: the record has what the session began with
   view["memory_limit_bytes"] = tenant.slice.memory_bytes;
-  view["tenant_memory_bytes"] = tenant.held_bytes();
+  view["tenant_memory_bytes"] = pool.sessions.held_by(tenant);
   view["worker_pid"] = session.worker->process.pid;
   return view;
 }
 
-json explained_json(const Session& session, const LeaseDesk& leases) {
-  json view = live_json(session);
+json explained_json(const PoolView& pool, const Session& session) {
+  json view = live_json(pool, session);
   view["terms"] = terms_json(session.seat.tenant->terms);
-  if (const auto why = leases.why(session.record.session_id)) view["why"] = why_json(*why);
+  if (const auto why = pool.leases.why(session.record.session_id)) view["why"] = why_json(*why);
   return view;
 }
 
@@ -181,7 +181,7 @@ json sessions_view(const PoolView& pool, SessionsWanted wanted) {
     for (const EndedSession& session : pool.sessions.ended()) sessions.push_back(ended_json(session));
   } else {
     for (const auto& [id, session] : pool.sessions.live())
-      if (session->live) sessions.push_back(wanted.why ? explained_json(*session, pool.leases) : live_json(*session));
+      if (session->live) sessions.push_back(wanted.why ? explained_json(pool, *session) : live_json(pool, *session));
   }
   return {{"now_unix_ns", unix_now_ns()}, {"ended", wanted.ended}, {"sessions", std::move(sessions)}};
 }

@@ -9,8 +9,20 @@
 #include "daemon/server/worker_log.h"
 
 namespace sluice::server {
+namespace {
+
+SessionMemoryNote note_of(const AdoptedMemory& adopted) {
+  SessionMemoryNote note = adopted.memory.note();
+  if (const auto before = wire::look_at_memory(adopted.terms_before.fd()); before.ok())
+    note.terms_before = before.value().identity;
+  return note;
+}
+
+}  // namespace
+
 Status Adoption::start(std::vector<LivingWorker> living, std::function<void()> done) {
   done_ = std::move(done);
+  grants_.hold();
   for (LivingWorker& worker : living)
     if (Status expected = expect(std::move(worker)); !expected.ok()) return expected;
   if (!expected_.empty()) log::info("waiting for {} workers of the daemon before", expected_.size());
@@ -76,17 +88,13 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   const SessionRecord& record = expected.worker.session->record;
   if (!registry_.list().ids().contains(record.tenant_id))
     return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
-  auto meter = wire::SharedMemory::map(std::move(fds[adopt_fd_meter]), metering::meter_bytes);
-  if (!meter.ok()) return meter.status();
-  auto page = wire::SharedMemory::map(std::move(fds[adopt_fd_tenant]), tenant_page_bytes);
-  if (!page.ok()) return page.status();
-  auto lease = wire::SharedMemory::map(std::move(fds[adopt_fd_lease]), lease_page_bytes);
-  if (!lease.ok()) return lease.status();
+  auto memory = adopt_memory(*expected.worker.session, fds, without_);
+  if (!memory.ok()) return memory.status();
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
-  if (Status sent = welcome(expected, log.value().write_end); !sent.ok()) return sent;
-  const store::TenantRecord* registered = registry_.list().find(record.tenant_id);
-  const auto seat = seats_.adopt(record, page.take(), registered);
+  const TermsPage& before = *reinterpret_cast<const TermsPage*>(memory.value().terms_before.data());
+  memory.value().memory.terms_page().epoch.store(before.epoch.load() + 1, std::memory_order_relaxed);
+  const auto seat = seats_.adopt(record, registry_.list().find(record.tenant_id));
   if (!seat.ok()) return seat.status();
   Process process;
   process.pid = expected.worker.process.pid;
@@ -98,17 +106,25 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
     seats_.leave(seat.value());
     return worker.status();
   }
-  Status adopted = sessions_.adopt(record, seat.value(), *worker.value(),
-                                   {meter.take(), lease.take(), std::move(fds[adopt_fd_kick])});
-  if (!adopted.ok()) seats_.leave(seat.value());
+  std::array<int, adopted_fds> sent{};
+  sent[adopted_fd_log] = log.value().write_end.get();
+  sent[adopted_fd_terms] = memory.value().memory.terms.fd();
+  sent[adopted_fd_kick] = memory.value().memory.kick.get();
+  const SessionNote note{record, note_of(memory.value())};
+  Status adopted = sessions_.adopt(record, seat.value(), *worker.value(), std::move(memory.value().memory), before);
+  if (adopted.ok()) welcome(*worker.value(), note, sent);
+  else seats_.leave(seat.value());
   return adopted;
 }
 
-// The worker's log went to the daemon before, and has nobody to read it until now.
-Status Adoption::welcome(const Expected& expected, const UniqueFd& log) {
-  WorkerMessage welcome;
-  welcome.kind = WorkerMessageKind::adopted;
-  return expected.link.send(encode_worker_message(welcome), std::array{log.get()}, 0);
+// Once the page has all that the worker must find there. Noted first: a daemon that dies in between is followed by one
+// that believes either page. The worker's log went to the daemon before, and has nobody to read it until now.
+void Adoption::welcome(Worker& worker, const SessionNote& note, std::span<const int> fds) {
+  WorkerMessage message;
+  message.kind = WorkerMessageKind::adopted;
+  Status welcomed = folder_.record_session(worker.number, note);
+  if (welcomed.ok()) welcomed = worker.link.send(encode_worker_message(message), fds, 0);
+  if (!welcomed.ok()) pool_.end(worker, "it could not be taken over: " + welcomed.message());
 }
 
 // Its end is seen by its exit_watch, which does the rest.
@@ -132,7 +148,9 @@ void Adoption::close_link(Expected& expected) {
 }
 
 void Adoption::finish_if_done() {
-  if (expected_.empty() && done_) std::exchange(done_, nullptr)();
+  if (!expected_.empty() || !done_) return;
+  grants_.release();
+  std::exchange(done_, nullptr)();
 }
 
 void Adoption::give_up() {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "daemon/server/event_loop.h"
@@ -28,14 +29,16 @@ class Adoption {
 
   // REQUIRES: all of these outlive the adoption.
   Adoption(EventLoop& loop, const RuntimeFolder& folder, Aside& aside, Seats& seats, WorkerPool& pool,
-           SessionTable& sessions, const store::Registry& registry)
+           SessionTable& sessions, MemoryGrants& grants, const store::Registry& registry, FenceSet without)
       : loop_(loop),
         folder_(folder),
         aside_(aside),
         seats_(seats),
         pool_(pool),
         sessions_(sessions),
-        registry_(registry) {}
+        grants_(grants),
+        registry_(registry),
+        without_(without) {}
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
 
@@ -57,7 +60,7 @@ class Adoption {
   Status call_on(Expected& expected);
   void hear(std::uint32_t number);
   Status take_over(Expected& expected, std::vector<UniqueFd>& fds);
-  static Status welcome(const Expected& expected, const UniqueFd& log);
+  void welcome(Worker& worker, const SessionNote& note, std::span<const int> fds);
   void reject(std::uint32_t number, const std::string& why);
   void forget(std::uint32_t number);
   void close_link(Expected& expected);
@@ -69,7 +72,9 @@ class Adoption {
   Seats& seats_;
   WorkerPool& pool_;
   SessionTable& sessions_;
+  MemoryGrants& grants_;
   const store::Registry& registry_;
+  FenceSet without_;
   std::map<std::uint32_t, Expected> expected_;  // by worker number
   std::function<void()> done_;
 };

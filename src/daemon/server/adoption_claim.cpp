@@ -1,10 +1,8 @@
 #include "daemon/server/adoption_claim.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <string>
-#include <string_view>
+#include <algorithm>
 
 #include "daemon/sessions/worker_link.h"
 
@@ -14,21 +12,11 @@ namespace {
 // Only memory of memfd_create(2) has seals. Of anything else, fstat(2) may wait for whoever serves its file system.
 bool is_memory(int fd) { return fcntl(fd, F_GET_SEALS) >= 0; }
 
-bool is_eventfd(int fd) {
-  constexpr std::string_view wanted = "anon_inode:[eventfd]";
-  char name[64];
-  const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof name);
-  return length > 0 && std::string_view(name, static_cast<std::size_t>(length)) == wanted;
-}
-
 Status check_descriptors(const std::vector<UniqueFd>& fds) {
   if (fds.size() != adopt_fds) return Status(Code::permission_denied, "it brought other descriptors than it was given");
-  for (std::size_t at = 0; at < adopt_fds; ++at) {
-    const int fd = fds[at].get();
-    if (at == adopt_fd_kick ? !is_eventfd(fd) : !is_memory(fd))
-      return Status(Code::permission_denied, "it brought another kind of descriptor than it was given");
-  }
-  return Status();
+  const bool all_memory = std::all_of(fds.begin(), fds.end(), [](const UniqueFd& fd) { return is_memory(fd.get()); });
+  return all_memory ? Status()
+                    : Status(Code::permission_denied, "it brought another kind of descriptor than it was given");
 }
 
 }  // namespace

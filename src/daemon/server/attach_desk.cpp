@@ -1,12 +1,10 @@
 #include "daemon/server/attach_desk.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include "base/log.h"
 #include "daemon/server/process_identity.h"
@@ -128,7 +126,6 @@ SessionRecord AttachDesk::record_for(const Waiting& waiting, const Worker& worke
   record.arena_address = wire::arena_home(record.session_id);
   record.started_unix_ns = unix_now_ns();
   record.device_index = tenant.slice.device;
-  record.tenant_slot = waiting.seat.slot;
   record.gpu_milli = tenant.slice.gpu.value;
   record.client_pid = static_cast<std::uint32_t>(caller.peer.credentials.pid);
   record.client_uid = caller.peer.credentials.uid;
@@ -145,39 +142,23 @@ Status AttachDesk::give(const Waiting& waiting, Worker& worker) {
   worker.uid = record.client_uid;
   const auto cpu = cpu_fence(devices_.find(record.device_index)->traits, waiting.seat.tenant->terms.cap);
   if (Status limited = pool_.limit(worker, record.arena_bytes, cpu); !limited.ok()) return limited;
-  auto control = wire::SharedMemory::create("control", record.control_bytes);
-  if (!control.ok()) return control.status();
-  auto arena = wire::SharedMemory::create("arena", record.arena_bytes);
-  if (!arena.ok()) return arena.status();
-  auto meter = wire::SharedMemory::create("meter", metering::meter_bytes);
-  if (!meter.ok()) return meter.status();
-  auto lease = wire::SharedMemory::create("lease", lease_page_bytes);
-  if (!lease.ok()) return lease.status();
-  UniqueFd kick(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!kick.valid()) return errno_status("make an eventfd", errno);
+  auto memory = SessionMemory::make(record, without_);
+  if (!memory.ok()) return memory.status();
   auto ends = wire::MessageSocket::pair();
   if (!ends.ok()) return ends.status();
   auto output = make_output_pipe();
   if (!output.ok()) return output.status();
-  SessionTable::Shared shared{meter.take(), lease.take(), std::move(kick)};
-  Attaching attaching{waiting.caller,
-                      nullptr,
-                      control.take(),
-                      arena.take(),
-                      std::move(ends.value().first),
-                      std::move(output.value().program_end)};
+  Attaching attaching{waiting.caller, nullptr, std::move(ends.value().first), std::move(output.value().program_end)};
   const WorkerEnds worker_ends{std::move(ends.value().second), std::move(output.value().worker_end)};
-  if (Status sent = send_session(waiting, record, worker, shared, attaching, worker_ends); !sent.ok()) return sent;
-  auto session =
-      sessions_.begin(record, waiting.seat, worker, std::move(shared), std::move(waiting.caller->peer.pidfd));
+  if (Status sent = send_session(record, worker, memory.value(), worker_ends); !sent.ok()) return sent;
+  auto session = sessions_.begin(record, waiting.seat, worker, memory.take(), std::move(waiting.caller->peer.pidfd));
   if (!session.ok()) return session.status();
   attaching.session = session.value();
   attaching_.insert_or_assign(worker.number, std::move(attaching));
   return Status();
 }
 
-Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
-                                const SessionTable::Shared& shared, const Attaching& attaching,
+Status AttachDesk::send_session(const SessionRecord& record, Worker& worker, const SessionMemory& memory,
                                 const WorkerEnds& worker_ends) {
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
@@ -186,17 +167,16 @@ Status AttachDesk::send_session(const Waiting& waiting, const SessionRecord& rec
   message.cache_folder = cache_.path(record.tenant_id, device_uuid);
   const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, worker_uid());
   std::array<int, attach_fds_max> fds{};
-  fds[attach_fd_control] = attaching.control.fd();
-  fds[attach_fd_arena] = attaching.arena.fd();
-  fds[attach_fd_meter] = shared.meter.fd();
-  fds[attach_fd_lease] = shared.lease.fd();
-  fds[attach_fd_kick] = shared.kick.get();
-  fds[attach_fd_tenant] = waiting.seat.tenant->page.fd();
+  fds[attach_fd_control] = memory.control.get();
+  fds[attach_fd_arena] = memory.arena.get();
+  fds[attach_fd_report] = memory.report.fd();
+  fds[attach_fd_terms] = memory.terms.fd();
+  fds[attach_fd_kick] = memory.kick.get();
   fds[attach_fd_session] = worker_ends.session.fd();
   fds[attach_fd_output] = worker_ends.output.get();
   std::size_t count = attach_fds_min;
   if (cache.valid()) fds[count++] = cache.get();
-  if (Status noted = folder_.record_session(worker.number, {record}); !noted.ok()) return noted;
+  if (Status noted = folder_.record_session(worker.number, {record, memory.note()}); !noted.ok()) return noted;
   return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
 }
 
@@ -221,9 +201,10 @@ void AttachDesk::worker_attached(Worker& worker) {
   reply.arena_address = record.arena_address;
   wire::set_text(reply.tenant, record.tenant);
   const auto traits = slice_traits(devices_.find(record.device_index)->traits, gpu, record.memory_limit_bytes);
+  const SessionMemory& memory = attaching.session->memory;
   std::array<int, wire::reply_fds> fds{};
-  fds[wire::reply_fd_control] = attaching.control.fd();
-  fds[wire::reply_fd_arena] = attaching.arena.fd();
+  fds[wire::reply_fd_control] = memory.control.get();
+  fds[wire::reply_fd_arena] = memory.arena.get();
   fds[wire::reply_fd_session] = attaching.program_end.fd();
   fds[wire::reply_fd_output] = attaching.output.get();
   if (Status sent = door_.answer(*attaching.caller, reply, traits, fds); !sent.ok())

@@ -27,7 +27,8 @@ class AttachDesk final : public CallerListener {
 
   // REQUIRES: all of these outlive the desk.
   AttachDesk(EventLoop& loop, const RuntimeFolder& folder, TenantCache& cache, const DevicePool& devices,
-             Reception& reception, Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door)
+             Reception& reception, Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door,
+             FenceSet without)
       : loop_(loop),
         folder_(folder),
         cache_(cache),
@@ -36,7 +37,8 @@ class AttachDesk final : public CallerListener {
         seats_(seats),
         pool_(pool),
         sessions_(sessions),
-        door_(door) {}
+        door_(door),
+        without_(without) {}
 
   void caller_asks(Caller& caller) override;
   void caller_left(Caller& caller) override;
@@ -56,7 +58,6 @@ class AttachDesk final : public CallerListener {
   struct Attaching {
     Caller* caller = nullptr;  // null: it has left
     Session* session = nullptr;
-    wire::SharedMemory control, arena;
     wire::MessageSocket program_end;
     UniqueFd output;  // what the worker prints comes out here
   };
@@ -71,8 +72,8 @@ class AttachDesk final : public CallerListener {
   // unavailable: that worker had died. Anything else: it cannot be done for this caller.
   Status give(const Waiting& waiting, Worker& worker);
   SessionRecord record_for(const Waiting& waiting, const Worker& worker);
-  Status send_session(const Waiting& waiting, const SessionRecord& record, Worker& worker,
-                      const SessionTable::Shared& shared, const Attaching& attaching, const WorkerEnds& worker_ends);
+  Status send_session(const SessionRecord& record, Worker& worker, const SessionMemory& memory,
+                      const WorkerEnds& worker_ends);
   void out_of_time(Caller& caller);
   void refuse(Caller& caller, const Status& why);
 
@@ -85,6 +86,7 @@ class AttachDesk final : public CallerListener {
   WorkerPool& pool_;
   SessionTable& sessions_;
   TenantDoor& door_;
+  FenceSet without_;
   std::map<std::uint32_t, std::deque<Waiting>> waiting_;  // by device, the first come first
   std::map<std::uint32_t, Attaching> attaching_;          // by worker number
   RefusalLog refusals_;

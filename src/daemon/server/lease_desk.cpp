@@ -92,8 +92,10 @@ void LeaseDesk::run() {
     const std::lock_guard lock(mutex_);
     for (int i = 0; i < count; ++i) {
       const std::uint64_t session = events[static_cast<std::size_t>(i)].data.u64;  // a copy: the struct is packed
-      if (const auto found = sessions_.find(session); found != sessions_.end())
+      if (const auto found = sessions_.find(session); found != sessions_.end()) {
         found->second->device->kicked.push_back(found->second.get());
+        if (found->second->kick) found->second->kick();
+      }
     }
     const Nanoseconds now = now_ns();
     next_ns = unlimited_ns;
@@ -135,9 +137,10 @@ Status LeaseDesk::open(const Opening& opening) {
   session->device = device.get();
   session->tenant = opening.tenant;
   session->name = opening.name;
-  session->page = LeaseGrantor(opening.page);
+  session->page = opening.lease;
   session->meter = opening.meter;
   session->kick_fd = opening.kick_fd;
+  session->kick = opening.kicked;
   session->cap = opening.terms.cap;
   session->page.set_cap(opening.terms.cap.value);
   if (Status watched = watch(poll_.get(), opening.kick_fd, opening.session_id); !watched.ok()) return watched;

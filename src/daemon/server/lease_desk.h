@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,7 @@
 #include "base/unique_fd.h"
 #include "daemon/arbiter/arbiter.h"
 #include "daemon/metering/meter_page.h"
-#include "daemon/sessions/lease_page.h"
+#include "daemon/sessions/lease.h"
 
 namespace sluice::server {
 
@@ -44,10 +45,12 @@ class LeaseDesk {
     std::string tenant;  // the same for all sessions of one tenant, and no other's
     std::string name;    // the tenant's, for people
     arbiter::ComputeTerms terms;
-    // Stay until close().
-    std::span<std::byte> page;
+    // Their pages and the descriptor stay until close().
+    LeaseGrantor lease;
     int kick_fd = -1;
     const metering::MeterPage* meter = nullptr;
+    // Called at each kick, on the desk's thread: what else the worker may want.
+    std::function<void()> kicked;
   };
 
   explicit LeaseDesk(Settings settings) : settings_(settings) {}
@@ -79,6 +82,7 @@ class LeaseDesk {
     LeaseGrantor page;
     const metering::MeterPage* meter = nullptr;
     int kick_fd = -1;
+    std::function<void()> kick;
     MilliGpu cap;
     // Of meter->device_ns: when its lease was granted; when the last one ended, and when that was.
     std::uint64_t device_before_ns = 0, device_after_ns = 0;

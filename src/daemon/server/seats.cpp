@@ -89,20 +89,17 @@ Status Seats::may_share_user(std::uint32_t uid, const TenantKey& key) const {
 Result<Seat> Seats::sit_down(const TenantKey& key, std::uint32_t uid, const allocator::Placement& slice) {
   Tenant* tenant = tenants_.find(key.id);
   if (tenant == nullptr) {
-    auto created = tenants_.create(key, slice);
-    if (!created.ok()) return created.status();
-    tenant = created.value();
+    tenant = tenants_.create(key, slice);
     pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
   }
-  const auto slot = tenants_.join(*tenant);
-  if (!slot) return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
+  if (!Tenants::join(*tenant))
+    return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
   ++taken_;
   tenants_of_users_[uid].insert(key.id);
-  return Seat{tenant, *slot, uid};
+  return Seat{tenant, uid};
 }
 
-Result<Seat> Seats::adopt(const SessionRecord& record, wire::SharedMemory tenant_page,
-                          const store::TenantRecord* registered) {
+Result<Seat> Seats::adopt(const SessionRecord& record, const store::TenantRecord* registered) {
   const TenantKey key =
       registered != nullptr ? key_of(*registered) : TenantKey{record.tenant_id, record.client_uid, record.tenant};
   allocator::Placement slice{record.device_index, MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
@@ -110,16 +107,15 @@ Result<Seat> Seats::adopt(const SessionRecord& record, wire::SharedMemory tenant
   if (pool_.find(record.device_index) == nullptr)
     return Status(Code::not_found, "device " + std::to_string(record.device_index) + " is not there any more");
   const bool is_new = tenants_.find(key.id) == nullptr;
-  const auto tenant = tenants_.adopt(key, slice, std::move(tenant_page));
+  const auto tenant = tenants_.adopt(key, slice);
   if (!tenant.ok()) return tenant.status();
-  if (!tenants_.join_at(*tenant.value(), record.tenant_slot))
-    return Status(Code::invalid_argument, "its place in the tenant's page is taken");
+  if (!Tenants::join(*tenant.value()))
+    return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
   if (is_new) pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
   ++taken_;
   tenants_of_users_[record.client_uid].insert(key.id);
-  // The daemon before may have died between storing a new limit and telling the page.
   if (is_new && registered != nullptr) set_terms(*tenant.value(), *registered);
-  return Seat{tenant.value(), record.tenant_slot, record.client_uid};
+  return Seat{tenant.value(), record.client_uid};
 }
 
 void Seats::leave(const Seat& seat) {
@@ -128,7 +124,7 @@ void Seats::leave(const Seat& seat) {
   if (const auto one = of_user.find(seat.tenant->key.id); one != of_user.end()) of_user.erase(one);
   if (of_user.empty()) tenants_of_users_.erase(seat.uid);
   const allocator::Placement slice = seat.tenant->slice;
-  if (tenants_.leave(*seat.tenant, seat.slot)) pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
+  if (tenants_.leave(*seat.tenant)) pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
 }
 
 Status Seats::check(std::span<const store::TenantRecord> tenants) const {
@@ -153,7 +149,6 @@ void Seats::change(const store::TenantRecord& record) {
 
 void Seats::set_terms(Tenant& tenant, const store::TenantRecord& record) {
   tenant.terms = record.terms;
-  TenantMemory::set_limit(tenant.page.bytes(), record.memory_bytes);
   if (terms_changed_) terms_changed_(tenant);
 }
 

@@ -20,7 +20,6 @@ namespace sluice::server {
 
 struct Seat {
   Tenant* tenant = nullptr;
-  std::uint32_t slot = 0;
   std::uint32_t uid = 0;  // the user whose program sits here
 };
 
@@ -35,8 +34,7 @@ class Seats {
   Result<Seat> take(const store::TenantRecord& tenant, std::uint32_t uid, MilliGpu gpu, std::uint64_t memory_bytes);
   // A seat that an earlier daemon gave; no rule is asked again, only that it contradicts nothing. `registered`: what
   // the registry says of the tenant of that id now, which counts before what the session was given; null: it is ad hoc.
-  Result<Seat> adopt(const SessionRecord& record, wire::SharedMemory tenant_page,
-                     const store::TenantRecord* registered = nullptr);
+  Result<Seat> adopt(const SessionRecord& record, const store::TenantRecord* registered = nullptr);
   void leave(const Seat& seat);
 
   // Could change() be called for all of these? exhausted: a device that one of them sits on has no room for more.

@@ -99,10 +99,11 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       seats_(devices_, rules_of(options_)),
       leases_(lease_settings(options_.config)),
       reception_(registry_, seats_, identity_rules(options_), [](std::uint64_t) {}),
-      sessions_(loop_, seats_, pool_, ids_, leases_),
+      sessions_(loop_, aside_, seats_, pool_, ids_, leases_, grants_),
       door_(loop_, aside_, desk_),
-      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_),
-      adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, registry_),
+      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_,
+            options_.config.jail_without),
+      adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
       tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
       discovery_(loop_, launcher_, aside_) {
@@ -111,6 +112,7 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
 
 void Server::terms_changed(const Tenant& tenant) {
   leases_.set_terms(lease_key(tenant), tenant.terms);
+  grants_.set_limit(lease_key(tenant), tenant.slice.memory_bytes);
   for (const auto& [id, session] : sessions_.live())
     if (session->seat.tenant == &tenant) limit(*session);
 }

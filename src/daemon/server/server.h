@@ -90,6 +90,7 @@ class Server final : private WorkerListener {
   store::Registry registry_;
   TenantCache cache_;
   Seats seats_;
+  MemoryGrants grants_;
   LeaseDesk leases_;
   Reception reception_;
   SessionTable sessions_;

@@ -31,42 +31,51 @@ std::uint64_t unix_now_ns() {
 
 std::string lease_key(const Tenant& tenant) { return std::to_string(tenant.key.id); }
 
-Usage read_meter(const wire::SharedMemory& meter) {
-  const auto* page = reinterpret_cast<const metering::MeterPage*>(meter.data());
+Usage read_meter(const metering::MeterPage& meter) {
   const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
   Usage usage;
-  usage.device_ns = read(page->device_ns);
-  usage.launches = read(page->launches);
-  usage.commands = read(page->commands);
-  usage.failures = read(page->failures);
-  usage.bytes_in = read(page->bytes_in) + read(page->host_bytes_in);
-  usage.bytes_out = read(page->bytes_out) + read(page->host_bytes_out);
-  usage.memory_bytes = read(page->memory_bytes);
-  usage.memory_peak_bytes = read(page->memory_peak_bytes);
+  usage.device_ns = read(meter.device_ns);
+  usage.launches = read(meter.launches);
+  usage.commands = read(meter.commands);
+  usage.failures = read(meter.failures);
+  usage.bytes_in = read(meter.bytes_in) + read(meter.host_bytes_in);
+  usage.bytes_out = read(meter.bytes_out) + read(meter.host_bytes_out);
+  usage.memory_bytes = read(meter.memory_bytes);
+  usage.memory_peak_bytes = read(meter.memory_peak_bytes);
   return usage;
 }
 
-Result<Session*> SessionTable::begin(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared,
-                                     UniqueFd client) {
+Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
+                                   LeaseGrantor lease) {
   auto session = std::make_unique<Session>();
   session->record = record;
   session->seat = seat;
   session->worker = &worker;
-  session->meter = std::move(shared.meter);
-  session->lease = std::move(shared.lease);
-  session->kick = std::move(shared.kick);
-  session->client = std::move(client);
+  session->memory = std::move(memory);
   LeaseDesk::Opening opening;
   opening.session_id = record.session_id;
   opening.device = record.device_index;
   opening.tenant = lease_key(*seat.tenant);
   opening.name = seat.tenant->key.name;
   opening.terms = seat.tenant->terms;
-  opening.page = session->lease.bytes();
-  opening.kick_fd = session->kick.get();
-  opening.meter = reinterpret_cast<const metering::MeterPage*>(session->meter.data());
+  opening.lease = lease;
+  opening.kick_fd = session->memory.kick.get();
+  opening.meter = &session->memory.report_page().meter;
+  opening.kicked = [&grants = grants_, id = record.session_id] { grants.hear(id); };
   if (Status opened = leases_.open(opening); !opened.ok()) return opened;
   return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
+}
+
+Result<Session*> SessionTable::begin(const SessionRecord& record, const Seat& seat, Worker& worker,
+                                     SessionMemory memory, UniqueFd client) {
+  TermsPage& terms = memory.terms_page();
+  ReportPage& report = memory.report_page();
+  grants_.open(record.session_id, lease_key(*seat.tenant), seat.tenant->slice.memory_bytes,
+               std::make_unique<PageMemoryGrantor>(terms, report));
+  auto session = add(record, seat, worker, std::move(memory), LeaseGrantor(terms, report));
+  if (session.ok()) session.value()->client = std::move(client);
+  else grants_.close(record.session_id);
+  return session;
 }
 
 void SessionTable::go_live(Session& session) {
@@ -96,10 +105,20 @@ void SessionTable::find_program(Session& session) {
             record.session_id);
 }
 
-Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared) {
+Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
+                           const TermsPage& terms_before) {
   ids_.skip(record.session_id);
-  const auto session = begin(record, seat, worker, std::move(shared), UniqueFd());
-  if (!session.ok()) return session.status();
+  TermsPage& terms = memory.terms_page();
+  ReportPage& report = memory.report_page();
+  grants_.take_over(record.session_id, lease_key(*seat.tenant), seat.tenant->slice.memory_bytes,
+                    std::make_unique<PageMemoryGrantor>(terms, report),
+                    terms_before.memory_granted_bytes.load(std::memory_order_relaxed));
+  const auto session =
+      add(record, seat, worker, std::move(memory), LeaseGrantor::take_over(terms, report, terms_before));
+  if (!session.ok()) {
+    grants_.close(record.session_id);
+    return session.status();
+  }
   session.value()->live = true;
   log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), device {}, {}",
             record.session_id, record.tenant, record.client_uid, record.program, record.client_pid, record.device_index,
@@ -107,6 +126,8 @@ Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker
   find_program(*session.value());
   return Status();
 }
+
+std::uint64_t SessionTable::held_by(const Tenant& tenant) const { return grants_.held_by(lease_key(tenant)); }
 
 void SessionTable::end_overdue() {
   for (const Overdue& overdue : leases_.take_overdue()) {
@@ -130,13 +151,16 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
   if (found == sessions_.end()) return;
   const auto node = sessions_.extract(found);
   leases_.close(node.key());
-  const Session& session = *node.mapped();
+  grants_.close(node.key());
+  Session& session = *node.mapped();
   if (session.live) remember(session, reason);
   seats_.leave(session.seat);
+  // Whoever closes the last descriptor of an arena waits for its pages to be freed.
+  aside_.run(Aside::nobody, [memory = std::make_shared<SessionMemory>(std::move(session.memory))] { (void)memory; });
 }
 
 void SessionTable::remember(const Session& session, const std::string& reason) {
-  const Usage usage = read_meter(session.meter);
+  const Usage usage = read_meter(session.memory.report_page().meter);
   const std::uint64_t now = unix_now_ns();
   const std::uint64_t started = session.record.started_unix_ns;
   log::info("session {} ended after {}: {}; device time {}, {} launches, {} in, {} out, peak {}",

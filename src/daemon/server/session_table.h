@@ -14,11 +14,12 @@
 #include "daemon/metering/meter_page.h"
 #include "daemon/server/event_loop.h"
 #include "daemon/server/lease_desk.h"
+#include "daemon/server/memory_grants.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_ids.h"
+#include "daemon/server/session_memory.h"
 #include "daemon/server/worker_pool.h"
 #include "daemon/sessions/worker_link.h"
-#include "wire/shared_memory.h"
 
 namespace sluice::server {
 
@@ -28,14 +29,13 @@ struct Usage {
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::uint64_t memory_bytes = 0, memory_peak_bytes = 0;
 };
-Usage read_meter(const wire::SharedMemory& meter);
+Usage read_meter(const metering::MeterPage& meter);
 
 struct Session {
   SessionRecord record;
   Seat seat;
   Worker* worker = nullptr;
-  wire::SharedMemory meter, lease;
-  UniqueFd kick;    // the worker's word that its lease page has changed
+  SessionMemory memory;
   UniqueFd client;  // a pidfd of the program
   Watch client_watch;
   Timer patience;
@@ -54,41 +54,46 @@ inline constexpr std::size_t ended_sessions_max = 100;
 class SessionTable {
  public:
   // REQUIRES: all of these outlive the table.
-  SessionTable(EventLoop& loop, Seats& seats, WorkerPool& pool, SessionIds& ids, LeaseDesk& leases)
-      : loop_(loop), seats_(seats), pool_(pool), ids_(ids), leases_(leases) {}
+  SessionTable(EventLoop& loop, Aside& aside, Seats& seats, WorkerPool& pool, SessionIds& ids, LeaseDesk& leases,
+               MemoryGrants& grants)
+      : loop_(loop), aside_(aside), seats_(seats), pool_(pool), ids_(ids), leases_(leases), grants_(grants) {}
 
   std::uint64_t next_id() { return ids_.next(); }
-  // What the daemon shares with a session's worker.
-  struct Shared {
-    wire::SharedMemory meter, lease;
-    UniqueFd kick;
-  };
   // The worker has been given the session. Not ok: it can have no lease, and is not here.
-  Result<Session*> begin(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared, UniqueFd client);
+  Result<Session*> begin(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
+                         UniqueFd client);
   // The program has been told. From now on its death ends the session.
   void go_live(Session& session);
   // A session of an earlier daemon.
-  Status adopt(const SessionRecord& record, const Seat& seat, Worker& worker, Shared shared);
+  Status adopt(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
+               const TermsPage& terms_before);
   // The worker has nothing of it any more. Nothing happens if it had no session here.
   void end(Worker& worker, const std::string& reason);
 
   // Ends those that keep others waiting for longer than they may.
   void end_overdue();
 
+  // The bytes of memory that the tenant's sessions hold.
+  std::uint64_t held_by(const Tenant& tenant) const;
+
   const std::map<std::uint64_t, std::unique_ptr<Session>>& live() const { return sessions_; }  // by id
   const std::deque<EndedSession>& ended() const { return ended_; }                             // the latest first
 
  private:
+  Result<Session*> add(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
+                       LeaseGrantor lease);
   void watch_program(Session& session);
   void find_program(Session& session);
   void program_exited(Session& session);
   void remember(const Session& session, const std::string& reason);
 
   EventLoop& loop_;
+  Aside& aside_;
   Seats& seats_;
   WorkerPool& pool_;
   SessionIds& ids_;
   LeaseDesk& leases_;
+  MemoryGrants& grants_;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::deque<EndedSession> ended_;
 };

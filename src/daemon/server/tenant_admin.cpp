@@ -96,16 +96,21 @@ Result<const TenantRecord*> TenantAdmin::named(const json& request, const char* 
 
 const Tenant* TenantAdmin::live(const TenantRecord& tenant) const { return seats_.tenants().find(tenant.id); }
 
+json TenantAdmin::view_of(const TenantRecord& tenant) const {
+  const Tenant* living = live(tenant);
+  return tenant_json(tenant, living, living == nullptr ? 0 : sessions_.held_by(*living));
+}
+
 Result<json> TenantAdmin::list(const json&) {
   json tenants = json::array();
-  for (const auto& [name, tenant] : registry_.list().tenants()) tenants.push_back(tenant_json(tenant, live(tenant)));
+  for (const auto& [name, tenant] : registry_.list().tenants()) tenants.push_back(view_of(tenant));
   return json{{"tenants", std::move(tenants)}};
 }
 
 Result<json> TenantAdmin::show(const json& request) {
   const auto tenant = named(request, "name");
   if (!tenant.ok()) return tenant.status();
-  json view = tenant_json(*tenant.value(), live(*tenant.value()));
+  json view = view_of(*tenant.value());
   view["tokens"] = registry_.list().tokens_of(tenant.value()->name).size();
   return json{{"tenant", std::move(view)}};
 }
@@ -149,7 +154,7 @@ Result<json> TenantAdmin::create(const json& request) {
   Status done = check(steps);
   if (done.ok()) done = carry_out(steps);
   if (!done.ok()) return done;
-  return json{{"tenant", tenant_json(*registry_.list().find(tenant.value().name), nullptr)}};
+  return json{{"tenant", tenant_json(*registry_.list().find(tenant.value().name), nullptr, 0)}};
 }
 
 Result<json> TenantAdmin::set(const json& request) {
@@ -161,7 +166,7 @@ Result<json> TenantAdmin::set(const json& request) {
   Status done = check(steps);
   if (done.ok()) done = carry_out(steps);
   if (!done.ok()) return done;
-  return json{{"tenant", tenant_json(tenant.value(), live(tenant.value()))}, {"changes", steps_json(steps)}};
+  return json{{"tenant", view_of(tenant.value())}, {"changes", steps_json(steps)}};
 }
 
 Result<json> TenantAdmin::suspend(const json& request) { return set_suspended(request, true); }

@@ -59,6 +59,7 @@ class TenantAdmin {
   const Tenant* live(const store::TenantRecord& tenant) const;  // null: it has no sessions
   Result<std::vector<store::TenantRecord>> wanted_by(const nlohmann::json& request) const;
   Status check(const std::vector<Step>& steps) const;
+  nlohmann::json view_of(const store::TenantRecord& tenant) const;
   Status check(const Step& step) const;
   Status carry_out(const std::vector<Step>& steps);
   void end_sessions(const Tenant& tenant);

@@ -125,7 +125,7 @@ Result<TenantRecord> read_tenant(const json& given, TenantRecord tenant,
   return valid.ok() ? Result<TenantRecord>(std::move(tenant)) : valid;
 }
 
-json tenant_json(const TenantRecord& tenant, const Tenant* live) {
+json tenant_json(const TenantRecord& tenant, const Tenant* live, std::uint64_t held_bytes) {
   json rules = json::array();
   for (const Rule& rule : tenant.rules) rules.push_back(rule_json(rule));
   json view{{"id", tenant.id},
@@ -139,7 +139,7 @@ json tenant_json(const TenantRecord& tenant, const Tenant* live) {
             {"rules", std::move(rules)},
             {"created_unix_ns", tenant.created_unix_ns},
             {"sessions", live == nullptr ? 0 : live->sessions()},
-            {"memory_held_bytes", live == nullptr ? 0 : live->held_bytes()}};
+            {"memory_held_bytes", held_bytes}};
   if (live != nullptr) view["device"] = live->slice.device;
   return view;
 }

@@ -14,8 +14,8 @@ namespace sluice::server {
 Result<store::TenantRecord> read_tenant(const nlohmann::json& given, store::TenantRecord base,
                                         std::initializer_list<std::string_view> others = {});
 
-// `live`: the same tenant with its sessions; null: it has none.
-nlohmann::json tenant_json(const store::TenantRecord& tenant, const Tenant* live);
+// `live`: the same tenant with its sessions, which hold so much memory; null: it has none.
+nlohmann::json tenant_json(const store::TenantRecord& tenant, const Tenant* live, std::uint64_t held_bytes);
 nlohmann::json token_json(const store::TokenRecord& token);
 
 }  // namespace sluice::server

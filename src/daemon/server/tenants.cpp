@@ -1,7 +1,6 @@
 #include "daemon/server/tenants.h"
 
 #include <pwd.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <cstdio>
@@ -10,11 +9,6 @@
 
 namespace sluice::server {
 namespace {
-
-ino_t inode_of(const wire::SharedMemory& memory) {
-  struct stat info {};
-  return fstat(memory.fd(), &info) == 0 ? info.st_ino : 0;
-}
 
 bool same_slice(const allocator::Placement& a, const allocator::Placement& b) {
   return a.device == b.device && a.gpu == b.gpu && a.memory_bytes == b.memory_bytes;
@@ -32,47 +26,29 @@ const Tenant* Tenants::find(std::uint64_t id) const {
   return found == tenants_.end() ? nullptr : found->second.get();
 }
 
-Result<Tenant*> Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
-  auto page = wire::SharedMemory::create("tenant", tenant_page_bytes);
-  if (!page.ok()) return page.status();
-  if (Status made = TenantMemory::initialise(page.value().bytes(), slice.memory_bytes); !made.ok()) return made;
+Tenant* Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
   tenant->terms.guarantee = slice.gpu;
-  tenant->page = page.take();
   return tenants_.emplace(key.id, std::move(tenant)).first->second.get();
 }
 
-Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement& slice, wire::SharedMemory page) {
-  if (Tenant* tenant = find(key.id); tenant != nullptr) {
-    if (inode_of(tenant->page) == inode_of(page) && same_slice(tenant->slice, slice)) return tenant;
-    return Status(Code::invalid_argument, "tenant " + key.name + " is here already, with another slice");
-  }
-  auto tenant = std::make_unique<Tenant>();
-  tenant->key = key;
-  tenant->slice = slice;
-  tenant->terms.guarantee = slice.gpu;
-  tenant->page = std::move(page);
-  return tenants_.emplace(key.id, std::move(tenant)).first->second.get();
+Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement& slice) {
+  Tenant* tenant = find(key.id);
+  if (tenant == nullptr) return create(key, slice);
+  if (same_slice(tenant->slice, slice)) return tenant;
+  return Status(Code::invalid_argument, "tenant " + key.name + " is here already, with another slice");
 }
 
-std::optional<std::uint32_t> Tenants::join(Tenant& tenant) {
-  for (std::uint32_t slot = 0; slot < tenant_sessions_max; ++slot)
-    if (join_at(tenant, slot)) return slot;
-  return std::nullopt;
-}
-
-bool Tenants::join_at(Tenant& tenant, std::uint32_t slot) {
-  if (slot >= tenant_sessions_max || tenant.slots[slot]) return false;
-  tenant.slots.set(slot);
+bool Tenants::join(Tenant& tenant) {
+  if (tenant.session_count == tenant_sessions_max) return false;
+  ++tenant.session_count;
   return true;
 }
 
-bool Tenants::leave(Tenant& tenant, std::uint32_t slot) {
-  TenantMemory(tenant.page.bytes(), slot).clear();
-  tenant.slots.reset(slot);
-  if (tenant.slots.any()) return false;
+bool Tenants::leave(Tenant& tenant) {
+  if (--tenant.session_count > 0) return false;
   tenants_.erase(std::uint64_t{tenant.key.id});
   return true;
 }

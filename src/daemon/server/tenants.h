@@ -1,11 +1,9 @@
 // Tenants: who has a slice now. A tenant is here for as long as it has sessions, and is known by its id alone. The
 // slice of one that is registered is what the registry says; one that is not, ad hoc, is a user's.
 //
-// The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice and its
-// page.
+// The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -16,10 +14,10 @@
 #include "base/status.h"
 #include "base/units.h"
 #include "daemon/arbiter/terms.h"
-#include "daemon/sessions/tenant_page.h"
-#include "wire/shared_memory.h"
 
 namespace sluice::server {
+
+inline constexpr std::size_t tenant_sessions_max = 256;
 
 struct TenantKey {
   static constexpr std::uint32_t no_uid = ~0u;  // as in the kernel, nobody's: a registered tenant's
@@ -32,12 +30,10 @@ struct Tenant {
   TenantKey key;
   allocator::Placement slice;  // its compute is terms.guarantee
   arbiter::ComputeTerms terms;
-  wire::SharedMemory page;  // a TenantPage
-  std::bitset<tenant_sessions_max> slots;
+  std::size_t session_count = 0;
 
   bool registered() const { return key.uid == TenantKey::no_uid; }
-  std::size_t sessions() const { return slots.count(); }
-  std::uint64_t held_bytes() const { return TenantMemory::held_by_tenant(page.bytes()); }
+  std::size_t sessions() const { return session_count; }
 };
 
 class Tenants {
@@ -45,17 +41,15 @@ class Tenants {
   // Null: no such tenant now. Pointers stay good until leave() removes the tenant.
   Tenant* find(std::uint64_t id);
   const Tenant* find(std::uint64_t id) const;
-  // Makes its page. REQUIRES: there is no such tenant.
-  Result<Tenant*> create(const TenantKey& key, const allocator::Placement& slice);
-  // Takes over a tenant of an earlier daemon, whose page comes from one of its workers. Another session's page of the
-  // same tenant is recognised by its inode. invalid_argument: the tenant is here already, with another page or slice.
-  Result<Tenant*> adopt(const TenantKey& key, const allocator::Placement& slice, wire::SharedMemory page);
+  // REQUIRES: there is no such tenant.
+  Tenant* create(const TenantKey& key, const allocator::Placement& slice);
+  // Takes over a tenant of an earlier daemon. invalid_argument: the tenant is here already, with another slice.
+  Result<Tenant*> adopt(const TenantKey& key, const allocator::Placement& slice);
 
-  // A place in the tenant's page for one more session. Nothing: all are taken, or that one is.
-  std::optional<std::uint32_t> join(Tenant& tenant);
-  bool join_at(Tenant& tenant, std::uint32_t slot);
-  // Clears the slot; true: it was the tenant's last session, and the tenant is gone.
-  bool leave(Tenant& tenant, std::uint32_t slot);
+  // One more session. False: there are tenant_sessions_max.
+  static bool join(Tenant& tenant);
+  // True: it was the tenant's last session, and the tenant is gone.
+  bool leave(Tenant& tenant);
 
   const std::map<std::uint64_t, std::unique_ptr<Tenant>>& all() const { return tenants_; }
 

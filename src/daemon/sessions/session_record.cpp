@@ -29,8 +29,14 @@ struct NameReader {
 template <typename Visitor, typename Record>
 void visit(Visitor& v, Record& r) {
   v(r.session_id), v(r.tenant_id), v(r.memory_limit_bytes), v(r.control_bytes), v(r.arena_bytes), v(r.arena_address);
-  v(r.started_unix_ns), v(r.device_index), v(r.tenant_slot), v(r.gpu_milli);
+  v(r.started_unix_ns), v(r.device_index), v(r.gpu_milli);
   v(r.client_pid), v(r.client_uid), v(r.client_gid), v(r.client_start_ticks), v(r.worker_number);
+}
+
+template <typename Visitor, typename Note>
+void visit_memory(Visitor& v, Note& note) {
+  for (auto* memory : {&note.control, &note.arena, &note.report, &note.terms, &note.terms_before})
+    v(memory->device), v(memory->inode);
 }
 
 }  // namespace
@@ -61,6 +67,8 @@ Result<SessionRecord> get_session_record(wire::Decoder& decoder) {
 std::vector<std::byte> encode_session_note(const SessionNote& note) {
   wire::Encoder fields;
   put_session_record(fields, note.record);
+  wire::EncodeVisitor visitor(fields);
+  visit_memory(visitor, note.memory);
   wire::Encoder encoder;
   encoder.put(note_magic);
   put_frame(encoder, session_note_version, fields.bytes());
@@ -77,8 +85,11 @@ Result<SessionNote> decode_session_note(std::span<const std::byte> bytes) {
   wire::Decoder fields(framed.value());
   auto record = get_session_record(fields);
   if (!record.ok()) return record.status();
+  SessionNote note{record.take(), {}};
+  wire::DecodeVisitor visitor(fields);
+  visit_memory(visitor, note.memory);
   if (Status whole = check_whole(fields, "the note of the session"); !whole.ok()) return whole;
-  return SessionNote{record.take()};
+  return note;
 }
 
 }  // namespace sluice

@@ -12,10 +12,11 @@
 #include "base/status.h"
 #include "wire/codec.h"
 #include "wire/handshake.h"
+#include "wire/shared_memory.h"
 
 namespace sluice {
 
-inline constexpr std::uint32_t session_record_version = 3;
+inline constexpr std::uint32_t session_record_version = 4;
 
 struct SessionRecord {
   std::uint64_t session_id = 0;
@@ -25,7 +26,6 @@ struct SessionRecord {
   std::uint64_t arena_address = 0;  // wire::arena_home
   std::uint64_t started_unix_ns = 0;
   std::uint32_t device_index = 0;
-  std::uint32_t tenant_slot = 0;  // in the TenantPage
   std::uint32_t gpu_milli = 0;
   std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
   std::uint64_t client_start_ticks = 0;  // with client_pid: which process; 0: not known
@@ -41,11 +41,20 @@ void put_session_record(wire::Encoder& encoder, const SessionRecord& record);
 Result<SessionRecord> get_session_record(wire::Decoder& decoder);
 
 // What the daemon notes of a session beside the worker's folder, where no worker can write.
-inline constexpr std::uint32_t session_note_version = 1;
+inline constexpr std::uint32_t session_note_version = 2;
 inline constexpr std::size_t session_note_bytes_max = 4096;
+
+// Which memory the daemon gave the session. A worker could hand over any other.
+struct SessionMemoryNote {
+  wire::MemoryIdentity control, arena, report, terms;
+  // Of the daemon before, until the worker has the page of this one: it may present either.
+  wire::MemoryIdentity terms_before;
+  friend bool operator==(const SessionMemoryNote&, const SessionMemoryNote&) = default;
+};
 
 struct SessionNote {
   SessionRecord record;
+  SessionMemoryNote memory;
 };
 
 std::vector<std::byte> encode_session_note(const SessionNote& note);

@@ -18,7 +18,7 @@
 //                     Adopt     to a new daemon, which called at the worker's door: here is a living session
 //                                                               + descriptors in the order of AdoptFd
 //   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
-//                     Adopted   answer to Adopt               + 1 descriptor: where its stderr goes now
+//                     Adopted   answer to Adopt               + descriptors in the order of AdoptedFd
 //                     Ended     end the session, for this reason
 //                     ProgramGone  the program is dead: give all back
 #pragma once
@@ -65,10 +65,9 @@ enum class WorkerMessageKind : std::uint32_t {
 enum AttachFd : std::size_t {
   attach_fd_control,  // wire::ControlPage and ring
   attach_fd_arena,
-  attach_fd_meter,    // metering::MeterPage
-  attach_fd_tenant,   // TenantPage
-  attach_fd_lease,    // LeasePage
-  attach_fd_kick,     // an eventfd: the worker's word that its lease page has changed
+  attach_fd_report,   // ReportPage
+  attach_fd_terms,    // TermsPage
+  attach_fd_kick,     // an eventfd: the worker's word that its report asks for something
   attach_fd_session,  // the worker's end of the session socket
   attach_fd_output,   // the write end of the session's output pipe
   attach_fds_min,
@@ -76,7 +75,10 @@ enum AttachFd : std::size_t {
   attach_fds_max,
 };
 
-enum AdoptFd : std::size_t { adopt_fd_meter, adopt_fd_tenant, adopt_fd_lease, adopt_fd_kick, adopt_fds };
+// What the worker has of the session's memory; only what the daemon's note has is believed (SessionNote).
+enum AdoptFd : std::size_t { adopt_fd_control, adopt_fd_arena, adopt_fd_report, adopt_fd_terms, adopt_fds };
+// In the place of what the worker has: where its stderr goes, its terms page, its eventfd.
+enum AdoptedFd : std::size_t { adopted_fd_log, adopted_fd_terms, adopted_fd_kick, adopted_fds };
 
 struct WorkerMessage {
   WorkerMessageKind kind{};

@@ -27,25 +27,25 @@ Status DaemonLink::attend() {
 
 Status DaemonLink::attend_link() {
   auto received = link_.receive(now_ns());
-  if (received.ok()) {
-    const auto message = decode_worker_message(received.value().bytes);
-    if (message.ok() && message.value().kind == WorkerMessageKind::ended)
-      return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
-    if (message.ok() && message.value().kind == WorkerMessageKind::program_gone)
-      return Status(Code::unavailable, "the program has gone");
-    if (message.ok() && message.value().kind == WorkerMessageKind::adopted && state_ == State::claiming) {
-      state_ = State::linked;
-      if (!received.value().fds.empty()) adoption_.log_moved(received.value().fds.front());
-      adoption_.daemon_lives(true);
-      log::info("a new daemon has taken over");
-    }
-    return Status();
-  }
+  if (received.ok()) return hear(received.take());
   if (received.status().code() == Code::deadline_exceeded && state_ == State::linked) return Status();
   log::info("the daemon is gone; the session goes on and waits for the next one");
   link_.close();
   state_ = State::alone;
-  adoption_.daemon_lives(false);
+  adoption_.gone();
+  return Status();
+}
+
+Status DaemonLink::hear(wire::Message received) {
+  const auto message = decode_worker_message(received.bytes);
+  if (message.ok() && message.value().kind == WorkerMessageKind::ended)
+    return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
+  if (message.ok() && message.value().kind == WorkerMessageKind::program_gone)
+    return Status(Code::unavailable, "the program has gone");
+  if (!message.ok() || message.value().kind != WorkerMessageKind::adopted || state_ != State::claiming) return Status();
+  if (Status followed = adoption_.followed(std::move(received.fds)); !followed.ok()) return followed;
+  state_ = State::linked;
+  log::info("a new daemon has taken over");
   return Status();
 }
 
@@ -55,7 +55,7 @@ void DaemonLink::answer_door() {
   if (!caller.valid()) return;
   const auto peer = caller.peer();
   if (!peer.ok() || peer.value().uid != geteuid()) return;
-  if (!caller.send(encode_worker_message(adoption_.claim), adoption_.fds, now_ns() + send_ns).ok()) return;
+  if (!caller.send(encode_worker_message(adoption_.claim), adoption_.fds(), now_ns() + send_ns).ok()) return;
   link_ = std::move(caller);
   state_ = State::claiming;
 }

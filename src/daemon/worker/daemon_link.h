@@ -8,6 +8,7 @@
 
 #include <array>
 #include <functional>
+#include <vector>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -18,11 +19,10 @@ namespace sluice::worker {
 
 struct Adoption {
   WorkerMessage claim;  // Adopt, with the record
-  std::array<int, adopt_fds> fds{};
-  // Hears when the daemon is gone (false), and when there is one again.
-  std::function<void(bool lives)> daemon_lives;
-  // Hears where stderr goes from now on.
-  std::function<void(const UniqueFd& log)> log_moved;
+  std::function<std::array<int, adopt_fds>()> fds;
+  // Hear when the daemon is gone, and when there is one again, with what it sent.
+  std::function<void()> gone;
+  std::function<Status(std::vector<UniqueFd> fds)> followed;
 };
 
 class DaemonLink {
@@ -45,6 +45,7 @@ class DaemonLink {
   enum class State { linked, claiming, alone };
 
   Status attend_link();
+  Status hear(wire::Message received);
   void answer_door();
 
   State state_ = State::linked;

@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint32_t in_flight_alone_min = 2;  // so that the device need not wait for us between two long commands
 constexpr Nanoseconds own_turn_ns = 20 * ns_per_ms;
 constexpr std::uint32_t whole_milli = 1000;
+constexpr Nanoseconds look_again_ns = 20 * ns_per_ms;  // for a daemon that has come or gone
 
 }  // namespace
 
@@ -114,6 +115,7 @@ void Gate::come_back() {
   if (aside_.fetch_sub(1, std::memory_order_seq_cst) == 1) wire::futex_wake_all(aside_);
   for (bool wants = false;;) {
     const std::uint32_t changed = lease_.changed().load(std::memory_order_acquire);
+    const std::uint32_t own_changed = lease_.own_changed().load(std::memory_order_acquire);
     const std::uint32_t aside = aside_.load(std::memory_order_seq_cst);
     if (aside == 0 && lease_.come_back()) {
       if (wants) coming_back_.fetch_sub(1, std::memory_order_relaxed);
@@ -127,18 +129,30 @@ void Gate::come_back() {
       coming_back_.fetch_add(1, std::memory_order_seq_cst);  // then the look: see set_daemon
     lease_.want();
     if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
-    wire::futex_wait(lease_.changed(), changed);
+    wait_for_grant(changed, own_changed);
   }
   wake_();
 }
 
+void Gate::wait_for_grant(std::uint32_t changed, std::uint32_t own_changed) {
+  const Nanoseconds deadline_ns = now_ns() + look_again_ns;
+  if (daemon_lives_.load(std::memory_order_acquire)) wire::futex_wait(lease_.changed(), changed, deadline_ns);
+  else wire::futex_wait(lease_.own_changed(), own_changed, deadline_ns);
+}
+
 void Gate::set_daemon(bool lives) {
-  daemon_lives_.store(lives, std::memory_order_seq_cst);
+  {
+    const std::lock_guard lock(own_leases_);
+    daemon_lives_.store(lives, std::memory_order_seq_cst);
+    if (lives) lease_.follow_daemon(waiting_.load(std::memory_order_seq_cst));
+  }
   wake_();
 }
 
 // Several workers may do so at once, and then share the device as its driver has it.
 bool Gate::lease_oneself(Nanoseconds now) {
+  if (daemon_lives_.load(std::memory_order_acquire)) return false;
+  const std::lock_guard lock(own_leases_);
   if (daemon_lives_.load(std::memory_order_acquire) || now < next_own_lease_ns_) return false;
   const std::uint32_t cap_milli = lease_.cap_milli();
   LeaseTerms terms;

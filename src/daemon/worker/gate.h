@@ -10,10 +10,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 
 #include "base/clock.h"
 #include "daemon/metering/meter_page.h"
-#include "daemon/sessions/lease_page.h"
+#include "daemon/sessions/lease.h"
 #include "daemon/worker/lengths.h"
 
 namespace sluice::worker {
@@ -21,7 +22,7 @@ namespace sluice::worker {
 class Gate {
  public:
   // All outlive the gate. `wake`: ends the dispatcher's wait; called on any thread.
-  Gate(LeaseHolder lease, const metering::MeterPage& meter, std::function<void()> wake)
+  Gate(LeaseHolder& lease, const metering::MeterPage& meter, std::function<void()> wake)
       : lease_(lease), meter_(meter), wake_(std::move(wake)) {}
 
   Lengths& lengths() { return lengths_; }
@@ -52,7 +53,7 @@ class Gate {
   // ---- on any thread ----
   // The device is done with a command that was admitted, or did not take it.
   void ended(Nanoseconds estimate_ns);
-  // The daemon is gone, or there is one again.
+  // The daemon is gone, or there is one again, whose terms page lies where the one before did.
   void set_daemon(bool lives);
   // Commands wait for their turn.
   bool keeps_waiting() const { return waiting_.load(std::memory_order_relaxed); }
@@ -63,8 +64,9 @@ class Gate {
   bool within_lease(Nanoseconds pending_ns, std::uint32_t in_flight);
   void take_up_lease();
   bool lease_oneself(Nanoseconds now);
+  void wait_for_grant(std::uint32_t changed, std::uint32_t own_changed);
 
-  LeaseHolder lease_;
+  LeaseHolder& lease_;
   const metering::MeterPage& meter_;
   std::function<void()> wake_;
   Lengths lengths_;
@@ -82,6 +84,7 @@ class Gate {
   wire::FutexWord aside_{0};                   // threads between step_aside() and come_back()
   std::atomic<std::uint32_t> coming_back_{0};  // threads in come_back() that want a lease
   std::atomic<bool> daemon_lives_{true};
+  std::mutex own_leases_;  // held where daemon_lives_ changes, and while it must not
 };
 
 }  // namespace sluice::worker

@@ -124,12 +124,12 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
   if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
 
   Session& serving = *session.value();
-  Adoption adoption{attach, {}, [&serving](bool lives) { serving.set_daemon(lives); }, {}};
-  adoption.log_moved = write_to;
-  adoption.fds[adopt_fd_meter] = serving.meter_fd();
-  adoption.fds[adopt_fd_tenant] = serving.tenant_fd();
-  adoption.fds[adopt_fd_lease] = serving.lease_fd();
-  adoption.fds[adopt_fd_kick] = serving.kick_fd();
+  const auto followed = [&serving](std::vector<UniqueFd> fds) {
+    if (fds.size() == adopted_fds) write_to(fds[adopted_fd_log]);
+    return serving.follow_daemon(std::move(fds));
+  };
+  Adoption adoption{attach, [&serving] { return serving.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
+                    followed};
   adoption.claim.kind = WorkerMessageKind::adopt;
   Control control(DaemonLink(std::move(link), door.take(), std::move(adoption)),
                   std::move(received.fds[attach_fd_session]));

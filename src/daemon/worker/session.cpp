@@ -1,5 +1,9 @@
 #include "daemon/worker/session.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -32,16 +36,15 @@ Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const Se
                                                std::vector<UniqueFd>& fds) {
   if (fds.size() < attach_fds_min || fds.size() > attach_fds_max)
     return Status(Code::protocol_fault, "the attach message lacks descriptors");
-  if (record.control_bytes != wire::control_bytes || record.tenant_slot >= tenant_sessions_max)
+  if (record.control_bytes != wire::control_bytes)
     return Status(Code::protocol_fault, "the attach message makes no sense");
   auto control = map(fds, attach_fd_control, wire::control_bytes);
   auto arena = map(fds, attach_fd_arena, record.arena_bytes, record.arena_address);
-  auto meter = map(fds, attach_fd_meter, metering::meter_bytes);
-  auto tenant = map(fds, attach_fd_tenant, tenant_page_bytes);
-  auto lease = map(fds, attach_fd_lease, lease_page_bytes);
-  for (const auto* memory : {&control, &arena, &meter, &tenant, &lease})
+  auto report = map(fds, attach_fd_report, report_page_bytes);
+  auto terms = map(fds, attach_fd_terms, terms_page_bytes);
+  for (const auto* memory : {&control, &arena, &report, &terms})
     if (!memory->ok()) return memory->status();
-  Memory memory{control.take(), arena.take(), meter.take(), tenant.take(), lease.take()};
+  Memory memory{control.take(), arena.take(), report.take(), terms.take()};
   return std::unique_ptr<Session>(new Session(device, record, std::move(memory), std::move(fds[attach_fd_kick])));
 }
 
@@ -49,12 +52,15 @@ Session::Session(backend::Device& device, const SessionRecord& record, Memory me
     : device_(device),
       memory_(std::move(memory)),
       kick_(std::move(kick)),
-      meter_(*reinterpret_cast<metering::MeterPage*>(memory_.meter.data())),
-      tenant_(memory_.tenant.bytes(), record.tenant_slot),
+      terms_(*reinterpret_cast<TermsPage*>(memory_.terms.data())),
+      report_(*reinterpret_cast<ReportPage*>(memory_.report.data())),
+      meter_(report_.meter),
+      granted_(terms_, report_, kick_.get()),
+      lease_(terms_, report_, kick_.get()),
       reader_(memory_.control.bytes()),
       host_copies_(reader_.control(), meter_),
-      books_(tenant_, meter_),
-      gate_(LeaseHolder(memory_.lease.bytes(), kick_.get()), meter_, [this] { reader_.wake(); }),
+      books_(granted_, meter_),
+      gate_(lease_, meter_, [this] { reader_.wake(); }),
       completions_(reader_.control(), meter_, gate_),
       builder_(device),
       dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
@@ -62,6 +68,27 @@ Session::Session(backend::Device& device, const SessionRecord& record, Memory me
   device_.set_sink(completions_);
   const bool at_home = reinterpret_cast<std::uintptr_t>(memory_.arena.data()) == record.arena_address;
   reader_.control().arena_at_home.store(at_home ? 1 : 0, std::memory_order_release);
+}
+
+std::array<int, adopt_fds> Session::fds_for_adoption() const {
+  std::array<int, adopt_fds> fds{};
+  fds[adopt_fd_control] = memory_.control.fd();
+  fds[adopt_fd_arena] = memory_.arena.fd();
+  fds[adopt_fd_report] = memory_.report.fd();
+  fds[adopt_fd_terms] = memory_.terms.fd();
+  return fds;
+}
+
+// The eventfd first: what is written in the report from here on must kick the new daemon.
+Status Session::follow_daemon(std::vector<UniqueFd> fds) {
+  if (fds.size() != adopted_fds) return Status(Code::protocol_fault, "the adopted message lacks descriptors");
+  if (dup3(fds[adopted_fd_kick].get(), kick_.get(), O_CLOEXEC) < 0) return errno_status("take the new eventfd", errno);
+  if (Status mapped = memory_.terms.replace(std::move(fds[adopted_fd_terms])); !mapped.ok()) return mapped;
+  gate_.set_daemon(true);
+  report_.epoch.store(terms_.epoch.load(std::memory_order_relaxed), std::memory_order_release);
+  const std::uint64_t one = 1;
+  (void)!::write(kick_.get(), &one, sizeof one);
+  return Status();
 }
 
 Status Session::serve() {

@@ -1,6 +1,7 @@
 // Session: everything that one attached program has in this worker, and the loop that serves it.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -9,7 +10,8 @@
 #include "base/status.h"
 #include "daemon/backends/backend.h"
 #include "daemon/metering/meter_page.h"
-#include "daemon/sessions/tenant_page.h"
+#include "daemon/sessions/lease.h"
+#include "daemon/sessions/memory_grant.h"
 #include "daemon/sessions/worker_link.h"
 #include "daemon/worker/builder.h"
 #include "daemon/worker/completions.h"
@@ -47,18 +49,17 @@ class Session {
   // the deadline, or cannot be: a kernel still runs. From another thread.
   bool stop(Nanoseconds deadline_ns);
 
-  // The daemon is gone, or there is one again. From another thread.
-  void set_daemon(bool lives) { gate_.set_daemon(lives); }
+  // The daemon is gone. From another thread.
+  void lose_daemon() { gate_.set_daemon(false); }
+  // There is one again; `fds` came with Adopted. Not ok: they are not what they should be. From another thread.
+  Status follow_daemon(std::vector<UniqueFd> fds);
 
-  // What a new daemon must have of it.
-  int meter_fd() const { return memory_.meter.fd(); }
-  int tenant_fd() const { return memory_.tenant.fd(); }
-  int lease_fd() const { return memory_.lease.fd(); }
-  int kick_fd() const { return kick_.get(); }
+  // What a new daemon must have of it, in the order of AdoptFd.
+  std::array<int, adopt_fds> fds_for_adoption() const;
 
  private:
   struct Memory {
-    wire::SharedMemory control, arena, meter, tenant, lease;
+    wire::SharedMemory control, arena, report, terms;
   };
   Session(backend::Device& device, const SessionRecord& record, Memory memory, UniqueFd kick);
   Status serve_one();
@@ -68,8 +69,11 @@ class Session {
   backend::Device& device_;
   Memory memory_;
   UniqueFd kick_;
+  TermsPage& terms_;
+  ReportPage& report_;
   metering::MeterPage& meter_;
-  TenantMemory tenant_;
+  MemoryHolder granted_;
+  LeaseHolder lease_;
   wire::RingReader reader_;
   HostCopies host_copies_;
   MemoryBooks books_;

@@ -12,6 +12,7 @@
 //   hoarder   brings such sockets to a new daemon instead of the session's memory
 //   greedy    touches 64 MiB of memory before it is ready
 //   forger    writes lines like the daemon's own, and far too many, to its log
+//   swap      hands another page than its own to a new daemon
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,8 +25,8 @@
 #include <fstream>
 #include <string>
 
-#include "daemon/metering/meter_page.h"
-#include "daemon/sessions/tenant_page.h"
+#include "daemon/sessions/lease.h"
+#include "daemon/sessions/memory_grant.h"
 #include "daemon/sessions/worker_link.h"
 #include "wire/message_socket.h"
 #include "wire/ring.h"
@@ -114,27 +115,29 @@ void touch_memory() {
   for (;;) pause();
 }
 
+UniqueFd foreign_page() { return wire::SharedMemory::create("foreign", report_page_bytes).value().take_fd(); }
+
 class Serving {
  public:
   Serving(UniqueFd door, wire::MessageSocket link, WorkerMessage attach, std::vector<UniqueFd> fds)
       : door_(std::move(door)), link_(std::move(link)), attach_(std::move(attach)) {
-    meter_ = wire::SharedMemory::map(std::move(fds[attach_fd_meter]), metering::meter_bytes).take();
-    tenant_ = wire::SharedMemory::map(std::move(fds[attach_fd_tenant]), tenant_page_bytes).take();
-    lease_ = std::move(fds[attach_fd_lease]);
+    control_ = std::move(fds[attach_fd_control]);
+    arena_ = std::move(fds[attach_fd_arena]);
+    report_ = wire::SharedMemory::map(std::move(fds[attach_fd_report]), report_page_bytes).take();
+    terms_ = wire::SharedMemory::map(std::move(fds[attach_fd_terms]), terms_page_bytes).take();
     kick_ = std::move(fds[attach_fd_kick]);
     session_ = std::move(fds[attach_fd_session]);
     output_ = std::move(fds[attach_fd_output]);
   }
 
   void work() {
-    auto* page = reinterpret_cast<metering::MeterPage*>(meter_.data());
+    metering::MeterPage* page = &report_page().meter;
     page->device_ns = 5'000'000;
     page->launches = 7;
     page->bytes_in = 100;
     page->host_bytes_in = 11;
-    page->memory_bytes = held_bytes;
     page->memory_peak_bytes = 2 * held_bytes;
-    if (!TenantMemory(tenant_.bytes(), attach_.record.tenant_slot).reserve(held_bytes).ok()) std::exit(4);
+    if (!memory().reserve(held_bytes).ok()) std::exit(4);
   }
 
   void say_attached() { tell(link_, message_of(WorkerMessageKind::attached)); }
@@ -169,19 +172,33 @@ class Serving {
     sleep_for_ever();
   }
 
-  // Also looks for the next daemon, if there is none any more.
+  TermsPage& terms_page() { return *reinterpret_cast<TermsPage*>(terms_.data()); }
+  ReportPage& report_page() { return *reinterpret_cast<ReportPage*>(report_.data()); }
+  MemoryHolder memory() { return {terms_page(), report_page(), kick_.get()}; }
+
+  // Also looks for the next daemon, if there is none any more, and follows it.
   bool told_of_death() {
-    const auto received = link_.receive(now_ns());
+    auto received = link_.receive(now_ns());
     if (!received.ok()) {
       find_next_daemon();
       return false;
     }
     const auto message = decode_worker_message(received.value().bytes);
+    if (message.ok() && message.value().kind == WorkerMessageKind::adopted) follow(std::move(received.value().fds));
     return message.ok() && message.value().kind == WorkerMessageKind::program_gone;
   }
 
+  void follow(std::vector<UniqueFd> fds) {
+    if (fds.size() != adopted_fds || !terms_.replace(std::move(fds[adopted_fd_terms])).ok()) std::exit(5);
+    kick_ = std::move(fds[adopted_fd_kick]);
+    LeaseHolder(terms_page(), report_page(), kick_.get()).follow_daemon(false);
+    report_page().epoch = terms_page().epoch.load();
+    const std::uint64_t one = 1;
+    if (::write(kick_.get(), &one, sizeof one) != sizeof one) std::exit(8);
+  }
+
   [[noreturn]] void linger() {
-    TenantMemory(tenant_.bytes(), attach_.record.tenant_slot).release(held_bytes);
+    memory().release(held_bytes);
     tell(link_, message_of(WorkerMessageKind::released));
     sleep_for_ever();
   }
@@ -192,7 +209,9 @@ class Serving {
     claim.kind = WorkerMessageKind::adopt;
     claim.cache_folder.clear();
     if (told_to("forge")) claim.record.memory_limit_bytes = 1;
-    std::array<int, adopt_fds> fds{meter_.fd(), tenant_.fd(), lease_.get(), kick_.get()};
+    const UniqueFd foreign = told_to("swap") ? foreign_page() : UniqueFd();
+    const int report_fd = foreign.valid() ? foreign.get() : report_.fd();
+    std::array<int, adopt_fds> fds{control_.get(), arena_.get(), report_fd, terms_.fd()};
     const UniqueFd slow = told_to("hoarder") ? lingering_socket() : UniqueFd();
     if (slow.valid()) fds.fill(slow.get());
     pollfd awaited[] = {{session_.get(), POLLIN, 0}, {door_.get(), POLLIN, 0}};
@@ -205,8 +224,8 @@ class Serving {
   UniqueFd door_;
   wire::MessageSocket link_;
   WorkerMessage attach_;
-  wire::SharedMemory meter_, tenant_;
-  UniqueFd lease_, kick_, session_, output_;
+  wire::SharedMemory report_, terms_;
+  UniqueFd control_, arena_, kick_, session_, output_;
   // Asked before the test can say other things.
   const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering"),
              chatter_ = told_to("chatter"), sockets_ = told_to("sockets");

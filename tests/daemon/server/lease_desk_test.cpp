@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <fstream>
@@ -25,21 +24,30 @@ constexpr Nanoseconds patience_ns = 30 * ns_per_s;
 
 // One session's page and meter, and a hand to play its worker.
 struct Desked {
-  alignas(64) std::array<std::byte, lease_page_bytes> page{};
+  TermsPage terms{};
+  ReportPage report{};
   UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  metering::MeterPage meter{};
-  LeaseHolder holder{page, kick.get()};
+  metering::MeterPage& meter = report.meter;
+  LeaseHolder holder{terms, report, kick.get()};
   std::uint64_t id = 0;
+
+  // As a session of an earlier daemon, whose worker has been sent this one's page.
+  LeaseDesk::Opening adoption(const std::string& tenant) {
+    LeaseDesk::Opening adopted = opening(tenant);
+    const TermsPage before{};
+    adopted.lease = LeaseGrantor::take_over(terms, report, before);
+    return adopted;
+  }
 
   Desked() = default;
   explicit Desked(std::uint64_t number) : id(number) {}
 
-  LeaseDesk::Opening opening(const std::string& tenant, const ComputeTerms& terms = {}) {
+  LeaseDesk::Opening opening(const std::string& tenant, const ComputeTerms& promised = {}) {
     LeaseDesk::Opening opening;
     opening.session_id = id;
     opening.tenant = opening.name = tenant;
-    opening.terms = terms;
-    opening.page = page;
+    opening.terms = promised;
+    opening.lease = LeaseGrantor(terms, report);
     opening.kick_fd = kick.get();
     opening.meter = &meter;
     return opening;
@@ -405,7 +413,8 @@ TEST_CASE("a lease of an earlier daemon is asked back before anybody gets one") 
   old.holder.grant_oneself({});
   REQUIRE(old.holder.begin());
   Desk desk;
-  REQUIRE(desk.open(old.opening("alice")).ok());
+  REQUIRE(desk.open(old.adoption("alice")).ok());
+  old.holder.follow_daemon(false);
   CHECK(old.holder.asked_back());
   fresh.holder.want();
   REQUIRE(desk.open(fresh.opening("bob")).ok());
@@ -416,12 +425,17 @@ TEST_CASE("a lease of an earlier daemon is asked back before anybody gets one") 
   CHECK(comes_true([&] { return fresh.holder.held(); }));
 }
 
-TEST_CASE("an idle lease of an earlier daemon is taken back at once") {
-  Desked old(1);
+TEST_CASE("an idle lease that a worker granted itself is over as soon as it follows the daemon") {
+  Desked old(1), fresh(2);
   old.holder.grant_oneself({});
   Desk desk;
-  REQUIRE(desk.open(old.opening("alice")).ok());
-  CHECK_FALSE(old.holder.held());
+  REQUIRE(desk.open(old.adoption("alice")).ok());
+  REQUIRE(desk.open(fresh.opening("bob")).ok());
+  fresh.holder.want();
+  pass(50 * ns_per_ms);
+  CHECK_FALSE(fresh.holder.held());  // the worker may still begin something
+  old.holder.follow_daemon(false);
+  CHECK(comes_true([&] { return fresh.holder.held(); }));
   old.holder.want();
   CHECK(comes_true([&] { return old.holder.held(); }));
 }
@@ -434,7 +448,7 @@ TEST_CASE("a worker that does not give an earlier daemon's lease back is reporte
   settings.overdue_ns = 200 * ns_per_ms;
   Desk desk(settings);
   pass(50 * ns_per_ms);  // so that the desk's thread sleeps already
-  REQUIRE(desk.open(old.opening("alice")).ok());
+  REQUIRE(desk.open(old.adoption("alice")).ok());
   pollfd overdue{desk.overdue_fd(), POLLIN, 0};
   REQUIRE(::poll(&overdue, 1, 30'000) == 1);
   const auto reports = desk.take_overdue();

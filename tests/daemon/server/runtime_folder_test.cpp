@@ -130,7 +130,7 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
   for (const auto& [number, pid] : {std::pair(4u, living.pid), std::pair(9u, dead.pid)}) {
     REQUIRE(folder.value().make_worker_folder(number).ok());
     REQUIRE(folder.value().record_life(number, pid).ok());
-    REQUIRE(folder.value().record_session(number, {record}).ok());
+    REQUIRE(folder.value().record_session(number, {record, {}}).ok());
   }
   REQUIRE(folder.value().make_worker_folder(11).ok());  // of a daemon that died before it could note the worker
   dead.end();

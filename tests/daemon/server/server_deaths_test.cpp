@@ -234,9 +234,10 @@ TEST_CASE("whoever answers at a worker's door in its place is told nothing, and 
   CHECK(pool.wait_until([&] { return kill(worker, 0) != 0; }));
 }
 
-TEST_CASE("a worker that claims another session than its own is not believed, and ended") {
+TEST_CASE("a worker that claims another session or other memory than its own is not believed, and ended") {
+  const char* lie = GENERATE("forge", "swap");
   PoolUnderTest pool;
-  pool.behave("forge");
+  pool.behave(lie);
   const Program program(pool, {"alice"});
   const pid_t liar = pool.sessions()[0].at("worker_pid");
   pool.kill_daemon();

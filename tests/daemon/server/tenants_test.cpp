@@ -1,7 +1,5 @@
 #include "daemon/server/tenants.h"
 
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 
 #include "daemon/server/seats.h"
@@ -30,14 +28,7 @@ SessionRecord record_of(const Seat& seat) {
   record.memory_limit_bytes = seat.tenant->slice.memory_bytes;
   record.gpu_milli = seat.tenant->slice.gpu.value;
   record.device_index = seat.tenant->slice.device;
-  record.tenant_slot = seat.slot;
   return record;
-}
-
-wire::SharedMemory page_of(const Seat& seat) {
-  auto page = wire::SharedMemory::map(UniqueFd(dup(seat.tenant->page.fd())), tenant_page_bytes);
-  REQUIRE(page.ok());
-  return page.take();
 }
 
 store::TenantRecord registered(const std::string& name, std::uint32_t gpu, std::uint64_t memory) {
@@ -49,53 +40,31 @@ store::TenantRecord registered(const std::string& name, std::uint32_t gpu, std::
   return tenant;
 }
 
-bool has_room(const Seat& seat, std::uint64_t bytes) {
-  TenantMemory memory(seat.tenant->page.bytes(), seat.slot);
-  const bool fits = memory.reserve(bytes).ok();
-  if (fits) memory.release(bytes);
-  return fits;
-}
-
 }  // namespace
 
 TEST_CASE("a tenant is known by its id alone") {
   Tenants tenants;
-  REQUIRE(tenants.create({7, 1000, "alice"}, slice(mib)).ok());
+  REQUIRE(tenants.create({7, 1000, "alice"}, slice(mib)) != nullptr);
   CHECK(tenants.find(7) != nullptr);
   CHECK(tenants.find(8) == nullptr);
 }
 
 TEST_CASE("a tenant goes with its last session") {
   Tenants tenants;
-  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(mib)).value();
-  const auto first = tenants.join(tenant);
-  const auto second = tenants.join(tenant);
-  REQUIRE((first && second));
-  CHECK(*first != *second);
-  CHECK_FALSE(tenants.leave(tenant, *first));
+  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(mib));
+  REQUIRE(Tenants::join(tenant));
+  REQUIRE(Tenants::join(tenant));
+  CHECK_FALSE(tenants.leave(tenant));
   CHECK(tenants.find(7) != nullptr);
-  CHECK(tenants.leave(tenant, *second));
+  CHECK(tenants.leave(tenant));
   CHECK(tenants.find(7) == nullptr);
 }
 
-TEST_CASE("what a dead session held is free for the tenant's others") {
+TEST_CASE("a tenant has so many sessions and no more") {
   Tenants tenants;
-  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(10 * mib)).value();
-  const auto first = tenants.join(tenant);
-  const auto second = tenants.join(tenant);
-  TenantMemory dead(tenant.page.bytes(), *first);
-  TenantMemory living(tenant.page.bytes(), *second);
-  REQUIRE(dead.reserve(8 * mib).ok());
-  CHECK_FALSE(living.reserve(3 * mib).ok());
-  tenants.leave(tenant, *first);
-  CHECK(living.reserve(10 * mib).ok());
-}
-
-TEST_CASE("a tenant's page has so many places and no more") {
-  Tenants tenants;
-  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(mib)).value();
-  for (std::size_t i = 0; i < tenant_sessions_max; ++i) REQUIRE(tenants.join(tenant));
-  CHECK_FALSE(tenants.join(tenant));
+  Tenant& tenant = *tenants.create({7, 1000, "alice"}, slice(mib));
+  for (std::size_t i = 0; i < tenant_sessions_max; ++i) REQUIRE(Tenants::join(tenant));
+  CHECK_FALSE(Tenants::join(tenant));
 }
 
 TEST_CASE("a seat promises the slice once per tenant and takes the promise back with the last session") {
@@ -123,7 +92,7 @@ TEST_CASE("a refused seat changes nothing in the books") {
   CHECK(seats.taken() == 0);
 }
 
-TEST_CASE("adopted sessions of one tenant find each other by their page") {
+TEST_CASE("adopted sessions of one tenant find each other") {
   DevicePool old_pool = one_device();
   Seats old_seats(old_pool, {});
   const Seat first = old_seats.take({1, 1, "a"}, MilliGpu{300}, 16 * mib).take();
@@ -131,15 +100,15 @@ TEST_CASE("adopted sessions of one tenant find each other by their page") {
 
   DevicePool pool = one_device();
   Seats seats(pool, {});
-  REQUIRE(seats.adopt(record_of(first), page_of(first)).ok());
-  REQUIRE(seats.adopt(record_of(second), page_of(second)).ok());
+  REQUIRE(seats.adopt(record_of(first)).ok());
+  REQUIRE(seats.adopt(record_of(second)).ok());
   CHECK(seats.tenants().all().size() == 1);
   CHECK(seats.taken() == 2);
   CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
   CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
 }
 
-TEST_CASE("an adopted session with another page, a taken place or a missing device is refused") {
+TEST_CASE("an adopted session with another slice or a missing device is refused") {
   DevicePool old_pool = one_device();
   Seats old_seats(old_pool, {});
   const Seat first = old_seats.take({1, 1, "a"}, {}, mib).take();
@@ -147,14 +116,13 @@ TEST_CASE("an adopted session with another page, a taken place or a missing devi
 
   DevicePool pool = one_device();
   Seats seats(pool, {});
-  REQUIRE(seats.adopt(record_of(first), page_of(first)).ok());
-  CHECK_FALSE(seats.adopt(record_of(first), page_of(first)).ok());
-  SessionRecord other_page = record_of(first);
-  other_page.tenant_slot = 7;
-  CHECK_FALSE(seats.adopt(other_page, page_of(stranger)).ok());
+  REQUIRE(seats.adopt(record_of(first)).ok());
+  SessionRecord other_slice = record_of(first);
+  other_slice.memory_limit_bytes = 2 * mib;
+  CHECK_FALSE(seats.adopt(other_slice).ok());
   SessionRecord no_device = record_of(stranger);
   no_device.device_index = 9;
-  CHECK(seats.adopt(no_device, page_of(stranger)).status().code() == Code::not_found);
+  CHECK(seats.adopt(no_device).status().code() == Code::not_found);
   CHECK(seats.taken() == 1);
 }
 
@@ -186,13 +154,10 @@ TEST_CASE("new amounts hold for seats that are taken, and for what the device ha
   store::TenantRecord more = registered("alice", 300, 16 * mib);
   more.terms.priority_class = arbiter::PriorityClass::latency;
   seats.change(more);
-  CHECK(has_room(seat, 16 * mib));
   CHECK(seat.tenant->terms == more.terms);
   CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
   CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
   seats.change(registered("alice", 0, mib));
-  CHECK_FALSE(has_room(seat, mib + 1));
-  CHECK(has_room(seat, mib));
   seats.change(registered("nobody", 0, mib));
   CHECK(told == std::vector<std::uint64_t>{8 * mib, 16 * mib, mib});
   seats.leave(seat);
@@ -227,15 +192,14 @@ TEST_CASE("adopted sessions of a registered tenant get what the registry says no
   DevicePool pool = one_device();
   Seats seats(pool, {});
   const store::TenantRecord now = registered("alice", 250, 32 * mib);
-  REQUIRE(seats.adopt(older, page_of(first), &now).ok());
-  const auto adopted = seats.adopt(record_of(second), page_of(second), &now);
+  REQUIRE(seats.adopt(older, &now).ok());
+  const auto adopted = seats.adopt(record_of(second), &now);
   REQUIRE(adopted.ok());
   CHECK(seats.tenants().find(now.id)->sessions() == 2);
   CHECK(pool.devices()[0].memory_promised_bytes == 32 * mib);
   CHECK(pool.devices()[0].gpu_promised == MilliGpu{250});
-  CHECK(has_room(adopted.value(), 32 * mib));
+  CHECK(adopted.value().tenant->slice.memory_bytes == 32 * mib);
   SessionRecord elsewhere = older;
   elsewhere.device_index = 1;
-  elsewhere.tenant_slot = 7;
-  CHECK_FALSE(seats.adopt(elsewhere, page_of(first), &now).ok());
+  CHECK_FALSE(seats.adopt(elsewhere, &now).ok());
 }

@@ -175,12 +175,12 @@ TEST_CASE("memory that a held command names stays charged until the command has 
   fill.buffer = buffer, fill.bytes = 64, fill.arena_at = 4096;
   rig.post(queue, fill);
   rig.release(buffer);
-  CHECK(rig.tenant.held_by_session() == 4096);
+  CHECK(rig.memory.held() == 4096);
   rig.unshut();
   REQUIRE(rig.device.commands.size() == 1);
-  CHECK(rig.tenant.held_by_session() == 4096);
+  CHECK(rig.memory.held() == 4096);
   rig.device.complete(0);
-  CHECK(rig.tenant.held_by_session() == 0);
+  CHECK(rig.memory.held() == 0);
 }
 
 TEST_CASE("when the program is gone, all that is held ends") {

@@ -22,7 +22,7 @@ inline constexpr std::uint64_t arena_bytes = 4 << 20;
 class Rig {
  public:
   Rig() {
-    REQUIRE(TenantMemory::initialise(tenant_page_.bytes(), limit_bytes).ok());
+    memory_terms_.memory_granted_bytes = limit_bytes;
     device.set_sink(completions);
   }
 
@@ -101,7 +101,8 @@ class Rig {
   wire::TimelineSlot& timeline() { return slot<wire::TimelineSlot>(timeline_at); }
 
  private:
-  wire::SharedMemory tenant_page_ = wire::SharedMemory::create("t", tenant_page_bytes).take();
+  TermsPage memory_terms_{};
+  ReportPage report_{};
   wire::SharedMemory control_ = wire::SharedMemory::create("c", wire::control_bytes).take();
   wire::SharedMemory arena_ = wire::SharedMemory::create("a", arena_bytes).take();
   std::uint64_t slots_ = 0;
@@ -109,9 +110,10 @@ class Rig {
  public:
   ObjectId next_id = 1;
   std::uint64_t timeline_at = 0;
-  metering::MeterPage meter{};
-  TenantMemory tenant{tenant_page_.bytes(), 3};
-  MemoryBooks books{tenant, meter};
+  metering::MeterPage& meter = report_.meter;
+  UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  MemoryHolder memory{memory_terms_, report_, kick.get(), 0};
+  MemoryBooks books{memory, meter};
   test::OpenGate open{meter};
   Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), meter, open.gate};
   FakeDevice device;

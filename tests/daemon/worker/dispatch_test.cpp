@@ -48,9 +48,9 @@ TEST_CASE("memory is charged to the byte, refused above the limit, and given bac
   wire::ObjectRelease release;
   release.id = most;
   CHECK(rig.send(release).ok());
-  CHECK(rig.tenant.held_by_session() == limit_bytes);
+  CHECK(rig.memory.held() == limit_bytes);
   rig.device.complete(0);
-  CHECK(rig.tenant.held_by_session() == 100);
+  CHECK(rig.memory.held() == 100);
   CHECK(rig.meter.memory_bytes == 100);
   CHECK(rig.meter.memory_peak_bytes == limit_bytes);
 }
@@ -61,7 +61,7 @@ TEST_CASE("a driver's refusal gives the charge back") {
   wire::BufferCreate command;
   command.id = rig.next_id++, command.bytes = 4096, command.arena_at = 0;
   CHECK(rig.call(command) == Outcome::out_of_device_memory);
-  CHECK(rig.tenant.held_by_session() == 0);
+  CHECK(rig.memory.held() == 0);
 }
 
 TEST_CASE("a sub-buffer keeps its parent's memory charged") {
@@ -73,10 +73,10 @@ TEST_CASE("a sub-buffer keeps its parent's memory charged") {
   wire::ObjectRelease release;
   release.id = parent;
   CHECK(rig.send(release).ok());
-  CHECK(rig.tenant.held_by_session() == 4096);
+  CHECK(rig.memory.held() == 4096);
   release.id = part.id;
   CHECK(rig.send(release).ok());
-  CHECK(rig.tenant.held_by_session() == 0);
+  CHECK(rig.memory.held() == 0);
 }
 
 TEST_CASE("a buffer must lie where the device works, on its boundary") {

@@ -3,8 +3,6 @@
 
 #include <sys/eventfd.h>
 
-#include <array>
-
 #include "base/unique_fd.h"
 #include "daemon/worker/gate.h"
 
@@ -12,17 +10,18 @@ namespace sluice::test {
 
 class OpenGate {
  public:
-  explicit OpenGate(const metering::MeterPage& meter, const LeaseTerms& terms = {})
-      : gate(LeaseHolder(page_, kick_.get()), meter, [] {}) {
+  explicit OpenGate(const metering::MeterPage& meter, const LeaseTerms& terms = {}) : gate(lease_, meter, [] {}) {
     grantor.grant(terms);
   }
 
  private:
-  alignas(64) std::array<std::byte, lease_page_bytes> page_{};
+  TermsPage terms_{};
+  ReportPage report_{};
   UniqueFd kick_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  LeaseHolder lease_{terms_, report_, kick_.get()};
 
  public:
-  LeaseGrantor grantor{page_};
+  LeaseGrantor grantor{terms_, report_};
   worker::Gate gate;
 };
 

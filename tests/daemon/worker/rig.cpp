@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 
 #include "tests/daemon/drivers.h"
@@ -105,9 +106,10 @@ void Worker::attach() {
   const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_limit_bytes);
   control_ = wire::SharedMemory::create("test-control", wire::control_bytes).take();
   arena_ = wire::SharedMemory::create("test-arena", arena_bytes).take();
-  meter_ = wire::SharedMemory::create("test-meter", metering::meter_bytes).take();
-  tenant_ = wire::SharedMemory::create("test-tenant", tenant_page_bytes).take();
-  REQUIRE(TenantMemory::initialise(tenant_.bytes(), setting_.memory_limit_bytes).ok());
+  report_ = wire::SharedMemory::create("test-report", report_page_bytes).take();
+  terms_ = wire::SharedMemory::create("test-terms", terms_page_bytes, wire::PeersMay::read).take();
+  terms().memory_granted_bytes = setting_.memory_limit_bytes;
+  lease_.emplace(terms(), report());
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
   session_ = std::move(pair.value().first);
@@ -115,12 +117,10 @@ void Worker::attach() {
   REQUIRE(pipe2(output, O_CLOEXEC) == 0);
   output_.reset(output[0]);
   const UniqueFd output_end(output[1]);
-  lease_ = wire::SharedMemory::create("test-lease", lease_page_bytes).take();
   kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   lease().grant(setting_.lease);
   const std::vector<int> fds{
-      control_.fd(),   arena_.fd(), meter_.fd(), tenant_.fd(), lease_.fd(), kick_.get(), pair.value().second.fd(),
-      output_end.get()};
+      control_.fd(), arena_.fd(), report_.fd(), terms_.fd(), kick_.get(), pair.value().second.fd(), output_end.get()};
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record.control_bytes = wire::control_bytes;
@@ -138,14 +138,38 @@ void Worker::attach() {
   if (setting_.grants_at_once) granting_ = std::jthread([this](const std::stop_token& stop) { grant_at_once(stop); });
 }
 
+// The worker has all of the limit from the start.
+void Worker::answer_memory() {
+  PageMemoryGrantor grantor(terms(), report());
+  if (const auto wish = grantor.wish(); wish && wish->number != terms().memory_answered) grantor.answer(*wish);
+}
+
 void Worker::grant_at_once(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (!lease().held() && lease().wants()) lease().grant(setting_.lease);
+    answer_memory();
     pollfd kick{kick_.get(), POLLIN, 0};
     (void)::poll(&kick, 1, 10);
     std::uint64_t kicks = 0;
     (void)!::read(kick_.get(), &kicks, sizeof kicks);
   }
+}
+
+void Worker::take_over(const wire::MessageSocket& link) {
+  granting_ = {};
+  auto next = wire::SharedMemory::create("test-terms", terms_page_bytes, wire::PeersMay::read).take();
+  TermsPage& page = *reinterpret_cast<TermsPage*>(next.data());
+  page.memory_granted_bytes = terms().memory_granted_bytes.load();
+  page.epoch = terms().epoch + 1;
+  lease_ = LeaseGrantor::take_over(page, report(), terms());
+  terms_ = std::move(next);
+  kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::array<int, adopted_fds> fds{};
+  fds[adopted_fd_log] = STDERR_FILENO, fds[adopted_fd_terms] = terms_.fd(), fds[adopted_fd_kick] = kick_.get();
+  WorkerMessage adopted;
+  adopted.kind = WorkerMessageKind::adopted;
+  REQUIRE(link.send(encode_worker_message(adopted), fds, soon()).ok());
+  if (setting_.grants_at_once) granting_ = std::jthread([this](const std::stop_token& stop) { grant_at_once(stop); });
 }
 
 int Worker::wait_for_exit() {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "daemon/metering/meter_page.h"
-#include "daemon/sessions/lease_page.h"
-#include "daemon/sessions/tenant_page.h"
+#include "daemon/sessions/lease.h"
+#include "daemon/sessions/memory_grant.h"
 #include "daemon/sessions/worker_link.h"
 #include "wire/arena.h"
 #include "wire/commands.h"
@@ -80,9 +80,14 @@ class Worker {
   // ---- as the daemon ----
   pid_t pid() const { return pid_; }
   const wire::DeviceTraits& traits() const { return traits_; }
-  LeaseGrantor lease() { return LeaseGrantor(lease_.bytes()); }
-  metering::MeterPage& meter() { return *reinterpret_cast<metering::MeterPage*>(meter_.data()); }
-  std::uint64_t held_bytes() { return TenantMemory::held_by_tenant(tenant_.bytes()); }
+  LeaseGrantor& lease() { return *lease_; }
+  TermsPage& terms() { return *reinterpret_cast<TermsPage*>(terms_.data()); }
+  ReportPage& report() { return *reinterpret_cast<ReportPage*>(report_.data()); }
+  metering::MeterPage& meter() { return report().meter; }
+  std::uint64_t held_bytes() { return meter().memory_bytes; }
+  int report_fd() const { return report_.fd(); }
+  // As a new daemon that the worker has told what it serves: sends it a page of its own.
+  void take_over(const wire::MessageSocket& link);
   const std::string& runtime_folder() const { return runtime_.path(); }
   // The next message on the link, or nothing if the worker closed it.
   std::optional<WorkerMessage> hear();
@@ -167,6 +172,7 @@ class Worker {
  private:
   Outcome answer(wire::ReplySlot& slot, const wire::CallHeader& call, std::vector<std::byte>* data);
   void grant_at_once(const std::stop_token& stop);
+  void answer_memory();
 
   Setting setting_;
   ScratchFolder runtime_;
@@ -174,7 +180,8 @@ class Worker {
   bool reaped_ = false;
   wire::MessageSocket link_, session_;
   wire::DeviceTraits traits_;
-  wire::SharedMemory control_, arena_, meter_, tenant_, lease_;
+  wire::SharedMemory control_, arena_, report_, terms_;
+  std::optional<LeaseGrantor> lease_;
   UniqueFd kick_, output_;
   std::jthread granting_;
   std::optional<wire::RingWriter> ring_;

@@ -67,7 +67,7 @@ TEST_CASE("a worker whose budget is used gives the lease back and says that it w
   small.budget_ns = 1, small.window_ns = ns_per_ms;
   Leased leased;
   leased.compiled();
-  LeaseGrantor lease = leased.worker.lease();
+  LeaseGrantor& lease = leased.worker.lease();
   REQUIRE(lease.ask_back());
   lease.grant(small);
   constexpr int launches = 5;
@@ -85,7 +85,7 @@ TEST_CASE("a worker whose budget is used gives the lease back and says that it w
 TEST_CASE("without a lease nothing runs, until there is one") {
   Leased leased;
   leased.compiled();
-  LeaseGrantor lease = leased.worker.lease();
+  LeaseGrantor& lease = leased.worker.lease();
   REQUIRE(lease.ask_back());
   leased.launch(3);
   REQUIRE(comes_true([&] { return lease.wants(); }));
@@ -101,7 +101,7 @@ TEST_CASE(
     "while the driver compiles what was launched the device is free, and the launch goes on under the next lease") {
   const bool daemon_dies = GENERATE(false, true);
   Leased leased;
-  LeaseGrantor lease = leased.worker.lease();
+  LeaseGrantor& lease = leased.worker.lease();
   leased.launch(2);  // a kernel that was never launched before
   REQUIRE(comes_true([&] { return !lease.held(); }));
   REQUIRE(comes_true([&] { return lease.wants(); }));

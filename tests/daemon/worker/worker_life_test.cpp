@@ -199,12 +199,9 @@ TEST_CASE("an attached worker outlives its daemon and presents itself to the nex
     CHECK(message.value().kind == WorkerMessageKind::adopt);
     CHECK(message.value().record.session_id == 99);
     REQUIRE(claim.value().fds.size() == adopt_fds);
-    auto meter = wire::SharedMemory::map(std::move(claim.value().fds[0]), metering::meter_bytes);
-    REQUIRE(meter.ok());
-    CHECK(reinterpret_cast<metering::MeterPage*>(meter.value().data())->commands == worker.meter().commands);
-    WorkerMessage adopted;
-    adopted.kind = WorkerMessageKind::adopted;
-    REQUIRE(link.send(encode_worker_message(adopted), {}, now_ns() + ns_per_s).ok());
+    CHECK(wire::look_at_memory(claim.value().fds[adopt_fd_report].get()).value().identity ==
+          wire::look_at_memory(worker.report_fd()).value().identity);
+    worker.take_over(link);
     worker.enqueue(queue, wire::Marker{});
     REQUIRE(worker.finish(queue));
   }

@@ -1,11 +1,11 @@
-#include "daemon/sessions/lease_page.h"
+#include "daemon/sessions/lease.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <random>
 #include <thread>
 #include <vector>
@@ -16,10 +16,18 @@ namespace sluice {
 namespace {
 
 struct Page {
-  alignas(64) std::array<std::byte, lease_page_bytes> bytes{};
+  TermsPage terms{};
+  ReportPage report{};
   UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  LeaseHolder holder{bytes, kick.get()};
-  LeaseGrantor grantor{bytes};
+  LeaseHolder holder{terms, report, kick.get()};
+  LeaseGrantor grantor{terms, report};
+
+  // A new daemon, whose page the worker finds in the place of the old one.
+  void take_over() {
+    TermsPage before{};
+    std::memcpy(static_cast<void*>(&before), static_cast<const void*>(&terms), sizeof before);
+    grantor = LeaseGrantor::take_over(terms, report, before);
+  }
 
   std::uint64_t kicks() const {
     std::uint64_t count = 0;
@@ -118,14 +126,86 @@ TEST_CASE("asking back what was given back already does nothing, and the next le
   CHECK(page.holder.held());
 }
 
-TEST_CASE("a grant over a lease that is held leaves the commands in flight counted") {
+TEST_CASE("while no daemon lives the worker grants itself leases, and no daemon's number is used up") {
   Page page;
-  page.holder.grant_oneself({});
-  REQUIRE(page.holder.begin());
   page.grantor.grant({});
-  CHECK(page.holder.in_flight() == 1);
+  REQUIRE(page.grantor.ask_back());
+  LeaseTerms own;
+  own.budget_ns = 5;
+  page.holder.grant_oneself(own);
+  CHECK(page.holder.held());
+  CHECK(page.holder.terms().budget_ns == 5);
+  CHECK(page.holder.begin());
   CHECK_FALSE(page.holder.end(false));
-  CHECK(page.grantor.ask_back());
+  CHECK(page.holder.give_back(false));
+  CHECK_FALSE(page.holder.held());
+  page.holder.grant_oneself(own);
+  CHECK(page.holder.held());
+}
+
+TEST_CASE("a new daemon's first lease is the one that comes back when nothing of the worker's own is in flight") {
+  const bool in_flight = GENERATE(true, false);
+  Page page;
+  page.grantor.grant({});
+  REQUIRE(page.grantor.ask_back());
+  page.holder.grant_oneself({});
+  if (in_flight) REQUIRE(page.holder.begin());
+  page.take_over();
+  CHECK(page.grantor.held());
+  (void)page.kicks();
+  page.holder.follow_daemon(true);
+  CHECK(page.grantor.held() == in_flight);
+  CHECK_FALSE(page.holder.begin());
+  if (in_flight) CHECK(page.holder.end(true));
+  CHECK_FALSE(page.grantor.held());
+  CHECK(page.kicks() >= 1);
+  CHECK(page.grantor.wants());
+  page.grantor.grant({});
+  CHECK(page.holder.held());
+  CHECK(page.holder.begin());
+}
+
+TEST_CASE("a lease that the daemon before had granted goes on until the worker follows the next one") {
+  Page page;
+  page.grantor.grant({});
+  REQUIRE(page.holder.begin());
+  page.take_over();
+  page.holder.follow_daemon(false);
+  CHECK(page.grantor.held());
+  CHECK(page.holder.end(false));
+  CHECK_FALSE(page.grantor.held());
+}
+
+TEST_CASE("a worker that was aside when its daemon died comes back under the next daemon's first grant") {
+  Page page;
+  page.grantor.grant({});
+  REQUIRE(page.holder.begin());
+  page.holder.step_aside();
+  page.take_over();
+  page.holder.follow_daemon(true);
+  CHECK_FALSE(page.grantor.held());
+  CHECK(page.grantor.wants());
+  page.grantor.grant({});
+  CHECK(page.holder.come_back());
+  CHECK_FALSE(page.holder.end(false));
+}
+
+TEST_CASE("whatever a worker writes into its report, the daemon counts no more idle time than has passed") {
+  std::mt19937_64 random(1);
+  Page page;
+  for (int round = 0; round < 10'000; ++round) {
+    const Nanoseconds before = now_ns();
+    if (!page.grantor.held()) page.grantor.grant({});
+    for (auto* word : {&page.report.lease, &page.report.idle_ns, &page.report.idle_since_ns}) word->store(random());
+    page.report.lease_wish = static_cast<std::uint32_t>(random());
+    page.report.coming_back = static_cast<std::uint32_t>(random());
+    (void)page.grantor.wants();
+    (void)page.grantor.ask_back();
+    REQUIRE(page.grantor.idle_ns(before) <= now_ns());
+    page.report.lease = 0;  // the lease that was granted is not given back by a number alone
+    if (page.grantor.held()) page.report.lease = page.terms.grant.lease.load() >> 32 << 32;
+    REQUIRE_FALSE(page.grantor.held());
+  }
 }
 
 TEST_CASE("idle time counts only while the lease is held with nothing in flight, and from nothing for each lease") {

@@ -1,0 +1,48 @@
+// TermsPage: what one session may do. Written by the daemon; its worker can only read it.
+//
+// One page per session, sealed against every mapping that could write but the daemon's own (wire/shared_memory.h). A
+// kernel that runs inside the worker can write whatever its worker can, so limits and lease terms lie here, and what
+// the worker has to say to them lies in its report page (report_page.h). Nothing here is read back by the daemon but
+// by the next one, which takes the session over: it finds here what the last one granted.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+#include "wire/futex.h"
+
+namespace sluice {
+
+inline constexpr std::size_t terms_page_bytes = 4096;
+
+enum LeaseGrantBit : std::uint64_t {
+  lease_granted = 1,     // and not taken back; the worker may have given it back all the same
+  lease_asked_back = 2,  // nothing may begin any more
+};
+
+// One lease. While no daemon lives the worker grants itself leases of this form, in memory of its own.
+struct LeaseGrant {
+  std::atomic<std::uint64_t> lease;  // its number in the upper half, LeaseGrantBit below; the rest is written before it
+  std::atomic<Nanoseconds> granted_ns;  // when
+  std::atomic<Nanoseconds> budget_ns, until_ns, window_ns, piece_ns, linger_ns;
+};
+
+struct TermsPage {
+  alignas(64) LeaseGrant grant;
+
+  // Changes after a grant of a lease and after an answer to a wish for memory; whoever sleeps on it finds them.
+  alignas(64) wire::FutexWord changed;
+  std::atomic<std::uint32_t> cap_milli;  // what holds while no daemon lives
+  std::atomic<std::uint32_t> epoch;      // counts the pages that the session has had: one for each daemon
+  std::uint32_t zero;
+
+  std::atomic<std::uint64_t> memory_granted_bytes;  // no more may be held
+  std::atomic<std::uint64_t> memory_answered;       // the wish for memory that was answered last
+};
+static_assert(sizeof(TermsPage) == 128 && sizeof(TermsPage) <= terms_page_bytes);
+static_assert(offsetof(TermsPage, changed) == 64 && offsetof(TermsPage, memory_granted_bytes) == 80);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+}  // namespace sluice
