@@ -88,7 +88,8 @@ TEST_CASE("a wrong command line ends with 64") {
 }
 
 TEST_CASE("help teaches with examples and exit codes") {
-  for (const char* arguments : {"--help", "run --help", "status --help", "devices --help", "sessions --help"}) {
+  for (const char* arguments :
+       {"--help", "run --help", "status --help", "devices --help", "sessions --help", "doctor --help"}) {
     const Outcome outcome = run(arguments);
     INFO(arguments);
     CHECK(outcome.exit_code() == 0);

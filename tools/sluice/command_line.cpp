@@ -14,9 +14,10 @@ constexpr const char* footer = R"(Examples:
   sluice sessions                                    who uses what
   sluice tenant create alice --memory 2GiB --uid alice
                                                      who may use how much
+  sluice doctor                                      what this machine lacks to jail workers
   sluice run --help                                  more about a command
 
-Exit codes: 0 ok, 1 the daemon refused, 64 wrong usage, 69 no daemon answers, 70 the installation is not whole, 76 the
+Exit codes: 0 ok, 1 the daemon refused, or 'sluice doctor' found something missing, 64 wrong usage, 69 no daemon answers, 70 the installation is not whole, 76 the
 daemon's answer makes no sense, 77 not permitted; 'sluice run' ends with its program's own.
 Manuals: sluice(1), sluiced(8), sluiced.toml(5).)";
 
@@ -49,6 +50,7 @@ int run_command_line(int argc, char** argv) {
   add_sessions(app, exit_code);
   add_tenant(app, exit_code);
   add_apply(app, exit_code);
+  add_doctor(app, exit_code);
   try {
     app.parse(static_cast<int>(dashes - argv), argv);
   } catch (const CLI::ParseError& error) {

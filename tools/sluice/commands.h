@@ -15,6 +15,7 @@ void add_devices(CLI::App& app, int& exit_code);
 void add_sessions(CLI::App& app, int& exit_code);
 void add_tenant(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);
+void add_doctor(CLI::App& app, int& exit_code);
 
 // The whole command line. Returns the exit code.
 int run_command_line(int argc, char** argv);

@@ -5,7 +5,7 @@
 namespace sluice::cli {
 
 inline constexpr int exit_ok = 0;
-inline constexpr int exit_refused = 1;         // the daemon did not do it, and said why
+inline constexpr int exit_refused = 1;         // the daemon did not do it, and said why; doctor: something is missing
 inline constexpr int exit_usage = 64;          // the command line is wrong
 inline constexpr int exit_unavailable = 69;    // no daemon answers
 inline constexpr int exit_internal = 70;       // the installation is not whole, or the system failed
