@@ -32,11 +32,19 @@ WorkerLauncher::WorkerLauncher(std::string program, const RuntimeFolder& folder,
       folder_(folder),
       groups_(groups),
       log_level_(config.log_level),
+      without_(config.jail_without.to_string()),
+      build_limits_{"--build-seconds", std::to_string(config.build_s), "--build-memory",
+                    std::to_string(config.build_memory_bytes)},
       environment_(worker_environment(config)) {}
 
 Result<LaunchedWorker> WorkerLauncher::start(std::uint32_t number, std::uint32_t device) const {
-  return launch(number, {"--device", std::to_string(device), "--number", std::to_string(number), "--runtime-dir",
-                         folder_.path(), "--log", log_level_});
+  std::vector<std::string> arguments{"--device",      std::to_string(device),
+                                     "--number",      std::to_string(number),
+                                     "--runtime-dir", folder_.path(),
+                                     "--log",         log_level_,
+                                     "--without",     without_};
+  arguments.insert(arguments.end(), build_limits_.begin(), build_limits_.end());
+  return launch(number, std::move(arguments));
 }
 
 Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number) const {

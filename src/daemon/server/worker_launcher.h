@@ -42,8 +42,9 @@ class WorkerLauncher {
   std::string program_;
   const RuntimeFolder& folder_;
   const WorkerGroups& groups_;
-  std::string log_level_;
-  std::vector<std::string> environment_;  // but for what differs from worker to worker
+  std::string log_level_, without_;
+  std::vector<std::string> build_limits_;  // as options
+  std::vector<std::string> environment_;   // but for what differs from worker to worker
 };
 
 }  // namespace sluice::server

@@ -66,20 +66,41 @@ void Builder::build(std::shared_ptr<ProgramSlot> slot, wire::BuildRequest reques
       [this, slot = std::move(slot), request = std::move(request), inputs = std::move(inputs), place] {
         std::vector<backend::Program*> programs;
         for (const auto& input : inputs) programs.push_back(input->program.get());
-        const wire::BuildReply reply = device_.build(request, programs, slot->program);
+        const wire::BuildReply reply = build_watched(request, programs, *slot);
         wire::Encoder encoder;
         encode(encoder, reply);
         const std::string_view answer = text_of(encoder.bytes());
-        if (answer.size() > place.room.size()) slot->undelivered = answer;
+        const bool kept = answer.size() <= place.room.size() || keep(*slot, answer);
         slot->built.store(true, std::memory_order_release);  // pairs with ProgramEntry::program, deliver_again
-        place.answer(Outcome::ok, answer);
+        if (kept) place.answer(Outcome::ok, answer);
+        else place.answer(Outcome::out_of_host_memory);
       },
       place);
 }
 
+wire::BuildReply Builder::build_watched(const wire::BuildRequest& request, std::span<backend::Program* const> inputs,
+                                        ProgramSlot& slot) {
+  if (watch_ != nullptr) watch_->begin();
+  wire::BuildReply reply = device_.build(request, inputs, slot.program);
+  if (watch_ != nullptr) watch_->end();
+  return reply;
+}
+
+// For the call that comes again with enough room. False: there is no room for it here.
+bool Builder::keep(ProgramSlot& slot, std::string_view answer) {
+  auto charge = budget_.charge(answer.size());
+  if (!charge) return false;
+  slot.answer_charge = std::move(*charge);
+  slot.undelivered = answer;
+  return true;
+}
+
 bool Builder::deliver_again(ProgramSlot& slot, const ReplyPlace& place) {
   if (!slot.built.load(std::memory_order_acquire) || slot.undelivered.empty()) return false;
-  if (place.answer(Outcome::ok, slot.undelivered)) std::string().swap(slot.undelivered);
+  if (place.answer(Outcome::ok, slot.undelivered)) {
+    std::string().swap(slot.undelivered);
+    slot.answer_charge.reset();
+  }
   return true;
 }
 

@@ -10,12 +10,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "daemon/backends/backend.h"
+#include "daemon/worker/build_watch.h"
+#include "daemon/worker/host_budget.h"
 #include "daemon/worker/object_table.h"
 #include "wire/kernel_traits.h"
 #include "wire/timeline.h"
@@ -34,14 +37,20 @@ struct ReplyPlace {
 class Builder {
  public:
   static constexpr std::size_t threads_max = 4;
-  static constexpr std::size_t tasks_max = 4096;
+  static constexpr std::size_t tasks_max = 1024;
 
-  // `device` outlives the builder.
-  explicit Builder(backend::Device& device) : device_(device) {}
+  // `device` outlives the builder, and `watch`, if there is one, too. bytes_max: of what programs are made of, and of
+  // answers that wait to be fetched.
+  explicit Builder(backend::Device& device, std::uint64_t bytes_max = HostLimits().programs,
+                   BuildWatch* watch = nullptr)
+      : device_(device), watch_(watch), budget_(bytes_max) {}
   // Waits for the builds that have begun; those that have not are forgotten.
   ~Builder();
 
-  // All three answer `place`, now or later.
+  // For a program whose source, or what else it is made of, has so many bytes. Nothing: there is no room for it.
+  std::optional<HostCharge> charge(std::uint64_t bytes) { return budget_.charge(bytes); }
+
+  // Both answer `place`, now or later.
   void build(std::shared_ptr<ProgramSlot> slot, wire::BuildRequest request,
              std::vector<std::shared_ptr<ProgramSlot>> inputs, const ReplyPlace& place);
   void fetch_binary(std::shared_ptr<ProgramSlot> slot, const ReplyPlace& place);
@@ -54,7 +63,13 @@ class Builder {
   void add(Task task, const ReplyPlace& place);
   void run();
 
+  wire::BuildReply build_watched(const wire::BuildRequest& request, std::span<backend::Program* const> inputs,
+                                 ProgramSlot& slot);
+  bool keep(ProgramSlot& slot, std::string_view answer);
+
   backend::Device& device_;
+  BuildWatch* const watch_;
+  HostBudget budget_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task> tasks_;  // guarded by mutex_, and so is what follows

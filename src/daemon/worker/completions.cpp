@@ -125,6 +125,10 @@ void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wi
   command.outcome = outcome;
   command.times = times;
   if (command.whole != nullptr) return piece_completed(command);
+  if (command.data != nullptr) {  // before the gate wakes whoever waits for the room
+    command.data.reset();
+    command.data_charge.reset();
+  }
   leave_device(command);
   // Drivers may report the last of the pieces before another.
   const bool alone = command.parts.load(std::memory_order_acquire) == 1;  // pairs with piece_completed
@@ -157,7 +161,6 @@ void Completions::publish(QueueProgress& queue, std::uint32_t ended) {
     InFlight* next = last->next.load(std::memory_order_acquire);  // pairs with begin
     if (next == nullptr || !next->finished.load(std::memory_order_acquire)) break;
     if (!queue.out_of_order_) show_outcome(*next, *queue.timeline_);
-    next->data.reset();
     free_.give_back(last);
     last = next;
   }
@@ -180,23 +183,33 @@ void Completions::let_go(QueueProgress& queue) {
   const std::uint64_t ended = queue.ended_.load(std::memory_order_seq_cst);
   while (!queue.held_.empty() && queue.held_.front().sequence <= ended) {
     gone.push_back(std::move(queue.held_.front().thing));
+    releases_.fetch_sub(1, std::memory_order_relaxed);
     queue.held_.pop_front();
   }
   queue.held_at_.store(queue.held_.empty() ? QueueProgress::never : queue.held_.front().sequence,
                        std::memory_order_seq_cst);
 }
 
-void Completions::release_after_all(const std::shared_ptr<const void>& thing) {
+bool Completions::release_after_all(const std::shared_ptr<const void>& thing) {
+  if (releases_.load(std::memory_order_relaxed) + queues_.size() > releases_max) return false;
   for (const auto& queue : queues_) {
     if (queue->ended_.load(std::memory_order_acquire) == queue->begun_) continue;
     {
       const std::lock_guard lock(queue->held_mutex_);
       queue->held_.push_back({queue->begun_, thing});
+      releases_.fetch_add(1, std::memory_order_relaxed);
       if (queue->held_.size() == 1) queue->held_at_.store(queue->begun_, std::memory_order_seq_cst);
     }
     // The queue may have come to rest before its publisher could see held_at_: one of the two sees the other.
     if (queue->ended_.load(std::memory_order_seq_cst) >= queue->begun_) let_go(*queue);
   }
+  return true;
+}
+
+void Completions::keep(InFlight& command, std::unique_ptr<std::byte[]> data, std::uint64_t bytes) {
+  // has_room() was true on this thread, which alone charges.
+  if (auto charge = data_budget_.charge(bytes)) command.data_charge = std::move(*charge);
+  command.data = std::move(data);
 }
 
 std::size_t Completions::in_flight() const {

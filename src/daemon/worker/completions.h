@@ -19,7 +19,9 @@
 #include "base/free_list.h"
 #include "daemon/backends/backend.h"
 #include "daemon/metering/meter_page.h"
+#include "daemon/worker/build_watch.h"
 #include "daemon/worker/gate.h"
+#include "daemon/worker/host_budget.h"
 #include "wire/timeline.h"
 
 namespace sluice::worker {
@@ -41,6 +43,7 @@ struct InFlight {
   std::uint64_t bytes = 0;  // moved, where work is to_device or from_device
   wire::CommandTimes times;
   std::unique_ptr<std::byte[]> data;  // of a write whose data came with the command
+  HostCharge data_charge;             // for it
 
   bool admitted = false;  // through the gate
   Nanoseconds estimate_ns = 0;
@@ -88,11 +91,24 @@ class QueueProgress {
 
 class Completions final : public backend::CompletionSink {
  public:
-  static constexpr std::size_t in_flight_max = 1 << 22;
+  // Begun and not ended, blocked ones with them: beyond what the gate and the budget of blocked ones let there be.
+  static constexpr std::size_t in_flight_max = 1 << 19;
+  // Released objects that wait for commands in flight.
+  static constexpr std::size_t releases_max = 1 << 20;
 
-  // All outlive this object.
-  Completions(wire::ControlPage& control, metering::MeterPage& meter, Gate& gate)
-      : control_(control), meter_(meter), gate_(gate) {}
+  // All outlive this object. data_bytes_max: of writes whose data came with the command.
+  Completions(wire::ControlPage& control, metering::MeterPage& meter, Gate& gate,
+              std::uint64_t data_bytes_max = HostLimits().data)
+      : control_(control), meter_(meter), gate_(gate), data_budget_(data_bytes_max) {}
+
+  // Compiles at a first launch are watched from now on.
+  void watch_builds(BuildWatch& builds) { builds_ = &builds; }
+
+  // Whether a write that brings so much data may go to the device now. If not: once a command has ended that brought
+  // some, before the gate hears of its end.
+  bool has_room(std::uint64_t data_bytes) const { return data_budget_.fits(data_bytes); }
+  // The command keeps `data` until it has ended.
+  void keep(InFlight& command, std::unique_ptr<std::byte[]> data, std::uint64_t bytes);
 
   QueueProgress& open(wire::TimelineSlot& timeline, bool out_of_order);
   // The queue takes no more commands; it goes when the last one has ended.
@@ -103,15 +119,21 @@ class Completions final : public backend::CompletionSink {
   // A piece of a command that was begun, but not its last one. Its end is seen by nobody but the meter and the gate.
   InFlight& begin_piece(InFlight& whole);
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
-  void step_aside() override { gate_.step_aside(); }
-  void come_back() override { gate_.come_back(); }
+  void step_aside() override {
+    if (builds_ != nullptr) builds_->begin();
+    gate_.step_aside();
+  }
+  void come_back() override {
+    if (builds_ != nullptr) builds_->end();
+    gate_.come_back();
+  }
   bool keeps_waiting() const override { return gate_.keeps_waiting(); }
   // A command that was begun but not accepted.
   void failed(InFlight& command, wire::Outcome outcome);
 
   // Lets go of `thing` when every command that was begun before has ended; at once if none is in flight. By the
-  // dispatcher's thread; the last reference may be dropped on another one.
-  void release_after_all(const std::shared_ptr<const void>& thing);
+  // dispatcher's thread; the last reference may be dropped on another one. False: too many wait already.
+  [[nodiscard]] bool release_after_all(const std::shared_ptr<const void>& thing);
 
   // Commands that were begun and have not ended, over all queues. The dispatcher's.
   std::size_t in_flight() const;
@@ -123,12 +145,15 @@ class Completions final : public backend::CompletionSink {
   void finish(InFlight& command);
   InFlight* fresh();
   void publish(QueueProgress& queue, std::uint32_t ended);
-  static void let_go(QueueProgress& queue);
+  void let_go(QueueProgress& queue);
   void sweep_closed();
 
   wire::ControlPage& control_;
   metering::MeterPage& meter_;
   Gate& gate_;
+  BuildWatch* builds_ = nullptr;
+  HostBudget data_budget_;
+  std::atomic<std::size_t> releases_{0};
   FreeList<InFlight> free_;
   std::vector<std::unique_ptr<QueueProgress>> queues_;
 };

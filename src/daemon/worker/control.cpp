@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -14,22 +15,35 @@
 
 namespace sluice::worker {
 
-Control::Control(DaemonLink link, UniqueFd session)
-    : link_(std::move(link)), session_(std::move(session)), reported_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+namespace {
+
+// Of two timeouts of poll(2).
+int shorter(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
+
+}  // namespace
+
+Control::Control(DaemonLink link, UniqueFd session, BuildWatch& builds)
+    : link_(std::move(link)),
+      session_(std::move(session)),
+      builds_(builds),
+      reported_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Status Control::wait_for_end() {
   for (;;) {
-    std::array<pollfd, 3> awaited{{{session_.fd(), POLLIN, 0}, {reported_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}}};
-    const int ready = poll(awaited.data(), awaited.size(), link_.timeout_ms());
+    std::array<pollfd, 4> awaited{
+        {{session_.fd(), POLLIN, 0}, {reported_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}, {builds_.fd(), POLLIN, 0}}};
+    const int link_ms = link_.timeout_ms(), wait_ms = shorter(link_ms, builds_.timeout_ms());
+    const int ready = poll(awaited.data(), awaited.size(), wait_ms);
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return errno_status("wait for the end of the session", errno);
     if (awaited[1].revents != 0) {
       const std::lock_guard lock(mutex_);
       return fault_;
     }
+    if (Status builds = builds_.check(); !builds.ok()) return builds;
     if (awaited[0].revents != 0)
       return program_left() ? Status() : Status(Code::protocol_fault, "the program spoke on the session socket");
-    if (awaited[2].revents != 0 || ready == 0) {
+    if (awaited[2].revents != 0 || (ready == 0 && wait_ms == link_ms)) {
       const Status heard = link_.attend();
       if (heard.code() == Code::unavailable) return Status();
       if (!heard.ok()) return heard;

@@ -1,4 +1,5 @@
-// The control thread's loop: it sleeps until somebody dies or the daemon speaks, and decides what then.
+// The control thread's loop: it sleeps until somebody dies or the daemon speaks, and decides what then. While a program
+// is built it looks now and then whether that takes too much.
 #pragma once
 
 #include <mutex>
@@ -6,6 +7,7 @@
 
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "daemon/worker/build_watch.h"
 #include "daemon/worker/daemon_link.h"
 #include "wire/message_socket.h"
 
@@ -14,7 +16,8 @@ namespace sluice::worker {
 class Control {
  public:
   // `session`: this end of the session socket.
-  Control(DaemonLink link, UniqueFd session);
+  // `builds` outlives this object.
+  Control(DaemonLink link, UniqueFd session, BuildWatch& builds);
 
   // Blocks without a timeout until the session is over, and says why: ok, the program has gone; otherwise a fault, or
   // the daemon's wish.
@@ -33,6 +36,7 @@ class Control {
 
   DaemonLink link_;
   wire::MessageSocket session_;
+  BuildWatch& builds_;
   UniqueFd reported_;
   std::mutex mutex_;
   Status fault_;  // guarded by mutex_

@@ -58,8 +58,15 @@ const Dispatcher::Row* Dispatcher::row_of(std::uint16_t op) {
 }
 
 Dispatcher::Dispatcher(backend::Device& device, wire::ArenaView arena, MemoryBooks& books, Completions& completions,
-                       Builder& builder, Gate& gate)
-    : device_(device), arena_(arena), books_(books), completions_(completions), builder_(builder), gate_(gate) {}
+                       Builder& builder, Gate& gate, const HostLimits& limits)
+    : device_(device),
+      arena_(arena),
+      books_(books),
+      completions_(completions),
+      builder_(builder),
+      gate_(gate),
+      objects_(limits.objects),
+      held_(limits.blocked) {}
 
 Status Dispatcher::handle(Bytes command) {
   wire::CommandHeader header;
@@ -92,7 +99,8 @@ Result<StartedCommand> Dispatcher::start(const wire::EnqueueHeader& header) {
     return fault("a queue's sequence numbers have a gap");
   if (header.event != 0) {
     begun.event = objects_.insert<EventEntry>(header.event, {});
-    if (begun.event == nullptr) return fault("an event's id was used before, or there are too many objects");
+    if (begun.event == nullptr)
+      return fault("an event's id was used before, or the records of the program's objects need too much memory");
   }
   if (begun.queue == nullptr) {
     const Nanoseconds now = now_ns();

@@ -21,6 +21,7 @@
 #include "daemon/worker/completions.h"
 #include "daemon/worker/gate.h"
 #include "daemon/worker/held_commands.h"
+#include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_books.h"
 #include "daemon/worker/object_table.h"
 #include "wire/arena.h"
@@ -34,7 +35,7 @@ class Dispatcher {
 
   // All outlive the dispatcher.
   Dispatcher(backend::Device& device, wire::ArenaView arena, MemoryBooks& books, Completions& completions,
-             Builder& builder, Gate& gate);
+             Builder& builder, Gate& gate, const HostLimits& limits = {});
 
   // One whole command. protocol_fault: the session is over.
   Status handle(Bytes command);
@@ -101,7 +102,7 @@ class Dispatcher {
   Outcome make_image(const wire::ImageCreate& command, MemoryEntry& entry);
   Outcome image_home(const wire::ImageCreate& command, const MemoryEntry& entry, std::span<std::byte>& host) const;
   bool offers_format(const wire::ImageCreate& command) const;
-  void drop(MemoryEntry& entry);
+  Status drop(MemoryEntry& entry);
   void drop(QueueEntry& entry);
 
   // programs and kernels (dispatch_programs.cpp)

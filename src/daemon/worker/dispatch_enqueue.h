@@ -37,7 +37,7 @@ Status Dispatcher::enqueue(const wire::EnqueueHeader& header, Outcome outcome, C
   if (command == nullptr) return Status();  // its queue does not exist: nothing to order, nobody to tell
   command->work = cost.work;
   command->bytes = cost.bytes;
-  if (owned != nullptr) command->data = std::move(owned);
+  if (owned != nullptr) completions_.keep(*command, std::move(owned), cost.bytes);
   if (outcome == Outcome::ok) outcome = queue->outcome;
   if (outcome == Outcome::ok) outcome = collect_waits();
   InFlight& part = part_for(*command);

@@ -1,16 +1,20 @@
 // Enqueued commands: through the gate, or held until they may go.
 #include <algorithm>
 
+#include "base/units.h"
 #include "daemon/worker/dispatch_enqueue.h"
 #include "daemon/worker/dispatch_rows.h"
 
 namespace sluice::worker {
 namespace {
 
-constexpr std::string_view too_many_blocked = "too many commands wait for events that the program has not set";
-
 bool is_barrier(wire::Op op) { return op == wire::Op::barrier; }
 bool is_sync_point(wire::Op op) { return op == wire::Op::barrier || op == wire::Op::marker; }
+
+Status too_many_blocked(const HeldCommands& held) {
+  return fault("more than " + format_bytes(held.budget().bytes_max()) +
+               " of commands wait for events that the program has not set");
+}
 
 // The bytes that a transfer moves, where that is easy to see.
 std::uint64_t transfer_bytes(wire::Op op, std::span<const std::byte> command) {
@@ -82,8 +86,9 @@ Status Dispatcher::handle_enqueued(const Row& row, Bytes command) {
   const Nanoseconds estimate_ns = estimate_of(op, command, length);
   const bool blocked = is_blocked(*queue, op);
   const Nanoseconds piece_ns = gate_.piece_ns();
+  const bool has_room = op != wire::Op::buffer_write || completions_.has_room(command.size());
   const bool may_be_cut = length.items != 0 && piece_ns != 0 && estimate_ns > piece_ns;
-  if (!blocked && !may_be_cut && held_.ready().empty() && gate_.admit(estimate_ns))
+  if (!blocked && !may_be_cut && has_room && held_.ready().empty() && gate_.admit(estimate_ns))
     return run(row, command, {.length = length, .estimate_ns = estimate_ns, .admitted = true});
   if (Status status = hold(command, length, blocked); !status.ok()) return status;
   return blocked ? Status() : pump();
@@ -94,12 +99,12 @@ Status Dispatcher::hold(Bytes command, const LengthKey& length, bool blocked) {
   take(command, header);
   auto started = start(header);
   if (!started.ok()) return started.status();
-  HeldCommand held{header.header.op, {command.begin(), command.end()}, started.value(), length, {}, false};
+  HeldCommand held{header.header.op, {command.begin(), command.end()}, started.value(), length, {}, false, {}};
   if (!blocked) {
     held_.ready().push_back(std::move(held));
     return Status();
   }
-  if (held_.blocked().size() >= HeldCommands::blocked_max) return fault(too_many_blocked);
+  if (!held_.charge(held)) return too_many_blocked(held_);
   ++held.started.queue->blocked;
   if (is_barrier(held.op)) ++held.started.queue->blocked_barriers;
   if (held.started.event != nullptr) held.started.event->pending = true;
@@ -110,9 +115,9 @@ Status Dispatcher::hold(Bytes command, const LengthKey& length, bool blocked) {
 Status Dispatcher::handle_release(const Row& row, Bytes command) {
   wire::ObjectRelease release;
   take(command, release);
-  HeldCommand held{wire::Op::object_release, {command.begin(), command.end()}, {}, {}, {}, false};
+  HeldCommand held{wire::Op::object_release, {command.begin(), command.end()}, {}, {}, {}, false, {}};
   const bool blocked = held_.blocked_names(release.id);
-  if (blocked && held_.blocked().size() >= HeldCommands::blocked_max) return fault(too_many_blocked);
+  if (blocked && !held_.charge(held)) return too_many_blocked(held_);
   if (!blocked && held_.ready().empty()) return (this->*row.handler)(command);
   (blocked ? held_.blocked() : held_.ready()).push_back(std::move(held));
   return Status();
@@ -166,6 +171,7 @@ Status Dispatcher::settle() {
       if (blocked && is_barrier(held.op)) ++started.queue->blocked_barriers;
       if (started.event != nullptr) started.event->pending = blocked;
     }
+    if (!blocked) held.charge.reset();
     (blocked ? held_.blocked() : held_.ready()).push_back(std::move(held));
   }
   return pump();
@@ -192,6 +198,10 @@ Status Dispatcher::run_next(bool& gone) {
     const HeldCommand release = std::move(next);
     held_.ready().pop_front();
     return (this->*row.handler)(release.bytes);
+  }
+  if (next.op == wire::Op::buffer_write && !completions_.has_room(next.bytes.size())) {
+    gone = false;
+    return Status();
   }
   if (!next.cut_known) next.cut = cut_of(next);
   next.cut_known = true;

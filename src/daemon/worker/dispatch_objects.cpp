@@ -11,7 +11,8 @@ constexpr std::uint32_t access_bits = wire::device_reads | wire::device_writes;
 
 bool valid_access(std::uint32_t access) { return access != 0 && (access & ~access_bits) == 0; }
 
-constexpr std::string_view used_twice = "an id is 0 or was used before, or there are too many objects";
+constexpr std::string_view used_twice =
+    "an id is 0 or was used before, or the records of the program's objects need too much memory";
 
 bool fits_device(const wire::QueueCreate& c, const wire::DeviceTraits& device) {
   if (c.units == 0) return c.first_unit == 0;
@@ -86,6 +87,7 @@ Status Dispatcher::buffer_create(Bytes bytes) {
 }
 
 Outcome Dispatcher::make_buffer(const wire::BufferCreate& command, std::span<std::byte> host, MemoryEntry& entry) {
+  if (!objects_.has_room<MemoryEntry>()) return Outcome::out_of_host_memory;
   const wire::DeviceTraits& traits = device_.traits();
   if (command.bytes == 0 || !valid_access(command.access)) return Outcome::invalid_value;
   if (traits.buffers_in_arena != (command.arena_at != wire::nowhere)) return Outcome::invalid_value;
@@ -156,6 +158,7 @@ Outcome Dispatcher::image_home(const wire::ImageCreate& command, const MemoryEnt
 
 Outcome Dispatcher::make_image(const wire::ImageCreate& command, MemoryEntry& entry) {
   entry.is_image = true;
+  if (!objects_.has_room<MemoryEntry>()) return Outcome::out_of_host_memory;
   if (!valid_access(command.access)) return Outcome::invalid_value;
   if (!measure(command, entry)) return Outcome::invalid_image_size;
   if (!offers_format(command)) return Outcome::image_format_unsupported;
@@ -242,9 +245,11 @@ Status Dispatcher::user_event_set(Bytes bytes) {
 // ---- release ----
 
 // The driver's object goes now, as far as the driver lets it; the charge goes when no command can use it any more.
-void Dispatcher::drop(MemoryEntry& entry) {
+Status Dispatcher::drop(MemoryEntry& entry) {
   entry.memory.reset();
-  completions_.release_after_all(entry.charge);
+  return completions_.release_after_all(entry.charge)
+             ? Status()
+             : fault("too many released objects wait for the commands that may use them");
 }
 
 void Dispatcher::drop(QueueEntry& entry) {
@@ -257,7 +262,8 @@ Status Dispatcher::object_release(Bytes bytes) {
   take(bytes, command);
   Entry* entry = objects_.find_any(command.id);
   if (entry == nullptr) return Status();  // its creation failed, or the program released it twice
-  if (auto* memory = std::get_if<MemoryEntry>(entry)) drop(*memory);
+  if (auto* memory = std::get_if<MemoryEntry>(entry))
+    if (Status dropped = drop(*memory); !dropped.ok()) return dropped;
   if (auto* queue = std::get_if<QueueEntry>(entry)) drop(*queue);
   objects_.erase(command.id);
   return Status();

@@ -5,8 +5,9 @@
 namespace sluice::worker {
 namespace {
 
-constexpr std::uint64_t request_bytes_max = 256ull << 20;
-constexpr std::string_view used_twice = "a program's or kernel's id was used before, or there are too many objects";
+constexpr std::uint64_t request_bytes_max = 64ull << 20;
+constexpr std::string_view used_twice =
+    "a program's or kernel's id was used before, or the records of the program's objects need too much memory";
 
 std::array<std::uint64_t, 3> three(const std::uint64_t (&values)[3]) { return {values[0], values[1], values[2]}; }
 
@@ -25,6 +26,11 @@ Status Dispatcher::program_build(Bytes bytes) {
   }
   const auto blob = memory_at(command.request_at, command.request_bytes);
   if (!blob || blob->size() > request_bytes_max) return fault("a build request is outside the arena, or too large");
+  auto charge = builder_.charge(blob->size());
+  if (!charge || !objects_.has_room<ProgramEntry>()) {
+    place.value().answer(Outcome::out_of_host_memory);
+    return Status();
+  }
   const std::vector<std::byte> copy(blob->begin(), blob->end());
   wire::Decoder decoder(copy);
   wire::BuildRequest request = wire::decode_build_request(decoder);
@@ -41,6 +47,7 @@ Status Dispatcher::program_build(Bytes bytes) {
   }
   const ProgramEntry* entry = objects_.insert(command.id, ProgramEntry{});
   if (entry == nullptr) return fault(used_twice);
+  entry->slot->source_charge = std::move(*charge);
   builder_.build(entry->slot, std::move(request), std::move(inputs), place.value());
   return Status();
 }

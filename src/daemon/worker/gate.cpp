@@ -7,6 +7,8 @@ namespace sluice::worker {
 namespace {
 
 constexpr std::uint32_t in_flight_alone_min = 2;  // so that the device need not wait for us between two long commands
+// More than any device needs to be busy, and few enough for what a driver keeps of each.
+constexpr std::uint32_t in_flight_max = 1 << 15;
 constexpr Nanoseconds own_turn_ns = 20 * ns_per_ms;
 constexpr std::uint32_t whole_milli = 1000;
 constexpr Nanoseconds look_again_ns = 20 * ns_per_ms;  // for a daemon that has come or gone
@@ -37,6 +39,7 @@ bool Gate::fits(Nanoseconds estimate_ns) {
   const std::uint32_t in_flight = lease_.in_flight();
   const Nanoseconds pending = pending_ns();
   const bool limited = terms_.until_ns != UINT64_MAX || terms_.budget_ns != UINT64_MAX;
+  if (in_flight >= in_flight_max) return false;
   if (in_flight != 0 && pending + estimate_ns > terms_.window_ns && (limited || in_flight >= in_flight_alone_min))
     return false;
   if (within_lease(pending, in_flight)) return true;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "daemon/worker/completions.h"
+#include "daemon/worker/host_budget.h"
 #include "daemon/worker/launch_cuts.h"
 #include "daemon/worker/lengths.h"
 #include "daemon/worker/object_table.h"
@@ -33,12 +34,25 @@ struct HeldCommand {
   LengthKey length;
   CutLaunch cut;
   bool cut_known = false;
+  HostCharge charge;  // while it is blocked
 };
 
 class HeldCommands {
  public:
   static constexpr std::size_t ready_max = 1024;
-  static constexpr std::size_t blocked_max = 1 << 18;  // with releases; beyond that the session is over
+  // What one costs beside its own bytes: its record, its place in a queue and in the program's order.
+  static constexpr std::uint64_t overhead_bytes = 512;
+
+  // bytes_max: of blocked ones, with releases; beyond that the session is over.
+  explicit HeldCommands(std::uint64_t bytes_max) : budget_(bytes_max) {}
+
+  // Charges a command that is to be blocked. False: the budget has no room for it.
+  bool charge(HeldCommand& held) {
+    auto charge = budget_.charge(held.bytes.size() + overhead_bytes);
+    if (charge) held.charge = std::move(*charge);
+    return charge.has_value();
+  }
+  const HostBudget& budget() const { return budget_; }
 
   std::deque<HeldCommand>& ready() { return ready_; }
   const std::deque<HeldCommand>& ready() const { return ready_; }
@@ -51,6 +65,7 @@ class HeldCommands {
   bool blocked_names(ObjectId id) const;
 
  private:
+  HostBudget budget_;
   std::deque<HeldCommand> ready_, blocked_;
 };
 

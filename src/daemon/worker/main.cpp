@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "daemon/backends/backend.h"
+#include "daemon/sessions/fences.h"
 #include "daemon/worker/control.h"
 #include "daemon/worker/jail.h"
 #include "daemon/worker/resident.h"
@@ -30,6 +31,8 @@ struct Options {
   std::uint32_t number = 0;
   std::string runtime_folder;
   std::string log_level = "info";
+  BuildLimits builds;
+  std::string without;  // fences, as FenceSet has them
 };
 
 bool tell(const wire::MessageSocket& link, const WorkerMessage& message) {
@@ -67,6 +70,13 @@ Result<std::unique_ptr<backend::Device>> open_device(std::vector<std::unique_ptr
 }
 
 // ---- one session ----
+
+FenceSet fences_down(const Options& options) { return FenceSet::parse(options.without).value_or(FenceSet()); }
+
+Session::Limits limits_of(const Options& options) {
+  if (fences_down(options).has(Fence::budgets)) return {HostLimits::none(), BuildLimits::none()};
+  return {HostLimits(), options.builds};
+}
 
 // What kernels print goes to the program. Without a buffer in between: what a command printed has left before it is
 // complete, and nothing needs a lock that a kernel may hold while it waits for the program to read.
@@ -111,7 +121,7 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
 
 [[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
                         const Options& options) {
-  auto session = Session::open(device, attach.record, received.fds);
+  auto session = Session::open(device, attach.record, limits_of(options), received.fds);
   auto door = wire::listen_at(own_folder(options) + "/" + worker_door_name, 0600);
   Status ready = session.ok() ? door.status() : session.status();
   if (ready.ok()) ready = print_to(std::move(received.fds[attach_fd_output]));
@@ -132,7 +142,7 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
                     followed};
   adoption.claim.kind = WorkerMessageKind::adopt;
   Control control(DaemonLink(std::move(link), door.take(), std::move(adoption)),
-                  std::move(received.fds[attach_fd_session]));
+                  std::move(received.fds[attach_fd_session]), serving.builds());
   std::thread dispatcher([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);
   });
@@ -189,8 +199,13 @@ int main(int argc, char** argv) {
   app.add_option("--device", options.device, "which device to open, counted from 0");
   app.add_option("--number", options.number, "the worker's number; its folder is RUNTIME/workers/NUMBER");
   app.add_option("--runtime-dir", options.runtime_folder, "the daemon's runtime folder");
+  app.add_option("--without", options.without, "fences that are down, separated by commas");
+  std::uint32_t build_s = static_cast<std::uint32_t>(options.builds.cpu_ns / sluice::ns_per_s);
+  app.add_option("--build-seconds", build_s, "how much processor time one build may take");
+  app.add_option("--build-memory", options.builds.memory_bytes, "how many bytes builds may take at a time");
   app.add_option("--log", options.log_level, "debug, info, warn or error");
   CLI11_PARSE(app, argc, argv);
+  options.builds.cpu_ns = build_s * sluice::ns_per_s;
   const auto status = sluice::log::configure_for_daemon(options.log_level);
   if (!status.ok()) {
     std::fprintf(stderr, "sluice-worker: %s\n", status.message().c_str());

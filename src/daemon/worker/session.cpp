@@ -33,7 +33,7 @@ void HostCopies::carry_over() {
 }
 
 Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const SessionRecord& record,
-                                               std::vector<UniqueFd>& fds) {
+                                               const Limits& limits, std::vector<UniqueFd>& fds) {
   if (fds.size() < attach_fds_min || fds.size() > attach_fds_max)
     return Status(Code::protocol_fault, "the attach message lacks descriptors");
   if (record.control_bytes != wire::control_bytes)
@@ -45,10 +45,12 @@ Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const Se
   for (const auto* memory : {&control, &arena, &report, &terms})
     if (!memory->ok()) return memory->status();
   Memory memory{control.take(), arena.take(), report.take(), terms.take()};
-  return std::unique_ptr<Session>(new Session(device, record, std::move(memory), std::move(fds[attach_fd_kick])));
+  return std::unique_ptr<Session>(
+      new Session(device, record, limits, std::move(memory), std::move(fds[attach_fd_kick])));
 }
 
-Session::Session(backend::Device& device, const SessionRecord& record, Memory memory, UniqueFd kick)
+Session::Session(backend::Device& device, const SessionRecord& record, const Limits& limits, Memory memory,
+                 UniqueFd kick)
     : device_(device),
       memory_(std::move(memory)),
       kick_(std::move(kick)),
@@ -61,10 +63,12 @@ Session::Session(backend::Device& device, const SessionRecord& record, Memory me
       host_copies_(reader_.control(), meter_),
       books_(granted_, meter_),
       gate_(lease_, meter_, [this] { reader_.wake(); }),
-      completions_(reader_.control(), meter_, gate_),
-      builder_(device),
+      builds_(limits.builds),
+      completions_(reader_.control(), meter_, gate_, limits.host.data),
+      builder_(device, limits.host.programs, &builds_),
       dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
-                                               builder_, gate_)) {
+                                               builder_, gate_, limits.host)) {
+  completions_.watch_builds(builds_);
   device_.set_sink(completions_);
   const bool at_home = reinterpret_cast<std::uintptr_t>(memory_.arena.data()) == record.arena_address;
   reader_.control().arena_at_home.store(at_home ? 1 : 0, std::memory_order_release);

@@ -13,10 +13,12 @@
 #include "daemon/sessions/lease.h"
 #include "daemon/sessions/memory_grant.h"
 #include "daemon/sessions/worker_link.h"
+#include "daemon/worker/build_watch.h"
 #include "daemon/worker/builder.h"
 #include "daemon/worker/completions.h"
 #include "daemon/worker/dispatch.h"
 #include "daemon/worker/gate.h"
+#include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_books.h"
 #include "wire/message_socket.h"
 #include "wire/ring.h"
@@ -38,9 +40,15 @@ class HostCopies {
 
 class Session {
  public:
+  struct Limits {
+    HostLimits host;
+    BuildLimits builds;
+  };
   // Maps what came with the Attach message; takes from `fds` what it needs. `device` outlives the session.
   static Result<std::unique_ptr<Session>> open(backend::Device& device, const SessionRecord& record,
-                                               std::vector<UniqueFd>& fds);
+                                               const Limits& limits, std::vector<UniqueFd>& fds);
+
+  BuildWatch& builds() { return builds_; }
 
   // Serves until stop() or a fault, and says which. On the dispatcher's thread.
   Status serve();
@@ -61,7 +69,7 @@ class Session {
   struct Memory {
     wire::SharedMemory control, arena, report, terms;
   };
-  Session(backend::Device& device, const SessionRecord& record, Memory memory, UniqueFd kick);
+  Session(backend::Device& device, const SessionRecord& record, const Limits& limits, Memory memory, UniqueFd kick);
   Status serve_one();
   Status serve_until_stopped();
   bool give_back();
@@ -78,6 +86,7 @@ class Session {
   HostCopies host_copies_;
   MemoryBooks books_;
   Gate gate_;
+  BuildWatch builds_;
   Completions completions_;
   Builder builder_;
   std::unique_ptr<Dispatcher> dispatcher_;

@@ -229,5 +229,78 @@ TEST_CASE("when too much is ready, no more should be read until some of it has g
   CHECK(rig.device.commands.size() == HeldCommands::ready_max);
 }
 
+// A launch with much that trails it, which waits for an event. Nothing of it is looked at before it is ready.
+struct LargeLaunches {
+  explicit LargeLaunches(HeldRig& in) : rig(in), queue(in.queue()) {}
+  Status wait_for(ObjectId event) {
+    auto launch = rig.to<wire::KernelLaunch>(queue, ++sequence);
+    launch.enqueue.wait_count = 1;
+    std::vector<std::byte> trailing(60'000);
+    std::memcpy(trailing.data(), &event, sizeof event);
+    return rig.send(launch, trailing);
+  }
+  HeldRig& rig;
+  const ObjectId queue;
+  std::uint64_t sequence = 0;
+};
+
+TEST_CASE("commands that wait for an unset event end the session when they need more memory than there is for them") {
+  HeldRig rig;
+  LargeLaunches launches(rig);
+  const ObjectId user = rig.user_event();
+  Status status;
+  while (status.ok() && launches.sequence < 2000) status = launches.wait_for(user);
+  CHECK(is_fault(status));
+  CHECK(status.message().find("64 MiB of commands wait") != std::string::npos);
+  CHECK(launches.sequence > (64 << 20) / 61'000);
+  CHECK(launches.sequence < (64 << 20) / 60'000);
+}
+
+TEST_CASE("small commands that wait are charged for what their records need") {
+  HeldRig rig;
+  const ObjectId queue = rig.queue(), user = rig.user_event();
+  Status status;
+  std::uint64_t count = 0;
+  while (status.ok() && count < 200'000) {
+    auto marker = rig.to<wire::Marker>(queue, ++count);
+    marker.enqueue.wait_count = 1;
+    status = rig.send(marker, std::as_bytes(std::span(&user, 1)));
+  }
+  CHECK(is_fault(status));
+  CHECK(count > 100'000);
+}
+
+TEST_CASE("commands that have stopped waiting are charged no more") {
+  HeldRig rig;
+  LargeLaunches launches(rig);
+  for (int round = 0; round < 3; ++round) {
+    const ObjectId user = rig.user_event();
+    for (int i = 0; i < 700; ++i) REQUIRE(launches.wait_for(user).ok());
+    rig.set(user);
+  }
+  CHECK(rig.completions.in_flight() == 0);
+}
+
+TEST_CASE("writes wait while the device has as much of their data as may be kept, and go when some has ended") {
+  HeldRig rig;
+  const ObjectId queue = rig.queue(), buffer = rig.buffer(1 << 16);
+  const std::vector<std::byte> data(wire::inline_write_bytes_max);
+  std::uint64_t sequence = 0;
+  while (!rig.dispatcher.holds_back() && sequence * data.size() < 65 << 20) {
+    auto write = rig.to<wire::BufferWrite>(queue, ++sequence);
+    write.buffer = buffer;
+    write.bytes = data.size();
+    write.arena_at = wire::nowhere;
+    REQUIRE(rig.send(write, data).ok());
+  }
+  REQUIRE(rig.device.commands.size() == sequence - 1);
+  CHECK(rig.device.commands.size() * data.size() <= 64 << 20);
+  CHECK(rig.device.commands.size() * data.size() > 63 << 20);
+  rig.device.complete(0);
+  REQUIRE(rig.dispatcher.pump().ok());
+  CHECK_FALSE(rig.dispatcher.holds_back());
+  CHECK(rig.device.commands.size() == sequence);
+}
+
 }  // namespace
 }  // namespace sluice::worker

@@ -48,5 +48,28 @@ TEST_CASE("a program that is still being built is not there yet") {
   CHECK(entry->program() != nullptr);
 }
 
+TEST_CASE("objects take what their kind needs of the budget, and give it back") {
+  ObjectTable table(3 * host_bytes[entry_index<MemoryEntry>()]);
+  for (ObjectId id = 1; id <= 3; ++id) {
+    CHECK(table.has_room<MemoryEntry>());
+    REQUIRE(table.insert(id, MemoryEntry{}) != nullptr);
+  }
+  CHECK_FALSE(table.has_room<MemoryEntry>());
+  CHECK(table.insert(4, MemoryEntry{}) == nullptr);
+  CHECK(table.insert(4, EventEntry{}) == nullptr);
+  CHECK(table.insert(3, MemoryEntry{}) == nullptr);
+  table.erase(2);
+  table.erase(2);
+  CHECK(table.insert(4, MemoryEntry{}) != nullptr);
+}
+
+TEST_CASE("a million objects need more than there is for them") {
+  ObjectTable table;
+  ObjectId id = 1;
+  while (id <= 1'000'000 && table.insert(id, EventEntry{}) != nullptr) ++id;
+  CHECK(id < 1'000'000);
+  CHECK(id > 500'000);
+}
+
 }  // namespace
 }  // namespace sluice::worker

@@ -1,6 +1,10 @@
 // The worker as a process, on PoCL: the whole path from a command in the ring to a word in the program's memory.
 #include <fcntl.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <tuple>
 
 #include "rig.h"
 
@@ -454,6 +458,76 @@ TEST_CASE("bytes that the program says it copied are carried over, within reason
   worker.ring().control().host_bytes_in = 17;
   rest();
   CHECK(worker.meter().host_bytes_in == 1000);
+}
+
+// Eight to the power of `levels` terms.
+std::string macro_bomb(int levels) {
+  std::string source = "#define X0 +x[0]\n";
+  for (int i = 1; i <= levels; ++i) {
+    const std::string below = " X" + std::to_string(i - 1);
+    source += "#define X" + std::to_string(i);
+    for (int j = 0; j < 8; ++j) source += below;
+    source += "\n";
+  }
+  return source + "__kernel void bomb(__global int* x) { x[0] = X" + std::to_string(levels) + "; }";
+}
+
+// Posts a build without waiting for its end.
+void begin_build(Worker& worker, const std::string& source) {
+  wire::BuildRequest request;
+  request.source = source;
+  wire::Encoder encoder;
+  encode(encoder, request);
+  wire::ProgramBuild command;
+  command.id = worker.mint();
+  command.request_bytes = encoder.bytes().size();
+  command.request_at = worker.allocate(command.request_bytes);
+  std::memcpy(worker.at(command.request_at), encoder.bytes().data(), encoder.bytes().size());
+  worker.make_slot<wire::ReplySlot>(command.call.reply_at);
+  worker.post(command);
+}
+
+TEST_CASE("a build that takes more than it may ends its session with the reason, and others are served meanwhile") {
+  const auto [option, value, reason] = GENERATE(std::make_tuple("--build-seconds", "1", "limits.build_s"),
+                                                std::make_tuple("--build-memory", "50000000", "limits.build_memory"));
+  Worker::Setting setting;
+  setting.arguments = {option, value};
+  Worker hostile(std::move(setting)), honest;
+  hostile.attach();
+  honest.attach();
+  begin_build(hostile, macro_bomb(9));
+  CHECK(honest.build(honest.mint(), "__kernel void fine(__global int* a) { a[0] = 1; }").outcome == Outcome::ok);
+  const auto ended = hostile.hear();
+  REQUIRE(ended);
+  CHECK(ended->kind == WorkerMessageKind::ended);
+  CHECK(ended->text.find(reason) != std::string::npos);
+  CHECK(WEXITSTATUS(hostile.wait_for_exit()) == 1);
+}
+
+TEST_CASE("more program text than may be kept is refused, and the session goes on") {
+  Worker::Setting setting;
+  setting.memory_limit_bytes = 512ull << 20;
+  Worker worker(std::move(setting));
+  worker.attach();
+  std::string source(60 << 20, ' ');
+  source += "__kernel void k(__global int* a) { a[0] = 1; }";
+  wire::BuildRequest request;
+  request.source = source;
+  wire::Encoder encoder;
+  encode(encoder, request);
+  wire::ProgramBuild command;
+  command.request_bytes = encoder.bytes().size();
+  command.request_at = worker.allocate(command.request_bytes);
+  std::memcpy(worker.at(command.request_at), encoder.bytes().data(), encoder.bytes().size());
+  std::vector<Outcome> outcomes;
+  for (int i = 0; i < 5; ++i) {
+    command.id = worker.mint();
+    std::vector<std::byte> data;
+    outcomes.push_back(worker.call(command, &data));
+  }
+  CHECK(std::count(outcomes.begin(), outcomes.end(), Outcome::ok) == 4);
+  CHECK(outcomes.back() == Outcome::out_of_host_memory);
+  CHECK(worker.build(worker.mint(), "__kernel void fine(__global int* a) { a[0] = 1; }").outcome == Outcome::ok);
 }
 
 }  // namespace
