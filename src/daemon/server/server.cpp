@@ -161,6 +161,8 @@ int Server::run() {
   look_for_devices();
   loop_.run();
   folder_.remove_sockets();
+  // Of workers whose end there was no time to see.
+  for (const cgroups::WorkerCgroup& group : groups_.leftovers({})) aside_.run(Aside::nobody, group.removal());
   if (!aside_.finish(now_ns() + tidy_ns_max)) log::warn("some of what workers left could not be removed in time");
   groups_.remove();
   return exit_code_;

@@ -10,6 +10,7 @@
 //   chatter   says Ended again and again once attached
 //   sockets   sends sockets that take long to close, unasked, once attached
 //   hoarder   brings such sockets to a new daemon instead of the session's memory
+//   processor says that kernels run on the host
 //   greedy    touches 64 MiB of memory before it is ready
 //   forger    writes lines like the daemon's own, and far too many, to its log
 //   swap      hands another page than its own to a new daemon
@@ -51,7 +52,7 @@ wire::DeviceTraits fake_card() {
   traits.vendor = "nobody";
   traits.platform_name = "fake platform";
   traits.driver_version = "1";
-  traits.kind = wire::DeviceKind::gpu;
+  traits.kind = told_to("processor") ? wire::DeviceKind::cpu : wire::DeviceKind::gpu;
   traits.global_memory_bytes = 8ull << 30;
   traits.allocation_bytes_max = 2ull << 30;
   traits.compute_units = 8;

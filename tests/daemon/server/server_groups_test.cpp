@@ -1,5 +1,9 @@
 // Workers' control groups, on this machine's kernel. Where they cannot be made, each test says why and passes.
+#include <signal.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <optional>
 
 #include "daemon/cgroups/cgroups.h"
 #include "daemon/server/files.h"
@@ -53,6 +57,21 @@ std::string serving_group(const PoolUnderTest& pool, cgroups::Controller control
   return "";
 }
 
+// In thousandths of a core, of the worker that serves; nothing: it has no limit.
+std::optional<std::uint64_t> cpu_limit(const PoolUnderTest& pool) {
+  const std::string group = serving_group(pool, cgroups::Controller::cpu) + "/worker";
+  const std::string quota = read_of(group, "cpu.max", "cpu.cfs_quota_us");
+  REQUIRE_FALSE(quota.empty());
+  if (quota == "-1" || quota.starts_with("max")) return std::nullopt;
+  return std::stoull(quota) / 10;  // of each period of 10 ms
+}
+
+void ask(const PoolUnderTest& pool, const nlohmann::json& request) {
+  const nlohmann::json reply = pool.ask(request);
+  INFO(reply.dump());
+  REQUIRE(reply.at("ok") == true);
+}
+
 }  // namespace
 
 TEST_CASE("each worker has a group with all its processes, and a pool that has stopped leaves none") {
@@ -98,6 +117,39 @@ TEST_CASE("the next daemon keeps the groups of workers that serve, and removes t
     return std::count_if(before.begin(), before.end(),
                          [&](const auto& old) { return std::find(now.begin(), now.end(), old) != now.end(); }) == 1;
   }));
+}
+
+TEST_CASE(
+    "a tenant's cap bounds the CPU time of its workers, also once it has changed and after a new daemon's start") {
+  if (!groups_here()) return;
+  PoolUnderTest pool({}, "processor");
+  ask(pool, {{"verb", "tenant-create"},
+             {"name", "bob"},
+             {"cap_milli", 500},
+             {"memory_bytes", session_bytes},
+             {"rules", {{{"uid", getuid()}}}}});
+  const Program program(pool, {"bob", 0, session_bytes});
+  REQUIRE(program.granted());
+  CHECK(cpu_limit(pool) == 8 * 550);
+  ask(pool, {{"verb", "tenant-set"}, {"name", "bob"}, {"cap_milli", 100}});
+  CHECK(cpu_limit(pool) == 8 * 150);
+  pool.kill_daemon();
+  pool.start_daemon();
+  CHECK(pool.wait_for_sessions(1));
+  CHECK(cpu_limit(pool) == 8 * 150);
+  ask(pool, {{"verb", "tenant-set"}, {"name", "bob"}, {"cap_milli", 1000}});
+  CHECK_FALSE(cpu_limit(pool).has_value());
+}
+
+TEST_CASE("a daemon that is told twice to stop leaves no group either") {
+  if (!groups_here()) return;
+  PoolUnderTest pool;
+  const Program program(pool, {"alice", 0, session_bytes});
+  const std::string base = base_of(pool, cgroups::Controller::memory);
+  CHECK(cgroups::kernel_group_files().exists(base));
+  kill(pool.daemon_pid(), SIGTERM);
+  pool.stop_daemon();
+  CHECK_FALSE(cgroups::kernel_group_files().exists(base));
 }
 
 TEST_CASE("without the fence there are no groups") {
