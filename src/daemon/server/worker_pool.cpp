@@ -16,6 +16,7 @@ constexpr Nanoseconds backoff_max_ns = 60 * ns_per_s;
 constexpr std::uint32_t backoff_doublings_max = 8;
 constexpr Nanoseconds failures_forgotten_ns = 2 * backoff_max_ns;
 constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
+constexpr Nanoseconds replacement_delay_ns = 20 * ns_per_ms;
 constexpr Nanoseconds goodbye_ns_max = ns_per_s;  // from a closed link to the process's end
 constexpr Nanoseconds leaving_ns_max = released_ns_max + ns_per_s / 2;
 constexpr Nanoseconds dismissal_ns_max = ns_per_s / 2;
@@ -48,7 +49,7 @@ void WorkerPool::serve(std::uint32_t device) {
 
 void WorkerPool::set_waiting(std::uint32_t device, std::uint32_t waiting) {
   devices_[device].waiting = waiting;
-  refill(device);
+  if (waiting > 0) refill(device);
 }
 
 // ---- starting ----
@@ -201,9 +202,8 @@ Worker* WorkerPool::take(std::uint32_t device) {
     worker->deadline = loop_.at(now_ns() + attach_ns_max, [this, w = worker.get()] {
       end(*w, "its worker did not take it within " + format_duration(attach_ns_max));
     });
-    Worker* taken = worker.get();
-    refill(device);  // adds to workers_
-    return taken;
+    replace_later(device);
+    return worker.get();
   }
   return nullptr;
 }
@@ -211,6 +211,11 @@ Worker* WorkerPool::take(std::uint32_t device) {
 Status WorkerPool::limit(Worker& worker, std::uint64_t arena_bytes, std::optional<std::uint32_t> milli_cores) const {
   if (Status limited = launcher_.groups().limit_memory(worker.group, arena_bytes); !limited.ok()) return limited;
   return WorkerGroups::limit_cpu(worker.group, milli_cores);
+}
+
+// Starting a worker takes the loop some milliseconds, and the processor many: the attach that is under way goes first.
+void WorkerPool::replace_later(std::uint32_t device) {
+  devices_[device].replacement = loop_.at(now_ns() + replacement_delay_ns, [this, device] { refill(device); });
 }
 
 // ---- ends ----

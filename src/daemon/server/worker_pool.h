@@ -90,7 +90,7 @@ class WorkerPool {
 
   // Takes in a worker that was just started. Only serve() and tests call it.
   void begin(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
-  // A ready worker, now attaching; null: there is none yet. A replacement is started at once.
+  // A ready worker, now attaching; null: there is none yet. A replacement is started soon.
   Worker* take(std::uint32_t device);
   // Takes over a worker that serves a program of user `uid` already.
   Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid);
@@ -117,9 +117,10 @@ class WorkerPool {
     Nanoseconds failed_ns = 0;  // last
     std::string failure;
     Nanoseconds retry_ns = 0;
-    Timer retry;
+    Timer retry, replacement;
   };
   void refill(std::uint32_t device);
+  void replace_later(std::uint32_t device);
   void start_one(std::uint32_t device);
   std::unique_ptr<Worker> take_in(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
   Status watch(Worker& worker, UniqueFd log);
