@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace sluice::server {
 namespace {
@@ -40,6 +41,13 @@ Result<UniqueFd> listen_stream(const std::string& path) {
   return fd;
 }
 
+std::optional<uid_t> peer_user(int socket) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer) return std::nullopt;
+  return peer.uid;
+}
+
 }  // namespace
 
 Status Admin::open(const std::string& path) {
@@ -61,6 +69,11 @@ void Admin::close() {
 void Admin::accept_one() {
   UniqueFd fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.valid()) return;
+  const std::optional<uid_t> uid = peer_user(fd.get());
+  if (!uid || (*uid != 0 && *uid != geteuid())) {
+    const std::string who = uid ? "uid " + std::to_string(*uid) : "somebody unknown";
+    return refusals_.write("refused " + who + " at the admin socket", now_ns());
+  }
   // The oldest has had its time; this also keeps the daemon from running out of descriptors here.
   if (clients_.size() >= clients_max) clients_.erase(clients_.begin());
   const std::uint64_t id = next_id_++;

@@ -1,8 +1,9 @@
 // Admin: the socket at which the pool's owner asks what is going on. The protocol is docs/ADMIN-PROTOCOL.md: one JSON
 // object on a line, one on a line back.
 //
-// Only the daemon's own user can open the socket (mode 0600). Still, a client that is slow or silent stalls nobody:
-// nothing blocks, an answer waits for at most answer_ns_max to be read, and clients_max are connected at a time.
+// Only root and the daemon's own user are heard, by the kernel's word about who connected: the socket's mode (0600) is
+// not relied on. Still, a client that is slow or silent stalls nobody: nothing blocks, an answer waits for at most
+// answer_ns_max to be read, and clients_max are connected at a time.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/server/event_loop.h"
+#include "daemon/server/refusal_log.h"
 
 namespace sluice::server {
 
@@ -53,6 +55,7 @@ class Admin {
   Watch watch_;
   std::map<std::uint64_t, Client> clients_;
   std::uint64_t next_id_ = 1;
+  RefusalLog refusals_;
 };
 
 }  // namespace sluice::server

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -42,6 +43,29 @@ TEST_CASE("only the owner can reach the admin socket") {
   const PoolUnderTest pool;
   CHECK(mode_of(pool.socket("admin")) == 0600);
   CHECK(mode_of(pool.socket("tenant")) == 0600);  // a user's own pool
+}
+
+TEST_CASE("another user is not heard at the admin socket, whatever its mode is") {
+  if (geteuid() != 0) {
+    WARN("not root: no other user can be tried");
+    return;
+  }
+  const PoolUnderTest pool;
+  for (const std::string& path : {pool.folder(), pool.socket("admin")}) REQUIRE(chmod(path.c_str(), 0777) == 0);
+  const auto answered = [&](uid_t uid) {
+    const pid_t child = fork();
+    if (child == 0) {
+      if (setgid(uid) != 0 || setuid(uid) != 0) _exit(2);
+      const UniqueFd fd = connect_admin(pool);
+      (void)send(fd.get(), "{\"verb\":\"status\"}\n", 18, MSG_NOSIGNAL);
+      _exit(read_all(fd).empty() ? 1 : 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  CHECK(answered(0) == 0);
+  CHECK(answered(65534) == 1);
 }
 
 TEST_CASE("status tells of the daemon, its devices and what is free") {
