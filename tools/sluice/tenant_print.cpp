@@ -86,8 +86,9 @@ std::string print_set(const json& reply) {
 
 std::string print_deleted(const json& reply) {
   const std::uint64_t ended = number(reply, "ended_sessions");
-  return ended == 0 ? "deleted\n"
-                    : "deleted, and " + std::to_string(ended) + (ended == 1 ? " session" : " sessions") + " ended\n";
+  const std::string cache = reply.value("cache_removed", false) ? "; its cache is being removed\n" : "\n";
+  if (ended == 0) return "deleted" + cache;
+  return "deleted, and " + std::to_string(ended) + (ended == 1 ? " session" : " sessions") + " ended" + cache;
 }
 
 std::string print_tokens(const json& reply) {

@@ -40,11 +40,24 @@ Result<OutputPipe> make_output_pipe() {
 
 void AttachDesk::caller_asks(Caller& caller) {
   caller.deadline = loop_.at(now_ns() + attach_ns_max, [this, &caller] { out_of_time(caller); });
-  const auto seat = reception_.seat(caller);
+  const auto seat = admit(caller);
   if (!seat.ok()) return refuse(caller, seat.status());
   const std::uint32_t device = device_of(seat.value());
   waiting_[device].push_back({&caller, seat.value()});
   serve_waiting(device);
+}
+
+Result<Seat> AttachDesk::admit(Caller& caller) {
+  const std::uint32_t uid = caller.peer.credentials.uid;
+  const auto too_often = [](const std::string& who) {
+    return Status(Code::exhausted, who + " asks for sessions too often (limits.attach_per_s); try again in a moment");
+  };
+  if (!of_users_.take(uid, now_ns())) return too_often("uid " + std::to_string(uid));
+  auto seat = reception_.seat(caller);
+  if (!seat.ok() || of_tenants_.take(seat.value().tenant->key.id, now_ns())) return seat;
+  const std::string name = seat.value().tenant->key.name;
+  seats_.leave(seat.value());
+  return too_often("tenant " + name);
 }
 
 void AttachDesk::caller_left(Caller& caller) {
@@ -95,19 +108,37 @@ void AttachDesk::refuse(Caller& caller, const Status& why) {
 
 void AttachDesk::serve_waiting(std::uint32_t device) {
   std::deque<Waiting>& queue = waiting_[device];
-  while (!queue.empty()) {
+  for (auto next = next_of(queue, device); next != queue.end(); next = next_of(queue, device)) {
     Worker* worker = pool_.take(device);
     if (worker == nullptr) break;
-    const Waiting next = queue.front();
-    const Status given = give(next, *worker);
+    const Waiting waiting = *next;
+    const Status given = give(waiting, *worker);
     if (!given.ok()) pool_.end(*worker, given.message());
     if (given.code() == Code::unavailable) continue;  // that worker had died; there may be another
-    queue.pop_front();
+    queue.erase(next);
     if (given.ok()) continue;
-    seats_.leave(next.seat);
-    refuse(*next.caller, given);
+    seats_.leave(waiting.seat);
+    refuse(*waiting.caller, given);
   }
   tell_waiting(device);
+}
+
+std::deque<AttachDesk::Waiting>::iterator AttachDesk::next_of(std::deque<Waiting>& queue, std::uint32_t device) {
+  if (queue.empty()) return queue.end();
+  std::vector<std::uint64_t> tenants;
+  for (const Waiting& waiting : queue) tenants.push_back(waiting.seat.tenant->key.id);
+  const auto next = turns_.next(
+      tenants, pool_.view(device).ready, [this](std::uint64_t tenant) { return busy(tenant); }, now_ns());
+  return next ? queue.begin() + static_cast<std::ptrdiff_t>(*next) : queue.end();
+}
+
+std::size_t AttachDesk::busy(std::uint64_t tenant) const {
+  const auto coming = std::count_if(attaching_.begin(), attaching_.end(), [tenant](const auto& entry) {
+    return entry.second.session->record.tenant_id == tenant;
+  });
+  const auto going =
+      std::count_if(leaving_.begin(), leaving_.end(), [tenant](const auto& entry) { return entry.second == tenant; });
+  return static_cast<std::size_t>(coming + going);
 }
 
 void AttachDesk::tell_waiting(std::uint32_t device) {
@@ -210,9 +241,22 @@ void AttachDesk::worker_attached(Worker& worker) {
   if (Status sent = door_.answer(*attaching.caller, reply, traits, fds); !sent.ok())
     return pool_.end(worker, "the program left before it had its session");
   sessions_.go_live(*attaching.session);
+  serve_waiting(worker.device);
+}
+
+void AttachDesk::worker_released(Worker& worker, const std::string& reason) {
+  if (const Session* session = sessions_.of(worker); session != nullptr)
+    leaving_[worker.number] = session->record.tenant_id;
+  end_session(worker, reason);
 }
 
 void AttachDesk::worker_gone(Worker& worker, const std::string& reason) {
+  leaving_.erase(worker.number);
+  end_session(worker, reason);
+  serve_waiting(worker.device);
+}
+
+void AttachDesk::end_session(Worker& worker, const std::string& reason) {
   if (const auto found = attaching_.find(worker.number); found != attaching_.end()) {
     Caller* caller = found->second.caller;
     attaching_.erase(found);

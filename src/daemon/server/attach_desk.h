@@ -1,5 +1,6 @@
 // AttachDesk: turns a caller into a session.
 //
+// A user or a tenant that asks too often is refused; those who wait for a worker are served by AttachTurns.
 // A caller asks; it is admitted to a seat or refused; it waits for a ready worker of its slice's device; the worker is
 // given the session's memory; once the worker serves, the caller gets its answer. Whoever dies in between, the seat is
 // given back. All of it within attach_ns_max.
@@ -9,6 +10,7 @@
 #include <deque>
 #include <map>
 
+#include "daemon/server/attach_turns.h"
 #include "daemon/server/device_pool.h"
 #include "daemon/server/reception.h"
 #include "daemon/server/refusal_log.h"
@@ -24,11 +26,17 @@ namespace sluice::server {
 class AttachDesk final : public CallerListener {
  public:
   static constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
+  static constexpr std::uint32_t burst_s = 4;  // a user or tenant may ask at once as often as in so many seconds
+
+  struct Settings {
+    std::uint32_t attach_per_s = 50;  // of one user, and of one tenant, in the long run
+    std::uint32_t workers_ready = 2;  // that are kept of each device
+  };
 
   // REQUIRES: all of these outlive the desk.
   AttachDesk(EventLoop& loop, const RuntimeFolder& folder, TenantCache& cache, const DevicePool& devices,
              Reception& reception, Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door,
-             FenceSet without)
+             FenceSet without, Settings settings)
       : loop_(loop),
         folder_(folder),
         cache_(cache),
@@ -38,7 +46,10 @@ class AttachDesk final : public CallerListener {
         pool_(pool),
         sessions_(sessions),
         door_(door),
-        without_(without) {}
+        without_(without),
+        of_users_(settings.attach_per_s, burst_s * settings.attach_per_s),
+        of_tenants_(settings.attach_per_s, burst_s * settings.attach_per_s),
+        turns_(settings.workers_ready > 1) {}
 
   void caller_asks(Caller& caller) override;
   void caller_left(Caller& caller) override;
@@ -47,6 +58,8 @@ class AttachDesk final : public CallerListener {
 
   void worker_ready(std::uint32_t device);
   void worker_attached(Worker& worker);
+  // Holds nothing of its session any more, and is about to leave.
+  void worker_released(Worker& worker, const std::string& reason);
   void worker_gone(Worker& worker, const std::string& reason);
 
  private:
@@ -67,7 +80,11 @@ class AttachDesk final : public CallerListener {
     UniqueFd output;
   };
   std::uint32_t device_of(const Seat& seat) const { return seat.tenant->slice.device; }
+  Result<Seat> admit(Caller& caller);
   void serve_waiting(std::uint32_t device);
+  std::deque<Waiting>::iterator next_of(std::deque<Waiting>& queue, std::uint32_t device);
+  std::size_t busy(std::uint64_t tenant) const;
+  void end_session(Worker& worker, const std::string& reason);
   void tell_waiting(std::uint32_t device);
   // unavailable: that worker had died. Anything else: it cannot be done for this caller.
   Status give(const Waiting& waiting, Worker& worker);
@@ -89,6 +106,9 @@ class AttachDesk final : public CallerListener {
   FenceSet without_;
   std::map<std::uint32_t, std::deque<Waiting>> waiting_;  // by device, the first come first
   std::map<std::uint32_t, Attaching> attaching_;          // by worker number
+  std::map<std::uint32_t, std::uint64_t> leaving_;        // by worker number: the tenant's id
+  TokenBuckets of_users_, of_tenants_;
+  AttachTurns turns_;
   RefusalLog refusals_;
 };
 

@@ -167,6 +167,7 @@ const std::vector<Section>& sections() {
        {{"sessions_max", number(&Config::sessions_max, 1, 4096)},
         {"sessions_per_tenant_max", number(&Config::sessions_per_tenant_max, 1, 256)},
         {"memory_max", size(&Config::memory_max_bytes)},
+        {"attach_per_s", number(&Config::attach_per_s, 1, 10000)},
         {"command_s", number(&Config::command_s, 1, 86400)},
         {"build_s", number(&Config::build_s, 1, 86400)},
         {"build_memory", size(&Config::build_memory_bytes)}}},
@@ -174,6 +175,9 @@ const std::vector<Section>& sections() {
        {{"anonymous", set_anonymous},
         {"ad_hoc", truth(&Config::ad_hoc_tenants)},
         {"share_uid", truth(&Config::share_uid)}}},
+      {"cache",
+       {{"tenant_max", size(&Config::cache_tenant_bytes_max)},
+        {"disk_free_min_percent", number(&Config::cache_disk_free_min_percent, 0, 50)}}},
       {"jail",
        {{"without", set_jail_without},
         {"cgroup", folder(&Config::jail_cgroup)},
@@ -222,9 +226,9 @@ class Reader {
       if (table == nullptr) return complain(key.source(), "[" + std::string(key.str()) + "] must be a table");
       return read_table(*table, "[" + std::string(key.str()) + "]", section.keys, config_);
     }
-    complain(key.source(),
-             "unknown section '" + std::string(key.str()) +
-                 "'; there are [daemon], [workers], [defaults], [limits], [tenants], [jail], [opencl] and [[device]]");
+    complain(key.source(), "unknown section '" + std::string(key.str()) +
+                               "'; there are [daemon], [workers], [defaults], [limits], [tenants], [cache], [jail], "
+                               "[opencl] and [[device]]");
   }
 
   void read_devices(const toml::key& key, const toml::node& node) {

@@ -42,6 +42,7 @@ struct Config {
   std::uint32_t sessions_max = 256;
   std::uint32_t sessions_per_tenant_max = 16;
   std::optional<std::uint64_t> memory_max_bytes;
+  std::uint32_t attach_per_s = 50;                // sessions that a user or a tenant may ask for, in the long run
   std::uint32_t command_s = 30;                   // a command may keep others waiting for so long
   std::uint32_t build_s = 120;                    // of processor time, for one build
   std::uint64_t build_memory_bytes = 3ull << 29;  // of the worker, for the builds that run at a time
@@ -49,6 +50,9 @@ struct Config {
   std::string anonymous_tenant;        // whose programs those are that no rule names; empty: nobody's
   std::optional<bool> ad_hoc_tenants;  // absent: in a user's own pool alone
   std::optional<bool> share_uid;       // tenants may have sessions of one user at a time; absent: in a user's own pool
+  // [cache]
+  std::optional<std::uint64_t> cache_tenant_bytes_max;  // absent: 1 GiB
+  std::uint32_t cache_disk_free_min_percent = 2;
   // [jail]
   FenceSet jail_without;
   std::string jail_cgroup;                         // empty: cgroups::default_group

@@ -49,6 +49,14 @@ store::TenantRecord tenant_defaults(const Config& config) {
   return defaults;
 }
 
+CacheJanitor::Rules cache_rules(const Config& config, const RuntimeFolder& folder) {
+  CacheJanitor::Rules rules;
+  rules.folder = folder.cache();
+  rules.tenant_bytes_max = config.cache_tenant_bytes_max.value_or(rules.tenant_bytes_max);
+  rules.disk_free_min_percent = config.cache_disk_free_min_percent;
+  return rules;
+}
+
 WorkerPool::Settings pool_settings(const Config& config) {
   return {config.workers_ready, std::max(2u, std::thread::hardware_concurrency()), config.start_timeout_s * ns_per_s};
 }
@@ -83,6 +91,7 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
   if (Status started = server->start_leases(); !started.ok()) return started;
   if (Status opened = server->cache_.open(server->registry_.pool_id(), server->registry_.list().ids()); !opened.ok())
     log::warn("the cache of builds cannot be put in order: {}", opened.message());
+  server->janitor_.start();
   return server;
 }
 
@@ -96,17 +105,22 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       pool_(loop_, launcher_, aside_, *this, pool_settings(options_.config)),
       registry_(std::move(registry)),
       cache_(folder_.cache(), cache_owner()),
+      janitor_(cache_rules(options_.config, folder_)),
       seats_(devices_, rules_of(options_)),
       leases_(lease_settings(options_.config)),
-      reception_(registry_, seats_, identity_rules(options_), [](std::uint64_t) {}),
+      reception_(registry_, seats_, identity_rules(options_),
+                 [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
       sessions_(loop_, aside_, seats_, pool_, ids_, leases_, grants_),
       door_(loop_, aside_, desk_),
-      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_,
-            options_.config.jail_without),
+      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_, options_.config.jail_without,
+            {options_.config.attach_per_s, options_.config.workers_ready}),
       adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
-      tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config)),
+      tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config),
+                    [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
       discovery_(loop_, launcher_, aside_) {
+  cache_.withhold_while([this] { return janitor_.disk_is_full(); });
+  sessions_.on_use([this](std::uint64_t tenant, bool began) { janitor_.session_changed(tenant, began); });
   seats_.on_terms_changed([this](const Tenant& tenant) { terms_changed(tenant); });
 }
 

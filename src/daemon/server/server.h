@@ -14,6 +14,7 @@
 #include "daemon/server/adoption.h"
 #include "daemon/server/aside.h"
 #include "daemon/server/attach_desk.h"
+#include "daemon/server/cache_janitor.h"
 #include "daemon/server/config.h"
 #include "daemon/server/device_pool.h"
 #include "daemon/server/discovery.h"
@@ -61,7 +62,7 @@ class Server final : private WorkerListener {
 
   void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
   void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
-  void worker_released(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
+  void worker_released(Worker& worker, const std::string& reason) override { desk_.worker_released(worker, reason); }
   void worker_gone(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
 
   void terms_changed(const Tenant& tenant);
@@ -89,6 +90,7 @@ class Server final : private WorkerListener {
   WorkerPool pool_;
   store::Registry registry_;
   TenantCache cache_;
+  CacheJanitor janitor_;
   Seats seats_;
   MemoryGrants grants_;
   LeaseDesk leases_;

@@ -63,6 +63,7 @@ Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat
   opening.meter = &session->memory.report_page().meter;
   opening.kicked = [&grants = grants_, id = record.session_id] { grants.hear(id); };
   if (Status opened = leases_.open(opening); !opened.ok()) return opened;
+  used_(record.tenant_id, true);
   return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
 }
 
@@ -155,8 +156,15 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
   Session& session = *node.mapped();
   if (session.live) remember(session, reason);
   seats_.leave(session.seat);
+  used_(session.record.tenant_id, false);
   // Whoever closes the last descriptor of an arena waits for its pages to be freed.
   aside_.run(Aside::nobody, [memory = std::make_shared<SessionMemory>(std::move(session.memory))] { (void)memory; });
+}
+
+const Session* SessionTable::of(const Worker& worker) const {
+  for (const auto& [id, session] : sessions_)
+    if (session->worker == &worker) return session.get();
+  return nullptr;
 }
 
 void SessionTable::remember(const Session& session, const std::string& reason) {

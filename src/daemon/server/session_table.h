@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -67,8 +68,13 @@ class SessionTable {
   // A session of an earlier daemon.
   Status adopt(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
                const TermsPage& terms_before);
+  // Null: the worker has none here.
+  const Session* of(const Worker& worker) const;
   // The worker has nothing of it any more. Nothing happens if it had no session here.
   void end(Worker& worker, const std::string& reason);
+
+  // Called when a session of the tenant has begun, and when one has ended.
+  void on_use(std::function<void(std::uint64_t tenant_id, bool began)> listener) { used_ = std::move(listener); }
 
   // Ends those that keep others waiting for longer than they may.
   void end_overdue();
@@ -94,6 +100,7 @@ class SessionTable {
   SessionIds& ids_;
   LeaseDesk& leases_;
   MemoryGrants& grants_;
+  std::function<void(std::uint64_t, bool)> used_ = [](std::uint64_t, bool) {};
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::deque<EndedSession> ended_;
 };

@@ -138,6 +138,7 @@ Status TenantAdmin::carry_out(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     log::info("tenant {}: {}{}{}", step.tenant.name, kind_word(step.kind), step.what.empty() ? "" : ": ", step.what);
     if (step.kind == Step::Kind::change) seats_.change(step.tenant);
+    if (step.kind == Step::Kind::remove) removed_(step.tenant.id);
   }
   return Status();
 }
@@ -185,7 +186,7 @@ Result<json> TenantAdmin::remove(const json& request) {
   if (now != nullptr && flag_of(request, "force")) end_sessions(*now);
   else if (Status may = check(steps); !may.ok()) return may;
   if (Status done = carry_out(steps); !done.ok()) return done;
-  return json{{"ended_sessions", ended}};
+  return json{{"ended_sessions", ended}, {"cache_removed", true}};
 }
 
 void TenantAdmin::end_sessions(const Tenant& tenant) {

@@ -4,6 +4,7 @@
 // the answer is given; each change leaves a line in the log.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -21,14 +22,16 @@ namespace sluice::server {
 class TenantAdmin {
  public:
   // REQUIRES: all of these outlive the admin. `defaults`: of a tenant that is created without saying more.
+  // `removed`: deletes what is kept for a tenant, such as its cache, and does not wait for that.
   TenantAdmin(store::Registry& registry, Seats& seats, const SessionTable& sessions, WorkerPool& pool, AttachDesk& desk,
-              store::TenantRecord defaults)
+              store::TenantRecord defaults, std::function<void(std::uint64_t tenant_id)> removed)
       : registry_(registry),
         seats_(seats),
         sessions_(sessions),
         pool_(pool),
         desk_(desk),
-        defaults_(std::move(defaults)) {}
+        defaults_(std::move(defaults)),
+        removed_(std::move(removed)) {}
 
   static bool knows(const std::string& verb);
   static std::string verbs();  // "a, b and c"
@@ -70,6 +73,7 @@ class TenantAdmin {
   WorkerPool& pool_;
   AttachDesk& desk_;
   store::TenantRecord defaults_;
+  std::function<void(std::uint64_t)> removed_;
   bool open_ = false;
 };
 

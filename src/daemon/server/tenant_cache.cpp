@@ -68,6 +68,7 @@ Status TenantCache::open(std::uint64_t pool_id, const std::set<std::uint64_t>& t
 
 UniqueFd TenantCache::mount(std::uint64_t tenant, std::span<const std::uint8_t, 16> device_uuid,
                             std::uint32_t worker_uid) {
+  if (withheld_()) return UniqueFd();
   const auto folder = make_folder(tenant, device_uuid);
   auto mounted = folder.ok() ? try_mount(folder.value(), worker_uid) : folder.status();
   if (mounted.ok()) return mounted.take();

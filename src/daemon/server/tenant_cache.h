@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -47,7 +48,8 @@ class TenantCache {
   // The same folder's path. Empty: it cannot be made.
   std::string path(std::uint64_t tenant, std::span<const std::uint8_t, 16> device_uuid);
 
-  const std::string& folder() const { return folder_; }
+  // No folder is given while this says so.
+  void withhold_while(std::function<bool()> condition) { withheld_ = std::move(condition); }
 
  private:
   Result<UniqueFd> try_mount(const std::string& path, std::uint32_t worker_uid);
@@ -58,7 +60,8 @@ class TenantCache {
   std::uint32_t owner_;
   IdMaps id_maps_;
   std::map<std::string, UniqueFd> shared_mounts_;  // of a pool without root, by path
-  std::string complaint_;                          // the last one that was logged
+  std::function<bool()> withheld_ = [] { return false; };
+  std::string complaint_;  // the last one that was logged
 };
 
 }  // namespace sluice::server

@@ -67,9 +67,7 @@ bool delete_pass(int removed, WorkBudget& budget) {
 
 }  // namespace
 
-bool WorkBudget::used_up() const {
-  return entries == 0 || now_ns() >= until_ns || (stop != nullptr && stop->load(std::memory_order_relaxed));
-}
+bool WorkBudget::used_up() const { return entries == 0 || now_ns() >= until_ns || stopped(); }
 
 bool WorkBudget::spend() {
   if (used_up()) return false;

@@ -25,6 +25,7 @@ struct WorkBudget {
   const std::atomic<bool>* stop = nullptr;  // set by another thread; may be null
   bool spend();                             // one entry; false: it is used up
   bool used_up() const;
+  bool stopped() const { return stop != nullptr && stop->load(std::memory_order_relaxed); }
 };
 
 // A folder by its descriptor, never through a link. not_found, permission_denied or invalid_argument (it is no folder).

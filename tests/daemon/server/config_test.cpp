@@ -50,6 +50,10 @@ gpu = "250m"
 sessions_max = 9
 sessions_per_tenant_max = 3
 memory_max = "1.5GiB"
+attach_per_s = 7
+[cache]
+tenant_max = "3MiB"
+disk_free_min_percent = 4
 [tenants]
 anonymous = "guest"
 ad_hoc = true
@@ -79,6 +83,9 @@ gpu = "0.5"
   CHECK(c.anonymous_tenant == "guest");
   CHECK(c.ad_hoc_tenants == true);
   CHECK(c.share_uid == false);
+  CHECK(c.attach_per_s == 7);
+  CHECK(c.cache_tenant_bytes_max == 3ull << 20);
+  CHECK(c.cache_disk_free_min_percent == 4);
   CHECK(c.sessions_max == 9);
   CHECK(c.sessions_per_tenant_max == 3);
   CHECK(c.memory_max_bytes == 3ull << 29);
@@ -91,7 +98,7 @@ gpu = "0.5"
   CHECK(c.devices[1].name == "pthread*");
   CHECK(c.devices[1].memory_bytes == 512ull << 20);
   CHECK(c.devices[1].gpu == MilliGpu{500});
-  CHECK(c.devices[1].where == "sluiced.toml:27");
+  CHECK(c.devices[1].where == "sluiced.toml:31");
 }
 
 TEST_CASE("an unknown key is refused with its place and the keys there are") {

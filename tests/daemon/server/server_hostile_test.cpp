@@ -117,3 +117,13 @@ TEST_CASE("a program that goes on talking after its request is dropped") {
   CHECK_FALSE(read_answer(socket).answered);
   CHECK(pool.wait_until([&] { return pool.ask({{"verb", "status"}}).at("sessions") == 0; }));
 }
+
+TEST_CASE("a program that asks too often is refused, and its next try is heard a little later") {
+  server::Config config;
+  config.attach_per_s = 2;
+  const PoolUnderTest pool(config);
+  std::string reason;
+  for (int i = 0; i < 50 && reason.empty(); ++i) reason = attach(pool).reply.reason;
+  CHECK_THAT(reason, Catch::Matchers::Contains("asks for sessions too often (limits.attach_per_s)"));
+  CHECK(pool.wait_until([&] { return attach(pool).reply.granted != 0; }));
+}

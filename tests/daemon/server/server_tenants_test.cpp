@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "tests/daemon/server/pool_under_test.h"
 
@@ -294,4 +295,17 @@ TEST_CASE("a file of a thousand tenants fits into one request") {
   for (int i = 0; i < 1000; ++i) wanted["tenants"].push_back(tenant("tenant-" + std::to_string(i)));
   CHECK(ask(pool, "apply", wanted).at("changes").size() == 1000);
   CHECK(ask(pool, "tenant-list").at("tenants").size() == 1000);
+}
+
+TEST_CASE("a deleted tenant's cache is deleted") {
+  const PoolUnderTest pool;
+  create(pool, tenant("alice"));
+  const std::string folder =
+      pool.folder() + "/cache/" +
+      std::to_string(ask(pool, "tenant-show", {{"name", "alice"}}).at("tenant").at("id").get<int>());
+  REQUIRE(attach(pool, {"alice"}).reply.granted == 1);
+  REQUIRE(pool.wait_for_sessions(0));
+  CHECK(std::filesystem::exists(folder));
+  CHECK(ask(pool, "tenant-delete", {{"name", "alice"}}).at("cache_removed") == true);
+  CHECK(pool.wait_until([&] { return !std::filesystem::exists(folder); }));
 }
