@@ -5,7 +5,9 @@ Kernel caches are kept below the build folder, one for native runs and one for p
 scenario compiles: a pool's first tenants begin with a copy of what pools before compiled. Each side is told by name which makes of drivers it sees: what else is installed changes nothing.
 """
 
+import contextlib
 import ctypes
+import glob
 import json
 import os
 import shutil
@@ -88,6 +90,26 @@ def named_for(name, makes):
     return name if makes == POCL else "-".join((name, *makes))
 
 
+def control_groups(runtime):
+    """The folders of the control groups of a pool with this runtime folder (pool_name in cgroups.cpp), the inner first."""
+    name = 14695981039346656037
+    for byte in runtime.encode():
+        name = (name ^ byte) * 1099511628211 % (1 << 64)
+    bases = [folder for pattern in ("sluice", "*/sluice", "sluice.slice/sluice-workers.service",
+                                    "*/sluice.slice/sluice-workers.service")
+             for folder in glob.glob(f"/sys/fs/cgroup/{pattern}/{name:016x}")]
+    return [folder for base in bases for folder, _, _ in os.walk(base, topdown=False)]
+
+
+def jail_section(build, config):
+    """For an ordinary user: does without the fences that this machine does not give to one."""
+    if os.geteuid() == 0 or "[jail]" in config:
+        return ""
+    doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE,
+                            text=True, check=False)
+    return f"[jail]\nwithout = {json.dumps(json.loads(doctor.stdout)['jail_without'])}\n"
+
+
 class Side:
     """Where programs run: natively, or in a pool. Each side has its own home and kernel cache."""
 
@@ -163,7 +185,7 @@ class Pool(Side):
         variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
+            file.write(jail_section(build, config) + f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
                        f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
                        f"environment = {{ {variables} }}\n{config}\n")
 
@@ -290,8 +312,13 @@ class Pool(Side):
         workers = os.path.join(self.runtime, "workers")
         left += [f"workers/{name}" for name in (os.listdir(workers) if os.path.isdir(workers) else [])]
         left += [f"/dev/shm/{name}" for name in set(os.listdir("/dev/shm")) - self.shm_before]
+        groups = control_groups(self.runtime)
+        left += [f"control group {folder}" for folder in groups]
         for pid in left_over_processes(left):
             os.kill(pid, signal.SIGKILL)
+        for folder in groups:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
         return left
 
 
