@@ -1,5 +1,5 @@
-// The first bytes that a stranger sends to the daemon, and the daemon's answer as a program reads it. The first byte of
-// the input says which.
+// The first bytes that a stranger sends to the daemon, the daemon's answer as a program reads it, and the
+// worker's last words. The first byte of the input says which.
 #include "wire/handshake.h"
 
 #include <cstring>
@@ -42,13 +42,21 @@ void try_reply(std::span<const std::byte> bytes) {
   FUZZ_CHECK(decode_attach_reply(again).ok());
 }
 
+void try_notice(std::span<const std::byte> bytes) {
+  const auto decoded = decode_end_notice(bytes);
+  if (!decoded.ok()) return;
+  FUZZ_CHECK(printable(decoded.value().reason));
+  FUZZ_CHECK(decode_end_notice(std::as_bytes(std::span(&decoded.value(), 1))).ok());
+}
+
 }  // namespace
 }  // namespace sluice::wire
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const auto bytes = fuzz_input(data + 1, size - 1);
-  if (data[0] % 2 == 0) sluice::wire::try_request(bytes);
-  else sluice::wire::try_reply(bytes);
+  if (data[0] % 3 == 0) sluice::wire::try_request(bytes);
+  else if (data[0] % 3 == 1) sluice::wire::try_reply(bytes);
+  else sluice::wire::try_notice(bytes);
   return 0;
 }

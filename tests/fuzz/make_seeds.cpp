@@ -61,6 +61,9 @@ void handshake_seeds() {
   seed("handshake", "reply-refused", selecting(1, raw(reply)));
   reply.granted = 1;
   seed("handshake", "reply-granted", selecting(1, encode_attach_reply(reply, wire::sample_device_traits())));
+  wire::EndNotice notice;
+  wire::set_text(notice.reason, "a build took too long");
+  seed("handshake", "notice", selecting(2, raw(notice)));
 }
 
 void build_seeds() {
