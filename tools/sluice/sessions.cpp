@@ -16,13 +16,16 @@ constexpr const char* footer = R"(What it shows:
   GPU          the share of the device that is the tenant's, in thousandths; '-': none is promised
   MEMORY       device memory that the session holds now, and the limit that it shares with its tenant's others
   PEAK         the most that the session has held
-  DEVICE TIME  how long the device has worked for it, by the device's own clock
+  DEVICE TIME  how long the device has worked for it, as its worker reports it by the device's own clock
+  CHARGED      device time that it pays for: --why says why that is more, where it is
+  BUILD        processor time of its worker that was no device time (compiling, driver), by the device's units
   LAUNCHES     kernels that were run
   IN, OUT      bytes moved to and from the device
 
 With --why:
   CLASS, CAP   the tenant's priority class, and the most of the device that it may use
   USED         device time that was charged to the session
+  BUILD        as above
   LEASES, HELD how often it was given the device, and for how long in all
   WAITED       how long it had something to run and was not given the device
   OF IT CAPPED the part of that for which its tenant's cap is to blame; the rest it waited for its turn
@@ -32,7 +35,7 @@ Examples:
   sluice sessions --why         who waits for the device, and why
   sluice sessions --ended       the last hundred that ended, the latest first, and why
   watch -n1 sluice sessions
-  sluice sessions --json | jq '[.sessions[].usage.device_ns] | add')";
+  sluice sessions --json | jq '[.sessions[].usage.charged_ns] | add')";
 
 std::uint64_t number(const json& object, const char* key) { return object.at(key).get<std::uint64_t>(); }
 
@@ -43,8 +46,9 @@ std::vector<std::string> who_cells(const json& session) {
 }
 
 std::vector<std::string> usage_cells(const json& usage) {
-  return {format_bytes(number(usage, "memory_peak_bytes")), format_duration(number(usage, "device_ns")),
-          std::to_string(number(usage, "launches")), format_bytes(number(usage, "bytes_in")),
+  return {format_bytes(number(usage, "memory_peak_bytes")), format_duration(number(usage, "measured_ns")),
+          format_duration(number(usage, "charged_ns")),     format_duration(number(usage, "build_ns")),
+          std::to_string(number(usage, "launches")),        format_bytes(number(usage, "bytes_in")),
           format_bytes(number(usage, "bytes_out"))};
 }
 
@@ -73,6 +77,8 @@ std::string print_live(const json& reply) {
                {"MEMORY", Align::right},
                {"PEAK", Align::right},
                {"DEVICE TIME", Align::right},
+               {"CHARGED", Align::right},
+               {"BUILD", Align::right},
                {"LAUNCHES", Align::right},
                {"IN", Align::right},
                {"OUT", Align::right},
@@ -96,6 +102,8 @@ std::string print_ended(const json& reply) {
                {"GPU", Align::right},
                {"PEAK", Align::right},
                {"DEVICE TIME", Align::right},
+               {"CHARGED", Align::right},
+               {"BUILD", Align::right},
                {"LAUNCHES", Align::right},
                {"IN", Align::right},
                {"OUT", Align::right},

@@ -24,6 +24,20 @@ std::string state_cell(const json& why) {
   return text;
 }
 
+// Where a session is charged more than its worker reports, by a hundredth or more. Empty: it is not.
+std::string charge_sentence(const json& session) {
+  const json& why = session.at("why");
+  const std::uint64_t waited_ns = number(why, "beyond_waited_ns"), floor_ns = number(why, "beyond_floor_ns");
+  if ((waited_ns + floor_ns) * 100 < number(why, "charged_ns") || waited_ns + floor_ns == 0) return "";
+  std::string text = "session " + std::to_string(number(session, "id")) + " is charged ";
+  if (waited_ns != 0)
+    text +=
+        format_duration(waited_ns) + " beyond what its worker reports, because it held the device while others waited";
+  if (waited_ns != 0 && floor_ns != 0) text += ", and ";
+  if (floor_ns != 0) text += format_duration(floor_ns) + " because its worker used more processor time than it reports";
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string print_why(const json& reply) {
@@ -34,6 +48,7 @@ std::string print_why(const json& reply) {
                {"GPU", Align::right},
                {"CAP", Align::right},
                {"USED", Align::right},
+               {"BUILD", Align::right},
                {"LEASES", Align::right},
                {"HELD", Align::right},
                {"WAITED", Align::right},
@@ -45,10 +60,14 @@ std::string print_why(const json& reply) {
     table.add({std::to_string(number(session, "id")), session.at("tenant").get<std::string>(),
                session.at("program").get<std::string>(), terms.at("class").get<std::string>(),
                share_cell(number(terms, "guarantee_milli")), share_cell(number(terms, "cap_milli")),
-               duration_cell(why, "charged_ns"), std::to_string(number(why, "leases")), duration_cell(why, "leased_ns"),
-               duration_cell(why, "waited_ns"), duration_cell(why, "capped_ns"), state_cell(why)});
+               duration_cell(why, "charged_ns"), duration_cell(why, "build_ns"), std::to_string(number(why, "leases")),
+               duration_cell(why, "leased_ns"), duration_cell(why, "waited_ns"), duration_cell(why, "capped_ns"),
+               state_cell(why)});
   }
-  return table.empty() ? "no sessions\n" : table.text();
+  if (table.empty()) return "no sessions\n";
+  std::string text = table.text();
+  for (const json& session : reply.at("sessions")) text += charge_sentence(session);
+  return text;
 }
 
 }  // namespace sluice::cli

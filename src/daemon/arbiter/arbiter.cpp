@@ -38,7 +38,9 @@ struct Arbiter::Session {
   bool left_idle = false;           // its last lease ended because it was idle,
   Nanoseconds lingered_ns = 0;      // after so long
   std::uint64_t leases = 0, asked_back = 0;
-  Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0, charged_ns = 0;
+  Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0, charged_ns = 0, build_ns = 0;
+  Nanoseconds beyond_waited_ns = 0, beyond_floor_ns = 0;
+  metering::Proof proof = metering::Proof::processor_time;
 };
 
 Arbiter::Arbiter(const Settings& settings) : settings_(settings) {}
@@ -65,24 +67,27 @@ void Arbiter::set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now
 
 void Arbiter::remove_tenant(TenantId id) { tenants_.erase(id); }
 
-void Arbiter::open(SessionId id, TenantId tenant, Nanoseconds now) {
+void Arbiter::open(SessionId id, TenantId tenant, Nanoseconds now, metering::Proof proof) {
   auto session = std::make_unique<Session>();
   session->id = id;
   session->tenant = tenants_.at(tenant).get();
   session->since_ns = now;
+  session->proof = proof;
   if (session->tenant->terms.priority_class == PriorityClass::latency) ++latency_sessions_;
   sessions_[id] = std::move(session);
 }
 
-void Arbiter::close(SessionId id, Nanoseconds now) {
+Why Arbiter::close(SessionId id, Nanoseconds now) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end()) return {};
   Session* session = found->second.get();
   if (holder_ == session) end_lease(now);
   if (session->waiting) stop_waiting(*session, now);
+  const Why last = why(id, now);
   session->tenant->competes = wants_already(*session->tenant);
   if (session->tenant->terms.priority_class == PriorityClass::latency) --latency_sessions_;
   sessions_.erase(found);
+  return last;
 }
 
 // ---- what the sessions do ----
@@ -111,42 +116,70 @@ void Arbiter::begin_waiting(Session& session, Nanoseconds now) {
   waiting_.push_back(&session);
 }
 
+// A charge never shrinks: a report that comes late turns build into device time. While others wait, what is build is
+// known only when all reports are there.
 void Arbiter::observe(const Use& since_grant, Nanoseconds now) {
-  use_.device_ns = std::max(use_.device_ns, since_grant.device_ns);
-  use_.idle_ns = std::max(use_.idle_ns, since_grant.idle_ns);
-  const Nanoseconds held_ns = now - granted_ns_;
-  const Nanoseconds device_ns = std::min(use_.device_ns, held_ns);
-  const Nanoseconds turn = turn_ns(device_ns, now);
-  // Neither shrinks, but the bounds may make one stand still.
-  const Nanoseconds more_device_ns = device_ns - std::min(device_ns, charged_device_ns_);
-  const Nanoseconds more_turn_ns = turn - std::min(turn, charged_turn_ns_);
-  charged_device_ns_ += more_device_ns;
-  charged_turn_ns_ += more_turn_ns;
-  holder_->charged_ns += more_device_ns;
-  charge(*holder_->tenant, more_device_ns, more_turn_ns, now);
+  use_.measured_ns = std::max(use_.measured_ns, since_grant.measured_ns);
+  use_.floor_ns = std::max(use_.floor_ns, since_grant.floor_ns);
+  observed_ns_ = now;
+  const metering::Charge is = charge_stretch(now);
+  const Nanoseconds more_ns = is.charged_ns - std::min(is.charged_ns, stretch_.charge.charged_ns);
+  stretch_.charge.charged_ns += more_ns;
+  stretch_.unsettled_build_ns = is.build_ns;
+  holder_->charged_ns += more_ns;
+  charged_.charged_ns += more_ns;
+  note_beyond_reports(more_ns);
+  charge(*holder_->tenant, more_ns, now);
+  if (!stretch_.waited_for) settle_build();
 }
 
-Nanoseconds Arbiter::turn_ns(Nanoseconds device_ns, Nanoseconds now) const {
-  if (shared_ns_ == 0) return device_ns;
-  const auto less_hand_over = [this](Nanoseconds time_ns) {
-    return time_ns - std::min(time_ns, settings_.hand_over_ns);
-  };
-  const Nanoseconds shared_ns = now - shared_ns_;
-  const Nanoseconds idle_ns = std::min(use_.idle_ns - idle_before_ns_, shared_ns);
-  return std::max(device_ns + less_hand_over(idle_ns), less_hand_over(shared_ns) / 2);
+void Arbiter::settle_build() {
+  const Nanoseconds build_ns = stretch_.unsettled_build_ns;
+  const Nanoseconds more_ns = build_ns - std::min(build_ns, stretch_.charge.build_ns);
+  stretch_.charge.build_ns += more_ns;
+  holder_->build_ns += more_ns;
+  charged_.build_ns += more_ns;
+  charge(*holder_->tenant, more_ns, observed_ns_);
 }
 
-void Arbiter::charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now) {
+void Arbiter::note_beyond_reports(Nanoseconds more_ns) {
+  const Nanoseconds told_ns = use_.measured_ns - stretch_.before.measured_ns;
+  const Nanoseconds charged_ns = stretch_.charge.charged_ns;
+  Nanoseconds& beyond_ns = stretch_.waited_for ? holder_->beyond_waited_ns : holder_->beyond_floor_ns;
+  beyond_ns += std::min(more_ns, charged_ns - std::min(charged_ns, told_ns));
+}
+
+metering::Charge Arbiter::charge_stretch(Nanoseconds now) const {
+  metering::Stretch stretch;
+  stretch.held_ns = now - stretch_.began_ns;
+  stretch.measured_ns = use_.measured_ns - stretch_.before.measured_ns;
+  stretch.floor_ns = use_.floor_ns - stretch_.before.floor_ns;
+  stretch.waited_for = stretch_.waited_for;
+  return metering::charge(stretch, holder_->proof);
+}
+
+// As of the last observation.
+void Arbiter::begin_stretch(bool waited_for) {
+  settle_build();
+  stretch_ = {waited_for, observed_ns_, use_, {}, 0};
+  was_shared_ = was_shared_ || waited_for;
+}
+
+void Arbiter::charge(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now) {
   // In this order, so that what flows in while it runs is not lost to a full bucket.
-  tenant.cap.take(device_ns);
+  tenant.cap.take(used_ns);
   tenant.cap.fill(now);
+  charge_turn(tenant, used_ns, now);
+}
+
+void Arbiter::charge_turn(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now) {
   // What a tenant had because nobody else wanted it is not held against it; one long command is.
-  const Nanoseconds one_turn_ns = shared_ns_ != 0 ? charged_turn_ns_ : 0;
-  tenant.guarantee.take_within(turn_ns, std::max(one_turn_ns, settings_.turn_ns));
+  const Nanoseconds one_turn_ns = was_shared_ ? charged_.sum_ns() : 0;
+  tenant.guarantee.take_within(used_ns, std::max(one_turn_ns, settings_.turn_ns));
   tenant.guarantee.flow_in(now);
   const MilliGpu guarantee = tenant.terms.guarantee;
   const std::uint32_t weight = guarantee.value != 0 ? guarantee.value : settings_.floor_weight.value;
-  tenant.tag += turn_ns * tag_units / weight;
+  tenant.tag += used_ns * tag_units / weight;
 }
 
 void Arbiter::returned(bool wants_more, Nanoseconds now) {
@@ -160,14 +193,19 @@ void Arbiter::returned(bool wants_more, Nanoseconds now) {
   if (wants_more) begin_waiting(session, now);
 }
 
-void Arbiter::ran_without(SessionId id, Nanoseconds device_ns, Nanoseconds now) {
+void Arbiter::ran_without(SessionId id, const Use& since_lease, Nanoseconds passed_ns, Nanoseconds now) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end() || device_ns == 0) return;
-  found->second->charged_ns += device_ns;
-  charge(*found->second->tenant, device_ns, device_ns, now);
+  if (found == sessions_.end()) return;
+  Session& session = *found->second;
+  const Nanoseconds floor_ns = session.proof == metering::Proof::processor_time ? since_lease.floor_ns : 0;
+  const Nanoseconds build_ns = metering::build_ns(since_lease.measured_ns, floor_ns, passed_ns);
+  if (build_ns == 0) return;
+  session.build_ns += build_ns;
+  charge(*session.tenant, build_ns, now);
 }
 
 void Arbiter::end_lease(Nanoseconds now) {
+  settle_build();
   holder_->leased_ns += now - granted_ns_;
   holder_->since_ns = now;
   holder_ = nullptr;
@@ -241,8 +279,21 @@ Arbiter::Choice Arbiter::choose(Nanoseconds now) {
   return choice;
 }
 
+// By its own worker's word a holder gives back when its budget is used up. This is for one that does not.
+bool Arbiter::past_cap() const {
+  return is_capped(holder_->tenant->terms) && lease_.budget_ns != unlimited_ns &&
+         charged_.sum_ns() >= lease_.budget_ns + settings_.overrun_ns;
+}
+
+// It can be no sooner than this.
+Nanoseconds Arbiter::past_cap_ns(Nanoseconds now) const {
+  if (!is_capped(holder_->tenant->terms) || lease_.budget_ns == unlimited_ns) return unlimited_ns;
+  const Nanoseconds most_ns = lease_.budget_ns + settings_.overrun_ns;
+  return now + most_ns - std::min(most_ns, charged_.sum_ns());
+}
+
 bool Arbiter::must_give_back(const Choice& waiting, Nanoseconds now) const {
-  if (holder_->tenant->terms.suspended || stale_) return true;
+  if (holder_->tenant->terms.suspended || stale_ || past_cap()) return true;
   if (waiting.best == nullptr) return false;
   if (!shared_ || now >= lease_.until_ns) return true;
   return overtakes(*waiting.best->tenant);
@@ -257,10 +308,7 @@ Decision Arbiter::decide(Nanoseconds now) {
   Decision decision;
   decision.again_ns = choice.again_ns;
   if (holder_ == nullptr) return choice.best != nullptr ? grant(choice, now) : decision;
-  if (choice.best != nullptr && shared_ns_ == 0) {
-    shared_ns_ = now;
-    idle_before_ns_ = use_.idle_ns;
-  }
+  if (const bool waited_for = choice.best != nullptr; waited_for != stretch_.waited_for) begin_stretch(waited_for);
   if (asked_back_) return decision;
   if (must_give_back(choice, now)) {
     asked_back_ = true;
@@ -268,8 +316,10 @@ Decision Arbiter::decide(Nanoseconds now) {
     ++holder_->asked_back;
     decision.kind = Decision::Kind::ask_back;
     decision.session = holder_->id;
-  } else if (choice.best != nullptr) {
-    decision.again_ns = std::min(decision.again_ns, lease_.until_ns);
+    decision.past_cap = choice.best == nullptr && !holder_->tenant->terms.suspended && !stale_;
+  } else {
+    decision.again_ns = std::min(decision.again_ns, past_cap_ns(now));
+    if (choice.best != nullptr) decision.again_ns = std::min(decision.again_ns, lease_.until_ns);
   }
   return decision;
 }
@@ -281,16 +331,21 @@ Decision Arbiter::grant(const Choice& choice, Nanoseconds now) {
   holder_ = &session;
   shared_ = choice.ready > 1;
   lease_ = lease_for(*session.tenant, choice, now);
+  if (session.proof == metering::Proof::held_time)
+    lease_.linger_ns = std::min(lease_.linger_ns, settings_.linger_charged_ns);
   if (shared_ && !session.comes_back) lease_.linger_ns = 0;
   // Who overtakes pays for handing the device over and back, or many short commands could make everybody else stop.
   if (std::exchange(overtaken_, false) && session.tenant->terms.priority_class == PriorityClass::latency)
-    charge(*session.tenant, 0, 2 * settings_.hand_over_ns, now);
-  granted_ns_ = now;
-  shared_ns_ = shared_ ? now : 0;
-  idle_before_ns_ = charged_device_ns_ = charged_turn_ns_ = 0;
+    charge_turn(*session.tenant, 2 * settings_.hand_over_ns, now);
+  granted_ns_ = observed_ns_ = now;
+  was_shared_ = false;
   use_ = {};
+  charged_ = {};
+  stretch_ = {};
+  begin_stretch(shared_);
   Decision decision{Decision::Kind::grant, session.id, lease_, choice.again_ns};
   if (shared_) decision.again_ns = std::min(decision.again_ns, lease_.until_ns);
+  decision.again_ns = std::min(decision.again_ns, past_cap_ns(now));
   return decision;
 }
 
@@ -309,6 +364,7 @@ Lease Arbiter::lease_for(const Tenant& tenant, const Choice& choice, Nanoseconds
   if (is_capped(tenant.terms)) {
     const auto left_ns = static_cast<Nanoseconds>(std::max<std::int64_t>(tenant.cap.level_ns(), 0));
     lease.budget_ns = std::min(lease.budget_ns, left_ns);
+    lease.linger_ns = std::min(lease.linger_ns, settings_.linger_capped_ns);
     const Nanoseconds piece_ns = std::max(lease.budget_ns, piece_capped_ns_min);
     lease.piece_ns = lease.piece_ns == 0 ? piece_ns : std::min(lease.piece_ns, piece_ns);
   }
@@ -341,6 +397,9 @@ Why Arbiter::why(SessionId id, Nanoseconds now) const {
   why.waited_ns = session.waited_ns;
   why.capped_ns = session.capped_ns;
   why.charged_ns = session.charged_ns;
+  why.build_ns = session.build_ns;
+  why.beyond_waited_ns = session.beyond_waited_ns;
+  why.beyond_floor_ns = session.beyond_floor_ns;
   if (holder_ == &session) {
     why.state = Why::State::runs;
     why.since_ns = granted_ns_;

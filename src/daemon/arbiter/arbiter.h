@@ -14,10 +14,10 @@
 //
 //   A cap is a bucket that carries debt: a long command may overdraw it, and is paid for by waiting.
 //
-// What is charged is the device time that the worker measured, but never more than the time that the lease was held,
-// nor, while others waited, less than half of it; and all of the time that the lease was held idle while others waited,
-// but for what it took to hand it over.
-// So neither many queues nor empty commands nor a worker's lies gain anything.
+// What is charged, against shares, guarantees and caps alike, is what metering/charge.h makes of the evidence: the time
+// that the lease was held by this clock, and the processor time that the worker used, against what it reports.
+// Processor time without a lease is charged, too. So neither many queues nor empty commands nor a worker's lies gain
+// anything. A holder that is past its cap is asked for the lease, whether or not it says so and others wait.
 //
 // Not thread-safe. All times are CLOCK_MONOTONIC's, and never go back.
 #pragma once
@@ -31,6 +31,7 @@
 #include "base/clock.h"
 #include "daemon/arbiter/bucket.h"
 #include "daemon/arbiter/terms.h"
+#include "daemon/metering/charge.h"
 
 namespace sluice::arbiter {
 
@@ -50,7 +51,11 @@ struct Settings {
   // A holder that is idle keeps the device for so long, if it was seen to come back sooner: to hand the device over and
   // back costs about as much (deceptive idleness: Iyer and Druschel, SOSP 2001).
   Nanoseconds linger_ns = 100 * ns_per_us;
-  Nanoseconds hand_over_ns = 60 * ns_per_us;  // of each lease nobody is charged for
+  Nanoseconds hand_over_ns = 60 * ns_per_us;
+  // One that nobody waits for gives the device back after so long, where keeping it would be charged, or its cap would
+  // have to be watched.
+  Nanoseconds linger_charged_ns = ns_per_ms, linger_capped_ns = 10 * ns_per_ms;
+  Nanoseconds overrun_ns = ns_per_ms;  // by so much a holder may pass its cap's budget before it is asked back
   // Of a tenant that was promised nothing: its weight among equals, and what keeps it from starving.
   MilliGpu floor_weight{5}, floor_guarantee{1};
 };
@@ -64,10 +69,10 @@ struct Lease {
   Nanoseconds linger_ns = unlimited_ns;  // idle for so long, it is given back
 };
 
-// What the holder has done since it was granted the lease.
+// The evidence about one session: since its lease was granted, or since it ended.
 struct Use {
-  Nanoseconds device_ns = 0;  // the sum over its commands, by the device's timestamps
-  Nanoseconds idle_ns = 0;    // with nothing submitted
+  Nanoseconds measured_ns = 0;  // by the worker's reports: the sum over its commands, by the device's timestamps
+  Nanoseconds floor_ns = 0;     // metering::floor_of(its worker's processor time)
 };
 
 struct Decision {
@@ -75,6 +80,7 @@ struct Decision {
   SessionId session = 0;
   Lease lease;                          // grant
   Nanoseconds again_ns = unlimited_ns;  // to be asked again then, if nothing happens before
+  bool past_cap = false;                // ask_back: for that alone, and nobody waits
 };
 
 // For people: why a session runs, or does not.
@@ -86,7 +92,9 @@ struct Why {
   Nanoseconds cap_debt_ns = 0;
   std::uint64_t leases = 0, asked_back = 0;
   Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0;  // in all; capped is part of waited
-  Nanoseconds charged_ns = 0;
+  Nanoseconds charged_ns = 0, build_ns = 0;
+  // Of charged_ns, what goes beyond the worker's reports: for others waited, and by its processor time.
+  Nanoseconds beyond_waited_ns = 0, beyond_floor_ns = 0;
 };
 
 class Arbiter {
@@ -102,9 +110,9 @@ class Arbiter {
   void remove_tenant(TenantId id);
 
   // REQUIRES: the tenant is known, the session is not.
-  void open(SessionId id, TenantId tenant, Nanoseconds now);
-  // If it held the lease, that is over; what it used is charged as observed last.
-  void close(SessionId id, Nanoseconds now);
+  void open(SessionId id, TenantId tenant, Nanoseconds now, metering::Proof proof = metering::Proof::processor_time);
+  // If it held the lease, that is over; what it used is charged as observed last. Returns how it stands at its end.
+  Why close(SessionId id, Nanoseconds now);
 
   // The session has commands to submit and does not hold the lease. No effect if it waits already.
   void wants(SessionId id, Nanoseconds now);
@@ -113,15 +121,17 @@ class Arbiter {
   // The holder gave the lease back, after observe().
   void returned(bool wants_more, Nanoseconds now);
 
-  // What the session's commands used of the device since its last lease ended: it had stepped aside, or no daemon
-  // lived. No more than has passed since.
-  void ran_without(SessionId id, Nanoseconds device_ns, Nanoseconds now);
+  // What the session's worker used since its last lease ended: it compiled, had stepped aside, or no daemon lived.
+  // All of it is build.
+  void ran_without(SessionId id, const Use& since_lease, Nanoseconds passed_ns, Nanoseconds now);
 
   // To be called after anything of the above, again until it says `nothing`, and at again_ns. A grant and a request to
   // give back have happened when they are returned.
   Decision decide(Nanoseconds now);
 
   std::optional<SessionId> holder() const;
+  // Somebody holds the lease, and another waits for it who may have it.
+  bool waited_for() const { return holder_ != nullptr && stretch_.waited_for; }
   Why why(SessionId id, Nanoseconds now) const;
 
  private:
@@ -143,12 +153,18 @@ class Arbiter {
   bool wants_already(const Tenant& tenant) const;
   bool overtakes(const Tenant& next) const;
   Nanoseconds cap_ready_ns(const Tenant& tenant) const;
-  void charge(Tenant& tenant, Nanoseconds device_ns, Nanoseconds turn_ns, Nanoseconds now);
+  bool past_cap() const;
+  Nanoseconds past_cap_ns(Nanoseconds now) const;
+  void charge(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now);
+  void charge_turn(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now);
+  metering::Charge charge_stretch(Nanoseconds now) const;
+  void begin_stretch(bool waited_for);
+  void settle_build();
+  void note_beyond_reports(Nanoseconds more_ns);
   void come_back(Tenant& tenant, Nanoseconds now);
   void begin_waiting(Session& session, Nanoseconds now);
   void stop_waiting(Session& session, Nanoseconds now);
   void end_lease(Nanoseconds now);
-  Nanoseconds turn_ns(Nanoseconds device_ns, Nanoseconds now) const;
 
   Settings settings_;
   std::map<TenantId, std::unique_ptr<Tenant>> tenants_;
@@ -164,10 +180,18 @@ class Arbiter {
   bool stale_ = false;      // its tenant's terms have changed since
   bool overtaken_ = false;  // the last holder was asked for the sake of class latency
   Nanoseconds granted_ns_ = 0;
-  Nanoseconds shared_ns_ = 0;       // since when others have waited; 0: nobody does
-  Nanoseconds idle_before_ns_ = 0;  // of the lease's idle time, what was before that
-  Nanoseconds charged_device_ns_ = 0, charged_turn_ns_ = 0;
+  Nanoseconds observed_ns_ = 0;  // as use_ was
   Use use_;
+  metering::Charge charged_;  // for the lease so far
+  bool was_shared_ = false;   // others waited at some time of it
+  // Its part in which the same was true of waiters, up to now.
+  struct Stretch {
+    bool waited_for = false;
+    Nanoseconds began_ns = 0;
+    Use before;               // what was used by then
+    metering::Charge charge;  // and what the stretch has cost
+    Nanoseconds unsettled_build_ns = 0;
+  } stretch_;
 };
 
 }  // namespace sluice::arbiter

@@ -44,7 +44,7 @@ struct Charge {
   friend bool operator==(const Charge&, const Charge&) = default;
 };
 
-// How much of the time that a lease was held while others waited is let off with a report of so much.
+// How much of the time that a lease was held while others waited is let off at most, with a report of so much.
 Nanoseconds allowance_ns(Nanoseconds told_ns);
 
 Charge charge(const Stretch& stretch, Proof proof);

@@ -59,10 +59,17 @@ json room_json(const PoolView& pool, const PoolDevice& device) {
 }
 
 json usage_json(const Usage& usage) {
-  return {{"device_ns", usage.device_ns},       {"launches", usage.launches},
-          {"commands", usage.commands},         {"failures", usage.failures},
-          {"bytes_in", usage.bytes_in},         {"bytes_out", usage.bytes_out},
-          {"memory_bytes", usage.memory_bytes}, {"memory_peak_bytes", usage.memory_peak_bytes}};
+  return {{"measured_ns", usage.books.measured_ns},
+          {"charged_ns", usage.books.charged_ns},
+          {"build_ns", usage.books.build_ns},
+          {"device_ns", usage.device_ns},
+          {"launches", usage.launches},
+          {"commands", usage.commands},
+          {"failures", usage.failures},
+          {"bytes_in", usage.bytes_in},
+          {"bytes_out", usage.bytes_out},
+          {"memory_bytes", usage.memory_bytes},
+          {"memory_peak_bytes", usage.memory_peak_bytes}};
 }
 
 json record_json(const SessionRecord& record) {
@@ -102,7 +109,10 @@ json why_json(const arbiter::Why& why) {
           {"leased_ns", why.leased_ns},
           {"waited_ns", why.waited_ns},
           {"capped_ns", why.capped_ns},
-          {"charged_ns", why.charged_ns}};
+          {"charged_ns", why.charged_ns},
+          {"build_ns", why.build_ns},
+          {"beyond_waited_ns", why.beyond_waited_ns},
+          {"beyond_floor_ns", why.beyond_floor_ns}};
 }
 
 json terms_json(const arbiter::ComputeTerms& terms) {
@@ -114,7 +124,7 @@ json terms_json(const arbiter::ComputeTerms& terms) {
 
 json live_json(const PoolView& pool, const Session& session) {
   json view = record_json(session.record);
-  view["usage"] = usage_json(read_meter(session.memory.report_page().meter));
+  view["usage"] = usage_json(usage_of(session));
   const Tenant& tenant = *session.seat.tenant;
   view["gpu_milli"] = tenant.slice.gpu.value;  // as they are now: the record has what the session began with
   view["memory_limit_bytes"] = tenant.slice.memory_bytes;

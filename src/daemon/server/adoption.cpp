@@ -111,7 +111,8 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   sent[adopted_fd_terms] = memory.value().memory.terms.fd();
   sent[adopted_fd_kick] = memory.value().memory.kick.get();
   const SessionNote note{record, note_of(memory.value())};
-  Status adopted = sessions_.adopt(record, seat.value(), *worker.value(), std::move(memory.value().memory), before);
+  Status adopted = sessions_.adopt(record, seat.value(), *worker.value(), std::move(memory.value().memory), before,
+                                   expected.worker.account);
   if (adopted.ok()) welcome(*worker.value(), note, sent);
   else seats_.leave(seat.value());
   return adopted;

@@ -64,7 +64,7 @@ void Discovery::await_end() {
   watch_.reset();
   deadline_ = loop_.at(now_ns() + goodbye_ns_max, [this, who] { finish(Status(Code::internal, who + "fell silent")); });
   auto watched = loop_.watch(worker_->process.pidfd.get(), EPOLLIN, [this, who](std::uint32_t) {
-    const std::string how = reap_process(worker_->process), memory = launcher_.groups().memory_reason(worker_->group);
+    const std::string how = describe_end(worker_->process), memory = launcher_.groups().memory_reason(worker_->group);
     finish(Status(Code::internal, who + how + (memory.empty() ? "" : ": " + memory)));
   });
   if (watched.ok()) watch_ = watched.take();

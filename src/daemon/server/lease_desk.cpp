@@ -44,17 +44,69 @@ int wait_for(int poll, Events& events, std::optional<Nanoseconds> time_ns) {
 // A worker may write anything.
 std::uint64_t since(std::uint64_t sum, std::uint64_t before) { return sum > before ? sum - before : 0; }
 
-Status watch(int poll, int fd, std::uint64_t id) {
+// Each kick is an event of its own: nothing needs to be read.
+Status watch(int poll, int fd, std::uint64_t id, int operation = EPOLL_CTL_ADD, bool muted = false) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;  // each kick is an event of its own: nothing needs to be read
+  event.events = muted ? 0 : EPOLLIN | EPOLLET;
   event.data.u64 = id;
-  return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status() : errno_status("watch a session's lease", errno);
+  return epoll_ctl(poll, operation, fd, &event) == 0 ? Status() : errno_status("watch a session's lease", errno);
 }
 
 }  // namespace
 
-std::uint64_t LeaseDesk::device_ns_of(const Session& session) {
-  return session.meter->device_ns.load(std::memory_order_relaxed);
+// ---- the books ----
+
+// A counter that can no longer be read has counted all of the device for whoever holds it.
+void LeaseDesk::read(Session& session, Nanoseconds now, bool holds) {
+  Reading& last = session.reading;
+  const Nanoseconds passed_ns = now - std::min(now, last.at_ns);
+  const auto cpu_ns = session.evidence.cpu != nullptr ? session.evidence.cpu->cpu_ns() : std::nullopt;
+  last.cpu_ns = std::max(last.cpu_ns, cpu_ns.value_or(last.cpu_ns + (holds ? passed_ns * session.evidence.units : 0)));
+  last.measured_ns = std::max(last.measured_ns, session.meter->device_ns.load(std::memory_order_relaxed));
+  last.at_ns = now;
+}
+
+arbiter::Use LeaseDesk::used(const Session& session) {
+  const Reading &from = session.charged_until, &to = session.reading;
+  return {since(to.measured_ns, from.measured_ns),
+          metering::floor_of(since(to.cpu_ns, from.cpu_ns), session.evidence.units)};
+}
+
+// REQUIRES: it holds no lease, and was just read.
+void LeaseDesk::charge_without_lease(Session& session, Nanoseconds now) {
+  const Nanoseconds passed_ns = since(session.reading.at_ns, session.charged_until.at_ns);
+  session.device->arbiter.ran_without(session.id, used(session), passed_ns, now);
+  session.charged_until = session.reading;
+}
+
+void LeaseDesk::observe_holder(Device& device, Nanoseconds now) {
+  Session& holder = *sessions_.at(*device.arbiter.holder());
+  read(holder, now, true);
+  device.arbiter.observe(used(holder), now);
+}
+
+void LeaseDesk::bring_up_to(Session& session, Nanoseconds now) {
+  if (session.device->arbiter.holder() == session.id) return observe_holder(*session.device, now);
+  read(session, now, false);
+  charge_without_lease(session, now);
+}
+
+metering::Account LeaseDesk::account(const Session& session, const Why& why, Nanoseconds now) {
+  metering::Account account;
+  account.books = {session.reading.measured_ns, session.before.charged_ns + why.charged_ns,
+                   session.before.build_ns + why.build_ns};
+  account.cpu_ns = session.reading.cpu_ns;
+  account.noted_ns = now;
+  return account;
+}
+
+metering::Account LeaseDesk::settle_books(std::uint64_t session_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return {};
+  const Nanoseconds now = now_ns();
+  bring_up_to(*found->second, now);
+  return account(*found->second, found->second->device->arbiter.why(session_id, now), now);
 }
 
 // ---- the thread ----
@@ -84,26 +136,57 @@ void LeaseDesk::wake_thread() const {
 
 void LeaseDesk::run() {
   Events events;
+  std::array<std::uint64_t, std::tuple_size_v<Events>> kicked;
   Nanoseconds next_ns = unlimited_ns;
   while (!stopping_.load(std::memory_order_acquire)) {
     const Nanoseconds before = now_ns();
     const Nanoseconds left_ns = next_ns > before ? next_ns - before : 0;
     const int count = wait_for(poll_.get(), events, next_ns != unlimited_ns ? std::optional(left_ns) : std::nullopt);
+    const auto heard = static_cast<std::size_t>(std::max(count, 0));
+    for (std::size_t i = 0; i < heard; ++i) kicked[i] = events[i].data.u64;
     const std::lock_guard lock(mutex_);
-    for (int i = 0; i < count; ++i) {
-      const std::uint64_t session = events[static_cast<std::size_t>(i)].data.u64;  // a copy: the struct is packed
-      if (const auto found = sessions_.find(session); found != sessions_.end()) {
-        found->second->device->kicked.push_back(found->second.get());
-        if (found->second->kick) found->second->kick();
-      }
-    }
-    const Nanoseconds now = now_ns();
-    next_ns = unlimited_ns;
-    for (const auto& [number, device] : devices_) {
-      if (!device->kicked.empty() || device->again_ns <= now) settle(*device, now);
-      next_ns = std::min(next_ns, device->again_ns);
-    }
+    next_ns = hear_kicks(std::span(kicked).first(heard), now_ns());
   }
+}
+
+// Returns when to look again.
+Nanoseconds LeaseDesk::hear_kicks(std::span<const std::uint64_t> kicked, Nanoseconds now) {
+  for (const std::uint64_t id : kicked) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) continue;
+    found->second->told_something = false;
+    found->second->device->kicked.push_back(found->second.get());
+    if (found->second->kick) found->second->kick();
+  }
+  Nanoseconds next_ns = muted_ != 0 ? unmute(now) : unlimited_ns;
+  for (const auto& [number, device] : devices_) {
+    if (!device->kicked.empty() || device->again_ns <= now) settle(*device, now);
+    next_ns = std::min(next_ns, device->again_ns);
+  }
+  for (const std::uint64_t id : kicked) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second->kicks.take(found->second->told_something, now)) continue;
+    mute(*found->second, true, now);
+    next_ns = std::min(next_ns, found->second->muted_until_ns);
+  }
+  return next_ns;
+}
+
+// A kick that comes meanwhile is an event when it is listened to again.
+void LeaseDesk::mute(Session& session, bool muted, Nanoseconds now) {
+  muted_ += (muted ? 1 : 0) - (session.muted_until_ns != 0 ? 1 : 0);
+  session.muted_until_ns = muted ? now + KickBudget::pause_ns : 0;
+  (void)watch(poll_.get(), session.kick_fd, session.id, EPOLL_CTL_MOD, muted);
+}
+
+Nanoseconds LeaseDesk::unmute(Nanoseconds now) {
+  Nanoseconds next_ns = unlimited_ns;
+  for (const auto& [id, session] : sessions_) {
+    if (session->muted_until_ns == 0) continue;
+    if (session->muted_until_ns <= now) mute(*session, false, now);
+    else next_ns = std::min(next_ns, session->muted_until_ns);
+  }
+  return next_ns;
 }
 
 // ---- sessions ----
@@ -145,11 +228,10 @@ Status LeaseDesk::open(const Opening& opening) {
   session->page.set_cap(opening.terms.cap.value);
   if (Status watched = watch(poll_.get(), opening.kick_fd, opening.session_id); !watched.ok()) return watched;
   const Nanoseconds now = now_ns();
-  session->device_after_ns = device_ns_of(*session);
-  session->ended_ns = now;
+  begin_books(*session, opening, now);
   const arbiter::TenantId tenant = tenant_of(*device, opening.tenant);
   device->arbiter.set_tenant(tenant, opening.terms, now);
-  device->arbiter.open(opening.session_id, tenant, now);
+  device->arbiter.open(opening.session_id, tenant, now, opening.evidence.proof);
   if (session->page.held()) {
     device->draining.push_back(session.get());
     ask_back(*session, now);
@@ -161,21 +243,33 @@ Status LeaseDesk::open(const Opening& opening) {
   return Status();
 }
 
-void LeaseDesk::close(std::uint64_t session_id) {
+// What was used before is not this session's: the worker's start. What was used while no daemon lived is charged now.
+void LeaseDesk::begin_books(Session& session, const Opening& opening, Nanoseconds now) {
+  session.evidence = opening.evidence;
+  read(session, now, false);
+  session.charged_until = session.reading;
+  if (!opening.before) return;
+  session.before = opening.before->books;
+  session.charged_until = {opening.before->books.measured_ns, opening.before->cpu_ns, opening.before->noted_ns};
+}
+
+metering::Account LeaseDesk::close(std::uint64_t session_id) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session_id);
-  if (found == sessions_.end()) return;
+  if (found == sessions_.end()) return {};
   Session& session = *found->second;
   Device& device = *session.device;
   const Nanoseconds now = now_ns();
   (void)epoll_ctl(poll_.get(), EPOLL_CTL_DEL, session.kick_fd, nullptr);
-  if (device.arbiter.holder() == session_id) observe_holder(device, now);
-  device.arbiter.close(session_id, now);
+  bring_up_to(session, now);
+  const metering::Account books = account(session, device.arbiter.close(session_id, now), now);
+  muted_ -= session.muted_until_ns != 0 ? 1 : 0;
   std::erase(device.kicked, &session);
   std::erase(device.draining, &session);
   sessions_.erase(found);
   settle(device, now);
   wake_thread();
+  return books;
 }
 
 void LeaseDesk::set_terms(const std::string& tenant, const arbiter::ComputeTerms& terms) {
@@ -200,7 +294,11 @@ std::optional<Why> LeaseDesk::why(std::uint64_t session_id) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session_id);
   if (found == sessions_.end()) return std::nullopt;
-  return found->second->device->arbiter.why(session_id, now_ns());
+  const Session& session = *found->second;
+  Why why = session.device->arbiter.why(session_id, now_ns());
+  why.charged_ns += session.before.charged_ns;
+  why.build_ns += session.before.build_ns;
+  return why;
 }
 
 std::vector<Overdue> LeaseDesk::take_overdue() {
@@ -221,11 +319,6 @@ void LeaseDesk::settle(Device& device, Nanoseconds now) {
   if (const auto holder = device.arbiter.holder()) check_overdue(*sessions_.at(*holder), now);
 }
 
-void LeaseDesk::observe_holder(Device& device, Nanoseconds now) {
-  const Session& holder = *sessions_.at(*device.arbiter.holder());
-  device.arbiter.observe({since(device_ns_of(holder), holder.device_before_ns), holder.page.idle_ns(now)}, now);
-}
-
 // What the workers have written into their pages.
 void LeaseDesk::hear(Device& device, Nanoseconds now) {
   if (const auto holder = device.arbiter.holder()) {
@@ -233,14 +326,15 @@ void LeaseDesk::hear(Device& device, Nanoseconds now) {
     Session& session = *sessions_.at(*holder);
     if (!session.page.held()) {
       session.asked_back_ns = 0;
-      session.reported = false;
-      session.device_after_ns = device_ns_of(session);
-      session.ended_ns = now;
+      session.reported = session.asked_for_cap = false;
+      session.told_something = true;
+      session.charged_until = session.reading;
       device.arbiter.returned(session.page.wants(), now);
     }
   }
   for (Session* session : std::exchange(device.kicked, {})) {
     if (!session->page.wants() || device.arbiter.holder() == session->id) continue;
+    session->told_something |= device.arbiter.why(session->id, now).state == Why::State::idle;
     device.arbiter.wants(session->id, now);
     note_cap(*session, device.arbiter.why(session->id, now), now);
   }
@@ -265,6 +359,7 @@ bool LeaseDesk::carry_out(Device& device, Nanoseconds now) {
   Session& session = *sessions_.at(decision.session);
   if (decision.kind == Decision::Kind::ask_back) {
     ask_back(session, now);
+    session.asked_for_cap = decision.past_cap;
     hear(device, now);
     return true;
   }
@@ -272,11 +367,10 @@ bool LeaseDesk::carry_out(Device& device, Nanoseconds now) {
   return true;
 }
 
-// What it ran without a lease since the last one is charged with this one.
+// What it used without a lease since the last one is charged with this one.
 void LeaseDesk::grant(Session& session, const arbiter::Lease& lease, Nanoseconds now) {
-  session.device_before_ns = device_ns_of(session);
-  const Nanoseconds without_ns = since(session.device_before_ns, session.device_after_ns);
-  session.device->arbiter.ran_without(session.id, std::min(without_ns, now - session.ended_ns), now);
+  read(session, now, false);
+  charge_without_lease(session, now);
   session.page.grant(terms_of(lease));
 }
 
@@ -286,6 +380,8 @@ void LeaseDesk::ask_back(Session& session, Nanoseconds now) {
 
 void LeaseDesk::check_overdue(Session& session, Nanoseconds now) {
   if (session.asked_back_ns == 0 || session.reported) return;
+  if (session.asked_for_cap && !session.device->arbiter.waited_for()) return;
+  if (std::exchange(session.asked_for_cap, false)) session.asked_back_ns = now;
   const Nanoseconds due_ns = session.asked_back_ns + settings_.overdue_ns;
   if (now < due_ns) {
     session.device->again_ns = std::min(session.device->again_ns, due_ns);

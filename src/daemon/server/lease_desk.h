@@ -4,6 +4,11 @@
 // main thread is doing. It sleeps until a worker kicks it or the arbiter wants to be asked again; a device with one
 // busy session wakes it never.
 //
+// It also keeps the sessions' books (metering/books.h): each lease is charged by its evidence, which is read when a
+// lease begins and ends, when somebody else wants the device, and when the main thread asks for the books.
+//
+// A worker that kicks without end is not listened to for a moment each time (kick_budget.h).
+//
 // All public methods are the main thread's. A mutex guards what the two share; it is held for microseconds.
 #pragma once
 
@@ -22,7 +27,10 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/arbiter/arbiter.h"
+#include "daemon/metering/books.h"
 #include "daemon/metering/meter_page.h"
+#include "daemon/server/evidence.h"
+#include "daemon/server/kick_budget.h"
 #include "daemon/sessions/lease.h"
 
 namespace sluice::server {
@@ -51,6 +59,8 @@ class LeaseDesk {
     const metering::MeterPage* meter = nullptr;
     // Called at each kick, on the desk's thread: what else the worker may want.
     std::function<void()> kicked;
+    Evidence evidence;
+    std::optional<metering::Account> before;  // of a session that an earlier daemon kept the books of
   };
 
   explicit LeaseDesk(Settings settings) : settings_(settings) {}
@@ -64,7 +74,11 @@ class LeaseDesk {
 
   // A session of an earlier daemon may hold a lease; it is asked back before anybody else gets one.
   Status open(const Opening& opening);
-  void close(std::uint64_t session_id);
+  // What it was charged in all, up to now: also for a lease that it still held, and for what was in flight. Zeroes: it
+  // is not here.
+  metering::Account close(std::uint64_t session_id);
+  // Brings the session's books up to now.
+  metering::Account settle_books(std::uint64_t session_id);
   // Of all of the tenant's sessions, at once.
   void set_terms(const std::string& tenant, const arbiter::ComputeTerms& terms);
 
@@ -75,6 +89,12 @@ class LeaseDesk {
 
  private:
   struct Device;
+  // What a worker has used since it started: by its own reports, and by the kernel's.
+  struct Reading {
+    std::uint64_t measured_ns = 0;
+    Nanoseconds cpu_ns = 0;
+    Nanoseconds at_ns = 0;
+  };
   struct Session {
     std::uint64_t id = 0;
     Device* device = nullptr;
@@ -84,11 +104,16 @@ class LeaseDesk {
     int kick_fd = -1;
     std::function<void()> kick;
     MilliGpu cap;
-    // Of meter->device_ns: when its lease was granted; when the last one ended, and when that was.
-    std::uint64_t device_before_ns = 0, device_after_ns = 0;
-    Nanoseconds ended_ns = 0;
+    Evidence evidence;
+    metering::Books before;
+    Reading reading;                // the last one
+    Reading charged_until;          // where its lease began, or what it used without one was charged last
     Nanoseconds asked_back_ns = 0;  // 0: it was not asked, or has obeyed
+    bool asked_for_cap = false;     // alone: that keeps nobody waiting
     bool reported = false;
+    KickBudget kicks;
+    Nanoseconds muted_until_ns = 0;  // 0: its kicks are heard
+    bool told_something = false;     // its last kick did
   };
   struct Device {
     explicit Device(const arbiter::Settings& settings) : arbiter(settings) {}
@@ -109,7 +134,15 @@ class LeaseDesk {
   bool carry_out(Device& device, Nanoseconds now);
   void observe_holder(Device& device, Nanoseconds now);
   void ask_back(Session& session, Nanoseconds now);
-  static std::uint64_t device_ns_of(const Session& session);
+  static void read(Session& session, Nanoseconds now, bool holds);
+  static arbiter::Use used(const Session& session);
+  static void charge_without_lease(Session& session, Nanoseconds now);
+  static metering::Account account(const Session& session, const arbiter::Why& why, Nanoseconds now);
+  static void begin_books(Session& session, const Opening& opening, Nanoseconds now);
+  void bring_up_to(Session& session, Nanoseconds now);
+  Nanoseconds hear_kicks(std::span<const std::uint64_t> kicked, Nanoseconds now);
+  void mute(Session& session, bool muted, Nanoseconds now);
+  Nanoseconds unmute(Nanoseconds now);
   static void grant(Session& session, const arbiter::Lease& lease, Nanoseconds now);
   bool drained(Device& device);
   void check_overdue(Session& session, Nanoseconds now);
@@ -128,6 +161,7 @@ class LeaseDesk {
   std::map<std::string, Held> held_;
   arbiter::TenantId next_tenant_ = 1;
   std::vector<Overdue> overdue_;
+  std::size_t muted_ = 0;  // sessions that are not listened to
 };
 
 }  // namespace sluice::server

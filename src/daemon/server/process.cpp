@@ -105,10 +105,10 @@ void end_aside(Aside& aside, Process process, std::function<void()> next) {
   });
 }
 
-std::string reap_process(Process& process) {
+std::string describe_end(const Process& process) {
   siginfo_t info{};
-  if (!process.child || waitid(P_PIDFD, static_cast<id_t>(process.pidfd.get()), &info, WEXITED | WNOHANG) != 0)
-    return "ended";
+  const int look = WEXITED | WNOHANG | WNOWAIT;
+  if (!process.child || waitid(P_PIDFD, static_cast<id_t>(process.pidfd.get()), &info, look) != 0) return "ended";
   if (info.si_code == CLD_EXITED) return "exited with status " + std::to_string(info.si_status);
   return "was killed by signal " + std::to_string(info.si_status) + " (" + strsignal(info.si_status) + ")";
 }

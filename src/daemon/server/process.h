@@ -44,8 +44,8 @@ void end_process(Process& process);
 // The same on a thread of its own, and then `next`.
 void end_aside(Aside& aside, Process process, std::function<void()> next);
 
-// How it ended, for people: "exited with status 1", "was killed by signal 11 (Segmentation fault)". Frees the zombie.
-// REQUIRES: the pidfd is readable.
-std::string reap_process(Process& process);
+// How it ended, for people: "exited with status 1", "was killed by signal 11 (Segmentation fault)".
+// The zombie stays: until end_process() its processor time can be read. REQUIRES: the pidfd is readable.
+std::string describe_end(const Process& process);
 
 }  // namespace sluice::server

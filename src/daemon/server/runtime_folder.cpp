@@ -14,6 +14,7 @@
 
 #include "daemon/server/files.h"
 #include "daemon/server/process_identity.h"
+#include "daemon/sessions/record_frame.h"
 
 namespace sluice::server {
 namespace {
@@ -22,6 +23,9 @@ constexpr std::size_t life_bytes_max = 256;
 constexpr std::size_t path_bytes_max = 107 - std::string_view("/workers/4294967295/door.sock").size();  // see unix(7)
 constexpr std::string_view life_suffix = ".life";
 constexpr std::string_view session_suffix = ".session";
+constexpr std::string_view charges_suffix = ".charges";
+constexpr std::uint32_t charges_version = 1;
+constexpr std::size_t charges_bytes_max = 256;
 
 // What is true of one process alone, over number reuse and reboots.
 std::string life_of(pid_t pid) {
@@ -60,11 +64,33 @@ Result<SessionNote> read_session(const std::string& worker_folder) {
   return decode_session_note(std::as_bytes(std::span(bytes.value())));
 }
 
+template <typename Visitor, typename Account>
+void visit(Visitor& v, Account& a) {
+  v(a.books.measured_ns), v(a.books.charged_ns), v(a.books.build_ns), v(a.cpu_ns), v(a.noted_ns);
+}
+
+// A file of another version, or of another session, says nothing: then all that the worker has used is charged again,
+// as what it used without a lease.
+metering::Account read_account(const std::string& worker_folder, std::uint64_t session_id) {
+  const auto bytes = read_own_file(worker_folder + std::string(charges_suffix), charges_bytes_max);
+  if (!bytes.ok()) return {};
+  wire::Decoder decoder(std::as_bytes(std::span(bytes.value())));
+  const auto framed = get_frame(decoder, charges_version, "what a session was charged");
+  if (!framed.ok()) return {};
+  wire::Decoder fields(framed.value());
+  const bool its_own = fields.get<std::uint64_t>() == session_id;
+  metering::Account account;
+  wire::DecodeVisitor visitor(fields);
+  visit(visitor, account);
+  return its_own && check_whole(fields, "what a session was charged").ok() ? account : metering::Account{};
+}
+
 LivingWorker living_worker(std::uint32_t number, Process process, const std::string& folder) {
-  LivingWorker worker{number, std::move(process), {}, {}};
+  LivingWorker worker{number, std::move(process), {}, {}, {}};
   auto note = read_session(folder);
   if (note.ok()) worker.session = note.take();
   else if (note.status().code() != Code::not_found) worker.unreadable = note.status();
+  if (worker.session) worker.account = read_account(folder, worker.session->record.session_id);
   return worker;
 }
 
@@ -123,10 +149,23 @@ Status RuntimeFolder::record_session(std::uint32_t number, const SessionNote& no
                         std::span(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
+Status RuntimeFolder::record_account(std::uint32_t number, std::uint64_t session_id,
+                                     const metering::Account& account) const {
+  wire::Encoder fields;
+  fields.put(session_id);
+  wire::EncodeVisitor visitor(fields);
+  visit(visitor, account);
+  wire::Encoder file;
+  put_frame(file, charges_version, fields.bytes());
+  return write_own_file(worker_folder(number) + std::string(charges_suffix),
+                        std::span(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()));
+}
+
 std::function<void()> RuntimeFolder::worker_folder_removal(std::uint32_t number) const {
   return [folder = worker_folder(number)] {
     remove_tree(folder);
     remove_tree(folder + std::string(session_suffix));
+    remove_tree(folder + std::string(charges_suffix));
     remove_tree(folder + std::string(life_suffix));
   };
 }

@@ -9,7 +9,8 @@
 //   <runtime>/workers/7.life  who worker 7 is (pid, start time, boot): how a new daemon tells a living worker's folder
 //                             from a dead one's
 //   <runtime>/workers/7.session its SessionNote, once it has one: what it says to a new daemon is compared with this.
-//                             Both lie beside the folder, where the jailed worker cannot write.
+//   <runtime>/workers/7.charges what its session has been charged, written anew about once a second
+//                             All lie beside the folder, where the jailed worker cannot write.
 //   <cache>/                  see tenant_cache.h
 //   <state>/session-ids       the first session id that was never given out
 #pragma once
@@ -25,6 +26,7 @@
 #include "base/install_paths.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "daemon/metering/books.h"
 #include "daemon/server/process.h"
 #include "daemon/sessions/worker_link.h"
 
@@ -36,6 +38,7 @@ struct LivingWorker {
   Process process;
   std::optional<SessionNote> session;  // absent: it had none, or
   Status unreadable;                   // not ok: why its note cannot be read
+  metering::Account account;           // where the session's books ended; all zero: nothing was noted
 };
 
 class RuntimeFolder {
@@ -60,6 +63,8 @@ class RuntimeFolder {
   // Writes the worker's .life file, and its .session file.
   Status record_life(std::uint32_t number, pid_t pid) const;
   Status record_session(std::uint32_t number, const SessionNote& note) const;
+  // Replaces the worker's .charges file, atomically.
+  Status record_account(std::uint32_t number, std::uint64_t session_id, const metering::Account& account) const;
   // The removal as work to be run elsewhere: it may take long, and owns all it needs.
   std::function<void()> worker_folder_removal(std::uint32_t number) const;
   // Looks through workers/ once, at start: returns who lives, removes what the dead left, and says in `number_max`

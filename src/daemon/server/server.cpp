@@ -110,7 +110,10 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       leases_(lease_settings(options_.config)),
       reception_(registry_, seats_, identity_rules(options_),
                  [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
-      sessions_(loop_, aside_, seats_, pool_, ids_, leases_, grants_),
+      sessions_(loop_, aside_, folder_, seats_, pool_, ids_, leases_, grants_,
+                [this](const Worker& worker) {
+                  return evidence_of(worker, devices_.find(worker.device)->traits, options_.config.jail_without);
+                }),
       door_(loop_, aside_, desk_),
       desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_, options_.config.jail_without,
             {options_.config.attach_per_s, options_.config.workers_ready}),
@@ -266,6 +269,7 @@ Result<nlohmann::json> Server::answer(const nlohmann::json& request) {
   const std::string verb = field != request.end() && field->is_string() ? field->get<std::string>() : "";
   if (verb == "status") return status_view(pool);
   if (verb == "devices") return devices_view(pool);
+  if (verb == "sessions") sessions_.settle_books();
   if (verb == "sessions") return sessions_view(pool, {asks_for(request, "ended"), asks_for(request, "why")});
   if (TenantAdmin::knows(verb)) return tenant_admin_.answer(verb, request);
   return Status(Code::invalid_argument, "unknown verb; there are status, devices, sessions, " + TenantAdmin::verbs());

@@ -15,6 +15,7 @@ namespace {
 // A worker that hears of its program's death gives all back at once; one that is stuck in a kernel, or does not listen,
 // is helped along.
 constexpr Nanoseconds worker_patience_ns = 80 * ns_per_ms;
+constexpr Nanoseconds books_every_ns = ns_per_s;  // so much of them may be lost with the daemon
 
 std::string slice_text(const SessionRecord& record) {
   const std::string memory = format_bytes(record.memory_limit_bytes) + " of memory";
@@ -45,8 +46,14 @@ Usage read_meter(const metering::MeterPage& meter) {
   return usage;
 }
 
+Usage usage_of(const Session& session) {
+  Usage usage = read_meter(session.memory.report_page().meter);
+  usage.books = session.account.books;
+  return usage;
+}
+
 Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
-                                   LeaseGrantor lease) {
+                                   LeaseGrantor lease, std::optional<metering::Account> before) {
   auto session = std::make_unique<Session>();
   session->record = record;
   session->seat = seat;
@@ -62,8 +69,12 @@ Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat
   opening.kick_fd = session->memory.kick.get();
   opening.meter = &session->memory.report_page().meter;
   opening.kicked = [&grants = grants_, id = record.session_id] { grants.hear(id); };
+  opening.evidence = evidence_(worker);
+  opening.before = before;
   if (Status opened = leases_.open(opening); !opened.ok()) return opened;
   used_(record.tenant_id, true);
+  settle(*session);
+  if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
   return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
 }
 
@@ -73,11 +84,36 @@ Result<Session*> SessionTable::begin(const SessionRecord& record, const Seat& se
   ReportPage& report = memory.report_page();
   grants_.open(record.session_id, lease_key(*seat.tenant), seat.tenant->slice.memory_bytes,
                std::make_unique<PageMemoryGrantor>(terms, report));
-  auto session = add(record, seat, worker, std::move(memory), LeaseGrantor(terms, report));
+  auto session = add(record, seat, worker, std::move(memory), LeaseGrantor(terms, report), {});
   if (session.ok()) session.value()->client = std::move(client);
   else grants_.close(record.session_id);
   return session;
 }
+
+// ---- the books ----
+
+void SessionTable::settle(Session& session) {
+  const metering::Account was = std::exchange(session.account, leases_.settle_books(session.record.session_id));
+  if (was.books != session.account.books || was.cpu_ns != session.account.cpu_ns) note(session);
+}
+
+void SessionTable::settle_books() {
+  for (const auto& [id, session] : sessions_) settle(*session);
+}
+
+void SessionTable::note(const Session& session) {
+  const Status noted = folder_.record_account(session.worker->number, session.record.session_id, session.account);
+  if (!noted.ok() && !note_failed_)
+    log::warn("what sessions are charged would not survive this daemon: {}", noted.message());
+  note_failed_ = !noted.ok();
+}
+
+void SessionTable::keep_books() {
+  settle_books();
+  if (!sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
+}
+
+// ---- beginnings and ends ----
 
 void SessionTable::go_live(Session& session) {
   session.live = true;
@@ -107,7 +143,7 @@ void SessionTable::find_program(Session& session) {
 }
 
 Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
-                           const TermsPage& terms_before) {
+                           const TermsPage& terms_before, const metering::Account& before) {
   ids_.skip(record.session_id);
   TermsPage& terms = memory.terms_page();
   ReportPage& report = memory.report_page();
@@ -115,7 +151,7 @@ Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker
                     std::make_unique<PageMemoryGrantor>(terms, report),
                     terms_before.memory_granted_bytes.load(std::memory_order_relaxed));
   const auto session =
-      add(record, seat, worker, std::move(memory), LeaseGrantor::take_over(terms, report, terms_before));
+      add(record, seat, worker, std::move(memory), LeaseGrantor::take_over(terms, report, terms_before), before);
   if (!session.ok()) {
     grants_.close(record.session_id);
     return session.status();
@@ -151,9 +187,9 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
                                   [&worker](const auto& entry) { return entry.second->worker == &worker; });
   if (found == sessions_.end()) return;
   const auto node = sessions_.extract(found);
-  leases_.close(node.key());
-  grants_.close(node.key());
   Session& session = *node.mapped();
+  session.account = leases_.close(node.key());
+  grants_.close(node.key());
   if (session.live) remember(session, reason);
   seats_.leave(session.seat);
   used_(session.record.tenant_id, false);
@@ -168,13 +204,16 @@ const Session* SessionTable::of(const Worker& worker) const {
 }
 
 void SessionTable::remember(const Session& session, const std::string& reason) {
-  const Usage usage = read_meter(session.memory.report_page().meter);
+  const Usage usage = usage_of(session);
   const std::uint64_t now = unix_now_ns();
   const std::uint64_t started = session.record.started_unix_ns;
-  log::info("session {} ended after {}: {}; device time {}, {} launches, {} in, {} out, peak {}",
-            session.record.session_id, format_duration(now > started ? now - started : 0), reason,
-            format_duration(usage.device_ns), usage.launches, format_bytes(usage.bytes_in),
-            format_bytes(usage.bytes_out), format_bytes(usage.memory_peak_bytes));
+  log::info(
+      "session {} ended after {}: {}; charged {} of device time ({} reported) and {} of build, {} launches, {} in, {} "
+      "out, peak {}",
+      session.record.session_id, format_duration(now > started ? now - started : 0), reason,
+      format_duration(usage.books.charged_ns), format_duration(usage.books.measured_ns),
+      format_duration(usage.books.build_ns), usage.launches, format_bytes(usage.bytes_in),
+      format_bytes(usage.bytes_out), format_bytes(usage.memory_peak_bytes));
   ended_.push_front({session.record, usage, now, reason});
   if (ended_.size() > ended_sessions_max) ended_.pop_back();
 }

@@ -3,6 +3,9 @@
 // A session begins when a worker is given it, goes live when its program has been told so, and ends when its worker has
 // given back all that it held, or is gone: then the meter is read a last time and the seat given back. A program's
 // death ends its worker.
+//
+// What each has been charged is noted in the runtime folder, once a second where it changed, so that the next daemon
+// goes on from there if this one is killed.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +13,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/metering/meter_page.h"
 #include "daemon/server/event_loop.h"
 #include "daemon/server/lease_desk.h"
 #include "daemon/server/memory_grants.h"
+#include "daemon/server/runtime_folder.h"
 #include "daemon/server/seats.h"
 #include "daemon/server/session_ids.h"
 #include "daemon/server/session_memory.h"
@@ -24,8 +29,10 @@
 
 namespace sluice::server {
 
-// The meter page at one moment. Bytes count what the worker moved and what the program says it copied itself.
+// The meter page at one moment, which is the worker's word, and the session's books, which are not. Bytes count what
+// the worker moved and what the program says it copied itself.
 struct Usage {
+  metering::Books books;
   std::uint64_t device_ns = 0, launches = 0, commands = 0, failures = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::uint64_t memory_bytes = 0, memory_peak_bytes = 0;
@@ -40,8 +47,10 @@ struct Session {
   UniqueFd client;  // a pidfd of the program
   Watch client_watch;
   Timer patience;
+  metering::Account account;  // as it was noted last, or asked for
   bool live = false;
 };
+Usage usage_of(const Session& session);
 
 struct EndedSession {
   SessionRecord record;
@@ -55,9 +64,19 @@ inline constexpr std::size_t ended_sessions_max = 100;
 class SessionTable {
  public:
   // REQUIRES: all of these outlive the table.
-  SessionTable(EventLoop& loop, Aside& aside, Seats& seats, WorkerPool& pool, SessionIds& ids, LeaseDesk& leases,
-               MemoryGrants& grants)
-      : loop_(loop), aside_(aside), seats_(seats), pool_(pool), ids_(ids), leases_(leases), grants_(grants) {}
+  // evidence: of a worker that is given a session.
+  SessionTable(EventLoop& loop, Aside& aside, const RuntimeFolder& folder, Seats& seats, WorkerPool& pool,
+               SessionIds& ids, LeaseDesk& leases, MemoryGrants& grants,
+               std::function<Evidence(const Worker&)> evidence)
+      : loop_(loop),
+        aside_(aside),
+        folder_(folder),
+        seats_(seats),
+        pool_(pool),
+        ids_(ids),
+        leases_(leases),
+        grants_(grants),
+        evidence_(std::move(evidence)) {}
 
   std::uint64_t next_id() { return ids_.next(); }
   // The worker has been given the session. Not ok: it can have no lease, and is not here.
@@ -65,9 +84,9 @@ class SessionTable {
                          UniqueFd client);
   // The program has been told. From now on its death ends the session.
   void go_live(Session& session);
-  // A session of an earlier daemon.
+  // A session of an earlier daemon, whose books of it ended with `before`.
   Status adopt(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
-               const TermsPage& terms_before);
+               const TermsPage& terms_before, const metering::Account& before);
   // Null: the worker has none here.
   const Session* of(const Worker& worker) const;
   // The worker has nothing of it any more. Nothing happens if it had no session here.
@@ -78,6 +97,8 @@ class SessionTable {
 
   // Ends those that keep others waiting for longer than they may.
   void end_overdue();
+  // Brings the account of every session up to now.
+  void settle_books();
 
   // The bytes of memory that the tenant's sessions hold.
   std::uint64_t held_by(const Tenant& tenant) const;
@@ -87,20 +108,27 @@ class SessionTable {
 
  private:
   Result<Session*> add(const SessionRecord& record, const Seat& seat, Worker& worker, SessionMemory memory,
-                       LeaseGrantor lease);
+                       LeaseGrantor lease, std::optional<metering::Account> before);
   void watch_program(Session& session);
   void find_program(Session& session);
   void program_exited(Session& session);
   void remember(const Session& session, const std::string& reason);
+  void settle(Session& session);
+  void note(const Session& session);
+  void keep_books();
 
   EventLoop& loop_;
   Aside& aside_;
+  const RuntimeFolder& folder_;
   Seats& seats_;
   WorkerPool& pool_;
   SessionIds& ids_;
   LeaseDesk& leases_;
   MemoryGrants& grants_;
   std::function<void(std::uint64_t, bool)> used_ = [](std::uint64_t, bool) {};
+  std::function<Evidence(const Worker&)> evidence_;
+  Timer next_books_;
+  bool note_failed_ = false;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::deque<EndedSession> ended_;
 };

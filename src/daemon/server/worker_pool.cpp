@@ -264,7 +264,7 @@ void WorkerPool::exited(Worker& worker) {
   for (int i = 0; i < worker_messages_max && hear(worker); ++i) {
   }
   worker.log->finish();
-  const std::string how = "worker " + reap_process(worker.process);
+  const std::string how = "worker " + describe_end(worker.process);
   if (worker.end_reason.empty()) worker.end_reason = launcher_.groups().memory_reason(worker.group);
   const std::string reason = worker.end_reason.empty() ? how : worker.end_reason;
   if (worker.group) worker.group->kill();

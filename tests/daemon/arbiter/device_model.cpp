@@ -7,11 +7,12 @@ namespace sluice::test {
 using arbiter::Decision;
 using arbiter::unlimited_ns;
 
-void DeviceModel::session(SessionId id, TenantId tenant, Behaviour behaviour, Nanoseconds starts_ns) {
+void DeviceModel::session(SessionId id, TenantId tenant, Behaviour behaviour, Nanoseconds starts_ns, Lies lies) {
   auto program = std::make_unique<Program>();
   program->id = id;
   program->tenant = tenant;
   program->behaviour = std::move(behaviour);
+  program->lies = lies;
   arbiter_.open(id, tenant, now_);
   Program& placed = *programs_.emplace(id, std::move(program)).first->second;
   at(std::max(starts_ns, now_), [this, &placed] { arrive(placed); });
@@ -59,9 +60,10 @@ void DeviceModel::plan(Nanoseconds when_ns) {
 
 void DeviceModel::observe() {
   if (!held_) return;
-  arbiter::Use use = held_->use;
-  if (held_->idle_since_ns != 0) use.idle_ns += now_ - held_->idle_since_ns;
-  arbiter_.observe(use, now_);
+  const Lies& lies = held_->program->lies;
+  const Nanoseconds running_ns = held_->runs_since_ns != 0 ? now_ - held_->runs_since_ns : 0;
+  arbiter_.observe(
+      {held_->ran_ns * lies.reports_percent / 100, (held_->ran_ns + running_ns) * lies.units_percent / 100}, now_);
 }
 
 void DeviceModel::carry_out() {
@@ -71,12 +73,13 @@ void DeviceModel::carry_out() {
     ++decisions_;
     if (decision.kind == Decision::Kind::nothing) return plan(decision.again_ns);
     if (decision.kind == Decision::Kind::ask_back) {
-      held_->asked_back = true;
+      held_->asked_back = held_->program->lies.obeys;
+      if (!held_->asked_back) return plan(decision.again_ns);
       if (!held_->program->busy && held_->idle_since_ns != 0) give_back(false);
       continue;
     }
     ++grants_;
-    held_ = Held{programs_.at(decision.session).get(), decision.lease, {}, 0, false, ++leases_};
+    held_ = Held{programs_.at(decision.session).get(), decision.lease, 0, 0, 0, false, ++leases_};
     waits_.push_back({held_->program->tenant, held_->program->id, held_->program->asked_ns, now_});
     held_->program->busy = true;  // until then nothing else can happen to it
     at(now_ + hand_over_ns_, [this, number = leases_] {
@@ -95,15 +98,10 @@ void DeviceModel::give_back(bool wants_more) {
   arbiter_.returned(wants_more, now_);
 }
 
-void DeviceModel::note_idle() {
-  if (held_->idle_since_ns != 0) held_->use.idle_ns += now_ - held_->idle_since_ns;
-  held_->idle_since_ns = 0;
-}
-
 void DeviceModel::go_idle() {
-  if (held_->asked_back || held_->lease.linger_ns == 0) return give_back(false);
+  if (held_->program->lies.obeys && (held_->asked_back || held_->lease.linger_ns == 0)) return give_back(false);
   held_->idle_since_ns = now_;
-  if (held_->lease.linger_ns == unlimited_ns) return;
+  if (held_->lease.linger_ns == unlimited_ns || !held_->program->lies.obeys) return;
   at(now_ + held_->lease.linger_ns, [this, number = held_->number, since = now_] {
     if (held_ && held_->number == number && held_->idle_since_ns == since) give_back(false);
   });
@@ -111,15 +109,17 @@ void DeviceModel::go_idle() {
 
 // The holder's next command, or as much of it as it may submit at once.
 void DeviceModel::submit() {
-  note_idle();
+  held_->idle_since_ns = 0;
   Program& program = *held_->program;
   if (!program.next) return go_idle();
   Command& next = *program.next;
   const bool cut = next.divisible && held_->lease.piece_ns != 0 && next.length_ns > held_->lease.piece_ns;
   const Nanoseconds length_ns = cut ? held_->lease.piece_ns : next.length_ns;
-  const bool first = held_->use.device_ns == 0;
-  const bool over = held_->use.device_ns >= held_->lease.budget_ns;
-  if (held_->asked_back || now_ >= held_->lease.until_ns || (!first && over)) return give_back(true);
+  const bool first = held_->ran_ns == 0;
+  const bool over = held_->ran_ns >= held_->lease.budget_ns;
+  const bool must = held_->asked_back || now_ >= held_->lease.until_ns || (!first && over);
+  if (must && program.lies.obeys) return give_back(true);
+  held_->runs_since_ns = now_;
   Command rest = next;
   rest.length_ns -= length_ns;
   program.next.reset();
@@ -131,7 +131,8 @@ void DeviceModel::end_command(std::uint64_t number, Nanoseconds started_ns, Comm
   if (!held_ || held_->number != number) return;
   Program& program = *held_->program;
   runs_.push_back({program.tenant, program.id, started_ns, now_});
-  held_->use.device_ns += now_ - started_ns;
+  held_->ran_ns += now_ - started_ns;
+  held_->runs_since_ns = 0;
   program.busy = false;
   if (rest.length_ns != 0) program.next = rest;
   else if (rest.think_ns == 0) program.next = program.behaviour();

@@ -1,7 +1,8 @@
 // A device and its workers, in virtual time: what an Arbiter decides is carried out, and what happened is written down.
 //
 // One command runs at a time, as on a device that belongs to whoever holds the lease. A worker submits its next command
-// when the one before has ended, keeps to the lease's terms, and gives it back as the real one does.
+// when the one before has ended, keeps to the lease's terms, and gives it back as the real one does; unless it lies.
+// Its kernels use all units of the device, which is a processor, or part of them.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,13 @@ struct Command {
   Nanoseconds length_ns = 0;
   bool divisible = false;
   Nanoseconds think_ns = 0;  // the program's time between its end and the next one's submission
+};
+
+// What a worker does that its tenant's kernels have taken over.
+struct Lies {
+  unsigned reports_percent = 100;  // of the time that its commands took
+  unsigned units_percent = 100;    // of the device that its kernels use, while nobody else can use the rest
+  bool obeys = true;               // gives the lease back when it is asked to, or should by its terms
 };
 
 // What a program does: its next command, or nothing more.
@@ -50,7 +58,7 @@ class DeviceModel {
 
   void tenant(TenantId id, const arbiter::ComputeTerms& terms) { arbiter_.set_tenant(id, terms, now_); }
   // Submits its first command at `starts_ns`.
-  void session(SessionId id, TenantId tenant, Behaviour behaviour, Nanoseconds starts_ns = 0);
+  void session(SessionId id, TenantId tenant, Behaviour behaviour, Nanoseconds starts_ns = 0, Lies lies = {});
   void at(Nanoseconds when_ns, std::function<void()> what) { due_.emplace(when_ns, std::move(what)); }
 
   void run_until(Nanoseconds end_ns);
@@ -60,6 +68,8 @@ class DeviceModel {
   std::size_t grants() const { return grants_; }
   std::uint64_t decisions() const { return decisions_; }
   Nanoseconds used_ns(TenantId tenant) const;
+  // In all, of a session.
+  Nanoseconds charged_ns(SessionId session) const { return arbiter_.why(session, now_).charged_ns; }
   // Within a window.
   Nanoseconds used_ns(TenantId tenant, Nanoseconds from_ns, Nanoseconds to_ns) const;
   // The most that a tenant used within any window of this length.
@@ -73,6 +83,7 @@ class DeviceModel {
     SessionId id = 0;
     TenantId tenant = 0;
     Behaviour behaviour;
+    Lies lies;
     std::optional<Command> next;  // what is left of the command to be submitted
     bool busy = false;            // one of its commands runs
     Nanoseconds asked_ns = 0;
@@ -80,7 +91,8 @@ class DeviceModel {
   struct Held {
     Program* program = nullptr;
     arbiter::Lease lease;
-    arbiter::Use use;
+    Nanoseconds ran_ns = 0;         // its commands that have ended
+    Nanoseconds runs_since_ns = 0;  // 0: none runs
     Nanoseconds idle_since_ns = 0;
     bool asked_back = false;
     std::uint64_t number = 0;
@@ -91,7 +103,6 @@ class DeviceModel {
   void submit();
   void end_command(std::uint64_t number, Nanoseconds started_ns, Command rest);
   void go_idle();
-  void note_idle();
   void observe();
   void plan(Nanoseconds when_ns);
   bool wasting() const;

@@ -18,6 +18,7 @@ constexpr Nanoseconds hand_over_ns = 40 * us;
 struct Habits {
   Nanoseconds longest_ns = 0;  // that cannot be cut
   bool busy = true;            // always has a command
+  Lies lies;                   // of its workers
 };
 
 struct TenantPlan {
@@ -66,11 +67,18 @@ class Scenario {
     model_.tenant(id, plan.terms);
     ++report_.tenants;
     const bool busy = chance(60);
+    const Lies lies = chance(20) ? random_lies() : Lies{};
+    plan.habits.lies = lies;
     for (std::size_t i = 0; i < plan.sessions; ++i) {
       ++report_.sessions;
-      model_.session(next_session_++, id, behaviour(plan.habits, busy), busy ? 0 : between(0, 500) * ms);
+      model_.session(next_session_++, id, behaviour(plan.habits, busy), busy ? 0 : between(0, 500) * ms, lies);
     }
     plan.habits.busy = busy;
+  }
+
+  Lies random_lies() {
+    static constexpr unsigned reports[] = {0, 50, 90, 200}, units[] = {10, 50, 100};
+    return {reports[between(0, 3)], units[between(0, 2)], true};
   }
 
   Behaviour behaviour(Habits& habits, bool busy) {
@@ -94,16 +102,17 @@ class Scenario {
       const TenantPlan& plan = plans_[i];
       const std::string who = "tenant " + std::to_string(i);
       check_cap(id, plan, who);
-      if (plan.habits.busy) check_guarantee(id, plan, who);
+      if (plan.habits.busy && plan.habits.lies.reports_percent == 100) check_guarantee(id, plan, who);
     }
     check_starvation();
     if (model_.wasted_ns() > ms)
       broken("the device idled for " + std::to_string(model_.wasted_ns() / us) + " us while somebody wanted it");
   }
 
-  // In a window: what flows in, what the bucket held, and one command that was too long for what was left.
+  // In a window: what flows in, what the bucket held, and one command that was too long for what was left. A liar that
+  // leaves units idle while nobody waits for them is charged for those that it used.
   void check_cap(TenantId id, const TenantPlan& plan, const std::string& who) {
-    if (plan.terms.cap == whole_gpu) return;
+    if (plan.terms.cap == whole_gpu || plan.habits.lies.units_percent != 100) return;
     const std::uint64_t cap = plan.terms.cap.value;
     const Nanoseconds most_ns = model_.most_used_ns(id, s);
     const Nanoseconds longest_ns = std::max(plan.habits.longest_ns, ms);

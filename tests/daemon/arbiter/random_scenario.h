@@ -1,6 +1,6 @@
 // Random scenarios for the arbiter, each from a seed: tenants of all classes with programs of all habits share a device
-// for some seconds of virtual time, while an administrator changes their terms. What must hold whatever happens is then
-// looked for in what the model wrote down.
+// for some seconds of virtual time, a fifth of them with workers that lie about what they did. What must hold whatever
+// happens is then looked for in what the model wrote down.
 #pragma once
 
 #include <cstdint>

@@ -22,6 +22,13 @@ using arbiter::Why;
 
 constexpr Nanoseconds patience_ns = 30 * ns_per_s;
 
+// What the kernel counts of a worker, in the test's hand.
+struct FakeClock final : metering::CpuClock {
+  std::optional<Nanoseconds> cpu_ns() const override { return lost ? std::nullopt : std::optional(used_ns.load()); }
+  std::atomic<Nanoseconds> used_ns{0};
+  std::atomic<bool> lost{false};
+};
+
 // One session's page and meter, and a hand to play its worker.
 struct Desked {
   TermsPage terms{};
@@ -29,6 +36,7 @@ struct Desked {
   UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   metering::MeterPage& meter = report.meter;
   LeaseHolder holder{terms, report, kick.get()};
+  std::shared_ptr<FakeClock> clock = std::make_shared<FakeClock>();
   std::uint64_t id = 0;
 
   // As a session of an earlier daemon, whose worker has been sent this one's page.
@@ -51,6 +59,12 @@ struct Desked {
     opening.kick_fd = kick.get();
     opening.meter = &meter;
     return opening;
+  }
+  // On a device of two units whose kernels run in the worker.
+  LeaseDesk::Opening proved(const std::string& tenant, const ComputeTerms& its_terms = {}) {
+    LeaseDesk::Opening proved = opening(tenant, its_terms);
+    proved.evidence = {metering::Proof::processor_time, clock, 2};
+    return proved;
   }
 };
 
@@ -322,7 +336,7 @@ TEST_CASE("what a session ran without a lease, as it had stepped aside, counts a
   (void)session.holder.end(false);
   session.holder.give_back(true);
   CHECK(comes_true([&] { return desk.state(session) == Why::State::held_by_cap; }));
-  CHECK(desk.why(1)->charged_ns >= 50 * ns_per_ms);
+  CHECK(desk.why(1)->build_ns >= 50 * ns_per_ms);
 }
 
 TEST_CASE("a tenant that is held back by its cap is named in the log, not each time") {
@@ -404,6 +418,140 @@ TEST_CASE("a holder that gives back in time is not reported") {
   CHECK(comes_true([&] { return b.holder.held(); }));
   pollfd overdue{desk.overdue_fd(), POLLIN, 0};
   CHECK(::poll(&overdue, 1, 2500) == 0);
+}
+
+// ---- what it costs ----
+
+void take_lease(Desked& session) {
+  session.holder.want();
+  REQUIRE(comes_true([&] { return session.holder.held(); }));
+}
+
+TEST_CASE("a session that is closed with a kernel in flight is charged for it, and closing says how much") {
+  Desked session(1);
+  Desk desk;
+  REQUIRE(desk.open(session.proved("alice")).ok());
+  take_lease(session);
+  REQUIRE(session.holder.begin());
+  pass(30 * ns_per_ms);
+  session.clock->used_ns = 40 * ns_per_ms;  // and reports nothing
+  const metering::Account account = desk.close(session.id);
+  CHECK(account.books.charged_ns == 20 * ns_per_ms);
+  CHECK(account.books.measured_ns == 0);
+  CHECK(account.cpu_ns == 40 * ns_per_ms);
+}
+
+TEST_CASE("processor time without a lease is build, and what was used before the session began is not its own") {
+  Desked session(1);
+  session.clock->used_ns = ns_per_s;
+  Desk desk;
+  REQUIRE(desk.open(session.proved("alice")).ok());
+  session.clock->used_ns += 10 * ns_per_ms;
+  CHECK(desk.settle_books(session.id).books == metering::Books{0, 0, 5 * ns_per_ms});
+  session.clock->used_ns += 10 * ns_per_ms;
+  take_lease(session);
+  CHECK(desk.close(session.id).books == metering::Books{0, 0, 10 * ns_per_ms});
+}
+
+TEST_CASE(
+    "a worker that keeps another waiting is charged for the time, and the sum is no less than its processor time") {
+  Desked a(1), b(2);
+  Desk desk;
+  REQUIRE(desk.open(a.proved("alice")).ok());
+  REQUIRE(desk.open(b.proved("bob")).ok());
+  take_lease(a);
+  REQUIRE(a.holder.begin());
+  b.holder.want();
+  REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
+  const Nanoseconds asked_ns = now_ns();
+  pass(50 * ns_per_ms);
+  a.clock->used_ns = 50 * ns_per_ms;
+  const Nanoseconds held_ns = now_ns() - asked_ns;
+  const metering::Books books = desk.close(a.id).books;
+  CHECK(books.charged_ns >= held_ns);
+  CHECK(desk.why(b.id)->charged_ns < 10 * ns_per_ms);
+}
+
+TEST_CASE("a worker whose processor time can no longer be read is charged for all of its lease") {
+  Desked session(1);
+  Desk desk;
+  REQUIRE(desk.open(session.proved("alice")).ok());
+  take_lease(session);
+  const Nanoseconds before = now_ns();
+  session.clock->lost = true;
+  pass(20 * ns_per_ms);
+  const Nanoseconds passed_ns = now_ns() - before;
+  CHECK(desk.close(session.id).books.charged_ns >= passed_ns);
+}
+
+TEST_CASE("a session of an earlier daemon goes on with its books, and what it used meanwhile is build") {
+  Desked session(1);
+  session.clock->used_ns = 5 * ns_per_s;
+  session.meter.device_ns = 3 * ns_per_s;
+  auto opening = session.proved("alice");
+  opening.before = metering::Account{{3 * ns_per_s, 4 * ns_per_s, ns_per_s}, 4 * ns_per_s, now_ns() - ns_per_s};
+  Desk desk;
+  REQUIRE(desk.open(opening).ok());
+  const metering::Account account = desk.close(session.id);
+  CHECK(account.books.charged_ns == 4 * ns_per_s);
+  CHECK(account.books.build_ns == ns_per_s + ns_per_s / 2);
+  CHECK(account.books.measured_ns == 3 * ns_per_s);
+}
+
+TEST_CASE("a worker that resets its counters is charged no less") {
+  Desked session(1);
+  Desk desk;
+  REQUIRE(desk.open(session.proved("alice")).ok());
+  take_lease(session);
+  session.meter.device_ns = 5 * ns_per_ms;
+  pass(10 * ns_per_ms);
+  CHECK(desk.settle_books(session.id).books.measured_ns == 5 * ns_per_ms);
+  session.meter.device_ns = 0;
+  CHECK(desk.close(session.id).books == metering::Books{5 * ns_per_ms, 5 * ns_per_ms, 0});
+}
+
+TEST_CASE("a capped worker that uses up its budget and says nothing is asked back, though nobody waits") {
+  Desked session(1);
+  Desk desk;
+  ComputeTerms capped;
+  capped.cap = MilliGpu{100};
+  REQUIRE(desk.open(session.proved("alice", capped)).ok());
+  take_lease(session);
+  REQUIRE(session.holder.begin());
+  session.clock->used_ns = 20 * ns_per_ms;
+  CHECK(comes_true([&] { return session.holder.asked_back(); }));
+  CHECK(session.holder.end(true));
+  CHECK(comes_true([&] { return desk.state(session) == Why::State::held_by_cap; }));
+}
+
+// ---- kicks ----
+
+TEST_CASE("a worker that kicks without end costs the desk little, and its neighbours nothing") {
+  Desked noisy(1), other(2);
+  const std::set<int> before = threads();
+  Desk desk;
+  int desks_thread = 0;
+  for (const int thread : threads())
+    if (!before.contains(thread)) desks_thread = thread;
+  REQUIRE(desk.open(noisy.opening("alice")).ok());
+  REQUIRE(desk.open(other.opening("bob")).ok());
+  std::atomic<bool> over{false};
+  std::thread flood([&] {
+    const std::uint64_t one = 1;
+    while (!over) (void)!::write(noisy.kick.get(), &one, sizeof one);
+  });
+  pass(200 * ns_per_ms);
+  const std::uint64_t switches = switches_of(desks_thread);
+  const Nanoseconds begun = now_ns();
+  take_lease(other);
+  CHECK(now_ns() - begun < 100 * ns_per_ms);
+  pass(500 * ns_per_ms);
+  const double seconds = static_cast<double>(now_ns() - begun) / ns_per_s;
+  CHECK(static_cast<double>(switches_of(desks_thread) - switches) / seconds < 2500);
+  over = true;
+  flood.join();
+  other.holder.give_back(false);
+  take_lease(noisy);  // what it wants is heard in the end
 }
 
 // ---- after another daemon ----

@@ -147,6 +147,31 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
     CHECK_FALSE(fs::exists(temporary.path + "/run/workers/" + name));
 }
 
+TEST_CASE("what a session was charged is found by the next daemon, if it is that session's and whole") {
+  const TemporaryFolder temporary;
+  const auto folder = RuntimeFolder::open(temporary.folders(), false);
+  Sleeper living;
+  SessionRecord record;
+  record.session_id = 77;
+  REQUIRE(folder.value().record_life(4, living.pid).ok());
+  REQUIRE(folder.value().record_session(4, {record, {}}).ok());
+  const auto found = [&] {
+    std::uint32_t number_max = 0;
+    return folder.value().sweep(number_max).at(0).account;
+  };
+  CHECK(found() == metering::Account{});
+  const metering::Account account{{1, 2, 3}, 4, 5};
+  REQUIRE(folder.value().record_account(4, 77, account).ok());
+  CHECK(found() == account);
+  REQUIRE(folder.value().record_account(4, 78, account).ok());
+  CHECK(found() == metering::Account{});
+  REQUIRE(folder.value().record_account(4, 77, account).ok());
+  fs::resize_file(temporary.path + "/run/workers/4.charges", 50);
+  CHECK(found() == metering::Account{});
+  folder.value().worker_folder_removal(4)();
+  CHECK(fs::is_empty(temporary.path + "/run/workers"));
+}
+
 TEST_CASE("a process that has a dead worker's number is not taken for it") {
   const TemporaryFolder temporary;
   const auto folder = RuntimeFolder::open(temporary.folders(), false);
