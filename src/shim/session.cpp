@@ -15,9 +15,13 @@ namespace {
 constexpr std::size_t watch_stack_bytes = 64 * 1024;
 constexpr std::uint64_t slot_bytes = 64;
 // Released memory that may stay resident, to be used again without page faults.
-constexpr std::uint64_t idle_resident_bytes_max = 256ull << 20;
 // An answer that grows each time it is asked for is somebody's mistake.
 constexpr int call_tries_max = 3;
+
+// Where buffers are not in the arena, what maps and transfers need lies within the grant, too.
+std::uint64_t beside_bytes_max(const wire::AttachReply& grant, const wire::DeviceTraits& traits) {
+  return wire::arena_beside_bytes_max + (traits.buffers_in_arena ? 0 : grant.memory_bytes);
+}
 
 }  // namespace
 
@@ -29,7 +33,7 @@ Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::Share
       arena_(std::move(arena)),
       link_(std::move(link)),
       output_(std::move(output)),
-      allocator_(arena_.size()) {
+      allocator_(arena_.size(), beside_bytes_max(grant_, traits_)) {
   ring_.emplace(control_memory_.bytes());
   const bool at_home = reinterpret_cast<std::uintptr_t>(arena_.data()) == grant_.arena_address;
   if (!at_home || ring_->control().arena_at_home.load(std::memory_order_acquire) == 0)
@@ -133,11 +137,11 @@ std::optional<std::uint64_t> Session::place_of(const void* memory, std::size_t b
   return at - first;
 }
 
-std::optional<std::uint64_t> Session::allocate(std::uint64_t bytes) {
+std::optional<std::uint64_t> Session::allocate(std::uint64_t bytes, wire::ArenaAllocator::Use use) {
   if (lost() || bytes == 0) return std::nullopt;
   std::lock_guard lock(books_);
   const std::uint64_t used_before = allocator_.used_bytes();
-  const auto at = allocator_.allocate(bytes);
+  const auto at = allocator_.allocate(bytes, use);
   const std::uint64_t taken = allocator_.used_bytes() - used_before;
   // Best fit finds recycled memory first, so it is taken to be such for as long as there is some.
   idle_resident_bytes_ -= std::min(idle_resident_bytes_, taken);
@@ -150,7 +154,7 @@ void Session::release(std::uint64_t at) {
   const std::uint64_t used_before = allocator_.used_bytes();
   const auto [gap_at, gap_bytes] = allocator_.release(at);
   idle_resident_bytes_ += used_before - allocator_.used_bytes();
-  if (idle_resident_bytes_ <= idle_resident_bytes_max) return;
+  if (idle_resident_bytes_ <= wire::arena_idle_bytes_max) return;
   const std::uint64_t first = (gap_at + wire::page_bytes - 1) / wire::page_bytes * wire::page_bytes;
   const std::uint64_t end = (gap_at + gap_bytes) / wire::page_bytes * wire::page_bytes;
   if (end <= first) return;

@@ -90,7 +90,8 @@ class Session {
   // The other way round; nothing if not all of the range lies in the arena.
   std::optional<std::uint64_t> place_of(const void* memory, std::size_t bytes) const;
   // Offset in the arena, or nothing if it is full.
-  std::optional<std::uint64_t> allocate(std::uint64_t bytes);
+  std::optional<std::uint64_t> allocate(std::uint64_t bytes,
+                                        wire::ArenaAllocator::Use use = wire::ArenaAllocator::Use::beside);
   // The range must not be used by any command that has not completed.
   void release(std::uint64_t at);
 

@@ -1,5 +1,7 @@
 #include "wire/arena.h"
 
+#include <algorithm>
+
 namespace sluice::wire {
 namespace {
 
@@ -31,7 +33,10 @@ std::uintptr_t arena_home(std::uint64_t session_id) {
   return first + session_id % places * apart;
 }
 
-ArenaAllocator::ArenaAllocator(std::uint64_t bytes) { insert_gap(0, bytes / page_bytes * page_bytes); }
+ArenaAllocator::ArenaAllocator(std::uint64_t bytes, std::uint64_t beside_bytes_max)
+    : beside_bytes_max_(beside_bytes_max) {
+  insert_gap(0, bytes / page_bytes * page_bytes);
+}
 
 void ArenaAllocator::insert_gap(std::uint64_t at, std::uint64_t bytes) {
   if (bytes == 0) return;
@@ -44,9 +49,11 @@ void ArenaAllocator::erase_gap(std::map<std::uint64_t, std::uint64_t>::iterator 
   gaps_.erase(gap);
 }
 
-std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes) {
+std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes, Use use) {
   if (bytes > UINT64_MAX / 2) return std::nullopt;
   const std::uint64_t size = rounded_size(bytes);
+  const std::uint64_t beside = use == Use::object ? size - bytes : size;
+  if (beside > beside_bytes_max_ - std::min(beside_bytes_, beside_bytes_max_)) return std::nullopt;
   const std::uint64_t align = size < page_bytes ? small_align : page_bytes;
   for (auto fit = gaps_by_size_.lower_bound({size, 0}); fit != gaps_by_size_.end(); ++fit) {
     const auto [gap_bytes, gap_at] = *fit;
@@ -55,8 +62,9 @@ std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes) {
     erase_gap(gaps_.find(gap_at));
     insert_gap(gap_at, at - gap_at);
     insert_gap(at + size, gap_at + gap_bytes - at - size);
-    used_.emplace(at, size);
+    used_.emplace(at, Used{size, beside});
     used_bytes_ += size;
+    beside_bytes_ += beside;
     return at;
   }
   return std::nullopt;
@@ -64,8 +72,9 @@ std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes) {
 
 std::pair<std::uint64_t, std::uint64_t> ArenaAllocator::release(std::uint64_t at) {
   const auto used = used_.find(at);
-  std::uint64_t bytes = used->second;
+  std::uint64_t bytes = used->second.bytes;
   used_bytes_ -= bytes;
+  beside_bytes_ -= used->second.beside_bytes;
   used_.erase(used);
   auto after = gaps_.lower_bound(at);
   if (after != gaps_.end() && after->first == at + bytes) {

@@ -16,6 +16,13 @@ namespace sluice::wire {
 
 inline constexpr std::uint64_t page_bytes = 4096;
 
+// What a session may use of its arena beyond the memory that it is granted: staging memory, slots, what rounding adds,
+// and pages that were touched and are not in use. An honest shim keeps within the first two; the daemon ends a session
+// that uses more than all of it.
+inline constexpr std::uint64_t arena_beside_bytes_max = 128ull << 20;
+inline constexpr std::uint64_t arena_idle_bytes_max = 64ull << 20;
+inline constexpr std::uint64_t arena_overhead_bytes_max = arena_beside_bytes_max + arena_idle_bytes_max + (64ull << 20);
+
 // How large a session's arena is for a slice's memory limit: room for every buffer the limit allows in spite of
 // fragmentation, and for staging and slots. Address space only; pages come when touched.
 std::uint64_t arena_bytes_for(std::uint64_t memory_limit_bytes);
@@ -30,10 +37,15 @@ std::uintptr_t arena_home(std::uint64_t session_id);
 // to 256 bytes, larger ones to a page.
 class ArenaAllocator {
  public:
-  explicit ArenaAllocator(std::uint64_t bytes);
+  enum class Use : std::uint8_t {
+    object,  // counts against the session's grant, to the byte
+    beside,  // does not
+  };
+  // No more than `beside_bytes_max` is used beside objects: by the rest, and by what rounding adds to objects.
+  explicit ArenaAllocator(std::uint64_t bytes, std::uint64_t beside_bytes_max = UINT64_MAX);
 
-  // Nothing: no gap is large enough. REQUIRES: bytes > 0.
-  std::optional<std::uint64_t> allocate(std::uint64_t bytes);
+  // Nothing: no gap is large enough, or too much is used beside objects. REQUIRES: bytes > 0.
+  std::optional<std::uint64_t> allocate(std::uint64_t bytes, Use use = Use::beside);
   // REQUIRES: `at` came from allocate and was not released since.
   // Returns the gap that it is part of now: {offset, bytes}.
   std::pair<std::uint64_t, std::uint64_t> release(std::uint64_t at);
@@ -46,8 +58,11 @@ class ArenaAllocator {
 
   std::map<std::uint64_t, std::uint64_t> gaps_;                     // offset -> bytes
   std::set<std::pair<std::uint64_t, std::uint64_t>> gaps_by_size_;  // {bytes, offset}
-  std::map<std::uint64_t, std::uint64_t> used_;                     // offset -> bytes
-  std::uint64_t used_bytes_ = 0;
+  struct Used {
+    std::uint64_t bytes = 0, beside_bytes = 0;
+  };
+  std::map<std::uint64_t, Used> used_;  // by offset
+  std::uint64_t used_bytes_ = 0, beside_bytes_ = 0, beside_bytes_max_;
 };
 
 // The worker's bounds check.

@@ -160,6 +160,23 @@ TEST_CASE("the arenas of a process's next sessions have homes of their own, wher
   }
 }
 
+TEST_CASE("what is used beside objects is bounded, with what rounding adds to them") {
+  using Use = ArenaAllocator::Use;
+  ArenaAllocator arena(1 << 20, 2 * page_bytes);
+  REQUIRE(arena.allocate(64 * page_bytes, Use::object));
+  const auto staged = arena.allocate(page_bytes);
+  REQUIRE(staged);
+  const auto rounded = arena.allocate(page_bytes + 1, Use::object);
+  REQUIRE(rounded);
+  CHECK_FALSE(arena.allocate(page_bytes));
+  CHECK(arena.allocate(page_bytes, Use::object));
+  arena.release(*rounded);
+  CHECK(arena.allocate(page_bytes));
+  CHECK_FALSE(arena.allocate(1));
+  arena.release(*staged);
+  CHECK(arena.allocate(1));
+}
+
 TEST_CASE("a slot must lie inside and on its boundary") {
   alignas(64) std::array<std::byte, 256> memory{};
   const ArenaView view{std::span(memory)};

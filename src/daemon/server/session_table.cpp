@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
+#include <vector>
 
 #include "base/log.h"
 #include "base/units.h"
+#include "daemon/server/arena_rule.h"
 #include "daemon/server/process_identity.h"
 
 namespace sluice::server {
@@ -75,6 +78,7 @@ Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat
   used_(record.tenant_id, true);
   settle(*session);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
+  if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
   return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
 }
 
@@ -165,6 +169,32 @@ Status SessionTable::adopt(const SessionRecord& record, const Seat& seat, Worker
 }
 
 std::uint64_t SessionTable::held_by(const Tenant& tenant) const { return grants_.held_by(lease_key(tenant)); }
+
+// While there are sessions. A page that is touched shows in st_blocks, whoever touched it.
+void SessionTable::look_at_arenas() {
+  std::set<const Tenant*> tenants;
+  for (const auto& [id, session] : sessions_) tenants.insert(session->seat.tenant);
+  for (const Tenant* tenant : tenants) look_at_arenas(*tenant);
+  if (!sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
+}
+
+void SessionTable::look_at_arenas(const Tenant& tenant) {
+  std::vector<ArenaUse> uses;
+  for (const auto& [id, session] : sessions_)
+    if (session->seat.tenant == &tenant)
+      if (const auto look = wire::look_at_memory(session->memory.arena.get()); look.ok())
+        uses.push_back({id, look.value().resident_bytes});
+  const auto excess = check_arenas(uses, tenant.slice.memory_bytes);
+  if (!excess) {
+    arenas_exceed_since_ns_.erase(tenant.key.id);
+    return;
+  }
+  const Nanoseconds now = now_ns();
+  const Nanoseconds since = arenas_exceed_since_ns_.emplace(tenant.key.id, now).first->second;
+  if (!excess->at_once && now - since < arena_patience_ns) return;
+  Worker& worker = *sessions_.at(excess->session_id)->worker;
+  if (worker.end_reason.empty()) pool_.dismiss(worker, excess->reason);
+}
 
 void SessionTable::end_overdue() {
   for (const Overdue& overdue : leases_.take_overdue()) {

@@ -112,6 +112,8 @@ class SessionTable {
   void watch_program(Session& session);
   void find_program(Session& session);
   void program_exited(Session& session);
+  void look_at_arenas();
+  void look_at_arenas(const Tenant& tenant);
   void remember(const Session& session, const std::string& reason);
   void settle(Session& session);
   void note(const Session& session);
@@ -131,6 +133,8 @@ class SessionTable {
   bool note_failed_ = false;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::deque<EndedSession> ended_;
+  Timer arena_look_;
+  std::map<std::uint64_t, Nanoseconds> arenas_exceed_since_ns_;  // by tenant id
 };
 
 // What a tenant is called at the LeaseDesk.

@@ -150,7 +150,7 @@ cl_mem make_memory(_cl_context& context, Command command, MemorySpec spec, bool 
   shim::Session& session = context.session();
   command.id = session.mint();
   if (in_arena) {
-    const auto arena_at = Progress::of(session).make_room(spec.bytes);
+    const auto arena_at = Progress::of(session).make_room(spec.bytes, wire::ArenaAllocator::Use::object);
     if (!arena_at) {
       error = session.lost() ? context.report_lost() : CL_MEM_OBJECT_ALLOCATION_FAILURE;
       return nullptr;

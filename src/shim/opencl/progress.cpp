@@ -221,20 +221,20 @@ void Progress::bury(std::uint64_t arena_at) {
   if (arena_at != wire::nowhere) session_.release(arena_at);
 }
 
-std::optional<std::uint64_t> Progress::make_room(std::uint64_t bytes) {
+std::optional<std::uint64_t> Progress::make_room(std::uint64_t bytes, wire::ArenaAllocator::Use use) {
   if (lost()) return std::nullopt;
   {
     std::lock_guard lock(lock_);
     collect_locked();
   }
-  if (const auto at = session_.allocate(bytes)) return at;
+  if (const auto at = session_.allocate(bytes, use)) return at;
   std::optional<std::uint64_t> at;
   wait_until(
       [&] {
         std::lock_guard lock(lock_);
         settle_locked();
         collect_locked();
-        at = session_.allocate(bytes);
+        at = session_.allocate(bytes, use);
         return at.has_value() || fence_locked().points.empty();
       },
       now_ns() + room_ns_max);

@@ -124,7 +124,8 @@ class Progress {
 
   // Room in the arena, for an object or for data on its way. If there is none, waits for at most two seconds for what
   // is in flight to leave.
-  std::optional<std::uint64_t> make_room(std::uint64_t bytes);
+  std::optional<std::uint64_t> make_room(std::uint64_t bytes,
+                                         wire::ArenaAllocator::Use use = wire::ArenaAllocator::Use::beside);
   // Waits, for at most two seconds, until the memory of objects that were released is really free.
   void wait_for_burials();
 
