@@ -30,6 +30,7 @@ if(CCACHE_PROGRAM)
 endif()
 
 if(SLUICE_SANITIZE)
+  add_compile_definitions(SLUICE_SANITIZED)
   add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${SLUICE_SANITIZE})
   # Each program carries the runtime: the linker is half of such a build, or with lld a tenth.

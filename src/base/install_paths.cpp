@@ -29,6 +29,13 @@ Result<std::string> find_part(const std::string& what, const std::vector<std::st
   return Status(Code::not_found, "cannot find " + what + " (looked for " + tried + ")");
 }
 
+Result<std::string> find_libexec(const std::string& name) {
+  const std::string here = own_folder();
+  return find_part(name, {here + "/../" SLUICE_LIBEXEC_DIR "/" + name,
+                          here + "/../libexec/" + name,  // a build tree
+                          SLUICE_INSTALL_PREFIX "/" SLUICE_LIBEXEC_DIR "/" + name});
+}
+
 std::string home_folder() {
   if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return home;
   if (const passwd* user = getpwuid(getuid()); user != nullptr && user->pw_dir[0] == '/') return user->pw_dir;
@@ -43,12 +50,8 @@ std::string xdg_folder(const char* variable, const std::string& below_home) {
 
 }  // namespace
 
-Result<std::string> worker_program() {
-  const std::string here = own_folder();
-  return find_part("sluice-worker", {here + "/../" SLUICE_LIBEXEC_DIR "/sluice-worker",
-                                     here + "/../libexec/sluice-worker",  // a build tree
-                                     SLUICE_INSTALL_PREFIX "/" SLUICE_LIBEXEC_DIR "/sluice-worker"});
-}
+Result<std::string> worker_program() { return find_libexec("sluice-worker"); }
+Result<std::string> jailer_program() { return find_libexec("sluice-jailer"); }
 
 Result<std::string> shim_folder() {
   const std::string here = own_folder();

@@ -12,6 +12,7 @@ namespace sluice {
 
 // not_found: the part is neither beside this program nor where it was to be installed; the message names both.
 Result<std::string> worker_program();
+Result<std::string> jailer_program();
 Result<std::string> shim_folder();
 
 // Where the daemon's configuration is looked for if nobody says: etc/sluice/sluiced.toml of this installation, or for a

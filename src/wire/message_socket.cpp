@@ -146,7 +146,7 @@ Result<PeerCredentials> MessageSocket::peer() const {
   return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
 }
 
-Result<UniqueFd> listen_at(const std::string& path, unsigned mode) {
+Result<UniqueFd> bind_at(const std::string& path, unsigned mode) {
   auto address = address_of(path);
   if (!address.ok()) return address.status();
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -155,7 +155,12 @@ Result<UniqueFd> listen_at(const std::string& path, unsigned mode) {
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.value()), sizeof(sockaddr_un)) != 0)
     return errno_status("bind " + path, errno);
   if (::chmod(path.c_str(), mode) != 0) return errno_status("set the permissions of " + path, errno);
-  if (::listen(fd.get(), 256) != 0) return errno_status("listen at " + path, errno);
+  return fd;
+}
+
+Result<UniqueFd> listen_at(const std::string& path, unsigned mode) {
+  auto fd = bind_at(path, mode);
+  if (fd.ok() && ::listen(fd.value().get(), 256) != 0) return errno_status("listen at " + path, errno);
   return fd;
 }
 

@@ -58,6 +58,9 @@ class MessageSocket {
   UniqueFd fd_;
 };
 
+// A socket that has its place at `path` and listens as soon as somebody says so. mode: as below.
+Result<UniqueFd> bind_at(const std::string& path, unsigned mode);
+
 // Listens at `path`, replacing a stale socket there. mode: permissions of the socket file.
 Result<UniqueFd> listen_at(const std::string& path, unsigned mode);
 

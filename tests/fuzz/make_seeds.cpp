@@ -97,7 +97,6 @@ void worker_link_seeds() {
   seed("worker_link", "decode-ready", selecting(0, encode_worker_message(message)));
   const Bytes ready = step(0, encode_worker_message(message));
   message.kind = WorkerMessageKind::attach;
-  message.cache_folder = "cache/0-alice";
   wire::set_text(message.record.tenant, "alice");
   seed("worker_link", "decode-attach", selecting(0, encode_worker_message(message)));
   const Bytes text = raw(std::array{'w', 'h', 'y', '\n'});

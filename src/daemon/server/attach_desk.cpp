@@ -1,7 +1,6 @@
 #include "daemon/server/attach_desk.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,9 +16,6 @@ namespace {
 std::string wanted_name(const Caller& caller) {
   return caller.request.tenant[0] != '\0' ? caller.request.tenant : "(none named)";
 }
-
-// Workers have the daemon's own user.
-std::uint32_t worker_uid() { return geteuid(); }
 
 struct OutputPipe {
   UniqueFd program_end, worker_end;
@@ -195,8 +191,7 @@ Status AttachDesk::send_session(const SessionRecord& record, Worker& worker, con
   message.kind = WorkerMessageKind::attach;
   message.record = record;
   const auto& device_uuid = devices_.find(record.device_index)->traits.uuid;
-  message.cache_folder = cache_.path(record.tenant_id, device_uuid);
-  const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, worker_uid());
+  const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, pool_.user_of(worker));
   std::array<int, attach_fds_max> fds{};
   fds[attach_fd_control] = memory.control.get();
   fds[attach_fd_arena] = memory.arena.get();

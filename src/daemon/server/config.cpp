@@ -126,6 +126,18 @@ Complaint set_jail_without(const toml::node& node, Config& config) {
   return {};
 }
 
+Complaint set_jail_readable(const toml::node& node, Config& config) {
+  static constexpr const char* wanted = "an array of absolute paths";
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return wanted;
+  for (const toml::node& item : *array) {
+    const auto path = item.value_exact<std::string>();
+    if (!path || !path->starts_with('/') || *path == "/") return wanted;
+    config.jail_readable.push_back(*path);
+  }
+  return {};
+}
+
 bool valid_variable(std::string_view name) {
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(),
@@ -182,7 +194,10 @@ const std::vector<Section>& sections() {
        {{"without", set_jail_without},
         {"cgroup", folder(&Config::jail_cgroup)},
         {"worker_memory", size(&Config::worker_memory_bytes)},
-        {"worker_processes", number(&Config::worker_processes, 16, 32768)}}},
+        {"worker_processes", number(&Config::worker_processes, 16, 32768)},
+        {"readable", set_jail_readable},
+        {"uid_first", number(&Config::uid_first, 1000, 2'000'000'000)},
+        {"uid_count", number(&Config::uid_count, 1024, 1 << 20)}}},
       {"opencl", {{"icd_dir", folder(&Config::icd_dir)}, {"environment", set_environment}}}};
   return all;
 }

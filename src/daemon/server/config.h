@@ -55,9 +55,11 @@ struct Config {
   std::uint32_t cache_disk_free_min_percent = 2;
   // [jail]
   FenceSet jail_without;
-  std::string jail_cgroup;                         // empty: cgroups::default_group
-  std::uint64_t worker_memory_bytes = 2ull << 30;  // of the host, beside its session's memory
-  std::uint32_t worker_processes = 512;            // and threads
+  std::string jail_cgroup;                                // empty: cgroups::default_group
+  std::uint64_t worker_memory_bytes = 2ull << 30;         // of the host, beside its session's memory
+  std::uint32_t worker_processes = 512;                   // and threads
+  std::vector<std::string> jail_readable;                 // for drivers outside of the system's folders
+  std::uint32_t uid_first = 700'000, uid_count = 65'536;  // users of the machine that workers run as
   // [opencl]
   std::string icd_dir;
   std::map<std::string, std::string> environment;

@@ -92,9 +92,12 @@ int serve(const CommandLine& line, server::Config config) {
   if (!folders.ok()) return complain(exit_usage, folders.status().message());
   auto worker = worker_program();
   if (!worker.ok()) return complain(EXIT_FAILURE, worker.status().message());
+  auto jailer = jailer_program();
+  if (!jailer.ok()) return complain(EXIT_FAILURE, jailer.status().message());
   raise_descriptor_limit();
   server::block_stop_signals();
-  auto server = server::Server::create({std::move(config), folders.take(), line.user_pool, worker.take()});
+  auto server =
+      server::Server::create({std::move(config), folders.take(), line.user_pool, worker.take(), jailer.take()});
   if (!server.ok()) {
     const Code code = server.status().code();
     return complain(code == Code::unavailable         ? exit_unavailable

@@ -1,54 +1,48 @@
 #include "daemon/server/process.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
 
 #include "daemon/cgroups/group_files.h"
-#include "daemon/sessions/worker_link.h"
-
 namespace sluice::server {
 namespace {
 
-// The two attribute objects of posix_spawn, with their ends.
-struct SpawnSettings {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  SpawnSettings() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-  }
-  ~SpawnSettings() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
+constexpr int exit_not_started = 126;
+constexpr int first_free_fd = 64;
+
+// What the child needs, made before it exists: between clone and exec it may only make system calls, since another
+// thread of the daemon may have held any lock.
+struct Preparation {
+  std::vector<char*> words, variables;
+  const char* program = nullptr;
+  std::vector<int> descriptors;  // in the order of their new numbers, from 0
+  int go = -1, go_write = -1;
+  bool keeps_capabilities = false;
 };
 
-int fill_in(SpawnSettings& settings, int link, int log) {
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  int error = posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  for (const int output : {STDOUT_FILENO, STDERR_FILENO})
-    if (error == 0) error = posix_spawn_file_actions_adddup2(&settings.files, log, output);
-  if (error == 0) error = posix_spawn_file_actions_adddup2(&settings.files, link, worker_link_fd);
-  if (error == 0) error = posix_spawnattr_setsigmask(&settings.attributes, &none);
-  if (error == 0) error = posix_spawnattr_setsigdefault(&settings.attributes, &all);
-  if (error == 0) error = posix_spawnattr_setpgroup(&settings.attributes, 0);
-  if (error == 0)
-    error = posix_spawnattr_setflags(&settings.attributes,
-                                     POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  return error;
+std::uint64_t namespaces_of(const FenceSet& without) {
+  constexpr std::pair<Fence, std::uint64_t> flags[] = {{Fence::user_namespace, CLONE_NEWUSER},
+                                                       {Fence::pid_namespace, CLONE_NEWPID},
+                                                       {Fence::mount_namespace, CLONE_NEWNS},
+                                                       {Fence::network_namespace, CLONE_NEWNET},
+                                                       {Fence::ipc_namespace, CLONE_NEWIPC}};
+  std::uint64_t all = 0;
+  for (const auto& [fence, flag] : flags)
+    if (!without.has(fence)) all |= flag;
+  // The host's name is worth no fence of its own.
+  return all & CLONE_NEWUSER ? all | CLONE_NEWUTS : all;
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -63,28 +57,126 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 // The C library's own wrapper cannot be linked from C++ in Debian 12 (glibc 2.36).
 UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
 
-Result<Process> start_process(const ProcessStart& start, int link) {
-  SpawnSettings settings;
-  if (const int error = fill_in(settings, link, start.log); error != 0) return errno_status("prepare a process", error);
+namespace {
+
+void default_signals() {
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) (void)sigaction(number, &standard, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  (void)sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// First out of the way of the numbers that they are to have.
+bool place_descriptors(std::vector<int>& descriptors) {
+  for (int& fd : descriptors)
+    if ((fd = fcntl(fd, F_DUPFD, first_free_fd)) < 0) return false;
+  int number = 0;
+  for (const int fd : descriptors)
+    if (dup2(fd, number++) < 0) return false;
+  return syscall(SYS_close_range, number, ~0U, 0) == 0;
+}
+
+// Of its new user namespace, over the next execve: there the daemon's user is nobody, and would lose them.
+void keep_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, sets) != 0) return;
+  for (auto& half : sets) half.inheritable = half.permitted;
+  if (syscall(SYS_capset, &header, sets) != 0) return;
+  for (unsigned long capability = 0; capability <= CAP_LAST_CAP; ++capability)
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+}
+
+// In the child. Only system calls.
+[[noreturn]] void become_program(Preparation& child) {
+  (void)close(child.go_write);
+  char go = 0;
+  // Nothing comes: the daemon could not prepare the namespaces, or is gone.
+  if (read(child.go, &go, 1) != 1) _exit(exit_not_started);
+  if (!place_descriptors(child.descriptors)) _exit(exit_not_started);
+  default_signals();
+  if (child.keeps_capabilities) keep_capabilities();
+  (void)setsid();
+  execve(child.program, child.words.data(), child.variables.data());
+  constexpr char complaint[] = "cannot execute the jailer\n";
+  (void)!write(STDERR_FILENO, complaint, sizeof complaint - 1);
+  _exit(exit_not_started);
+}
+
+Status write_file(const std::string& path, const std::string& text) {
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) return errno_status("open " + path, errno);
+  if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return errno_status("write " + path, errno);
+  return Status();
+}
+
+// See user_namespaces(7). Who is not root may map himself alone, and must give up to leave groups.
+Status map_user(pid_t pid, unsigned uid, unsigned gid) {
+  const std::string folder = "/proc/" + std::to_string(pid) + "/";
+  if (Status mapped = write_file(folder + "uid_map", "0 " + std::to_string(uid) + " 1"); !mapped.ok()) return mapped;
+  if (geteuid() != 0)
+    if (Status denied = write_file(folder + "setgroups", "deny"); !denied.ok()) return denied;
+  return write_file(folder + "gid_map", "0 " + std::to_string(gid) + " 1");
+}
+
+Status prepare(const ProcessStart& start, const Process& process) {
+  for (const std::string& file : start.cgroup_files)
+    if (const int refused = cgroups::kernel_group_files().write(file, std::to_string(process.pid)); refused != 0)
+      return errno_status("write to " + file, refused);
+  if (start.without.has(Fence::user_namespace)) return Status();
+  return map_user(process.pid, start.uid, start.gid);
+}
+
+Result<Process> clone_into(std::uint64_t namespaces, Preparation& child) {
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = namespaces | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long pid = syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid == 0) become_program(child);
+  if (pid < 0) return errno_status("start a process in namespaces of its own", errno);
+  Process process;
+  process.pid = static_cast<pid_t>(pid);
+  process.pidfd.reset(pidfd);
+  process.child = true;
+  return process;
+}
+
+}  // namespace
+
+Result<Process> start_process(const ProcessStart& start) {
+  int go[2];
+  if (pipe2(go, O_CLOEXEC) != 0) return errno_status("make a pipe", errno);
+  const UniqueFd go_read(go[0]);
+  UniqueFd go_write(go[1]);
+  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.valid()) return errno_status("open /dev/null", errno);
   std::vector<std::string> words{start.program};
   words.insert(words.end(), start.arguments.begin(), start.arguments.end());
-  Process process;
-  const int error = posix_spawn(&process.pid, start.program.c_str(), &settings.files, &settings.attributes,
-                                pointers_to(words).data(), pointers_to(start.environment).data());
-  if (error != 0) return errno_status("start " + start.program, error);
-  process.child = true;
-  process.pidfd = open_pidfd(process.pid);  // an unreaped child: its number cannot have been used again
-  if (!process.pidfd.valid()) {
-    const int open_error = errno;
-    kill(process.pid, SIGKILL);
-    waitpid(process.pid, nullptr, 0);
-    return errno_status("open a pidfd", open_error);
+  const int log = start.log >= 0 ? start.log : STDERR_FILENO;
+  Preparation child{pointers_to(words),
+                    pointers_to(start.environment),
+                    start.program.c_str(),
+                    {null.get(), log, log},
+                    go_read.get(),
+                    go_write.get(),
+                    !start.without.has(Fence::user_namespace)};
+  child.descriptors.insert(child.descriptors.end(), start.descriptors.begin(), start.descriptors.end());
+  auto process = clone_into(namespaces_of(start.without), child);
+  if (!process.ok()) return process;
+  if (Status prepared = prepare(start, process.value()); !prepared.ok()) {
+    go_write.reset();
+    end_process(process.value());
+    return prepared;
   }
-  for (const std::string& file : start.cgroup_files)
-    if (const int refused = cgroups::kernel_group_files().write(file, std::to_string(process.pid)); refused != 0) {
-      end_process(process);
-      return errno_status("write to " + file, refused);
-    }
+  if (write(go_write.get(), "g", 1) != 1) {
+    end_process(process.value());
+    return errno_status("let a process go", errno);
+  }
   return process;
 }
 

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/server/aside.h"
+#include "daemon/sessions/fences.h"
 
 namespace sluice::server {
 
@@ -23,17 +24,24 @@ struct Process {
 UniqueFd open_pidfd(pid_t pid);
 
 struct ProcessStart {
-  std::string program;                         // an absolute path
-  std::vector<std::string> arguments;          // without the program's name
-  std::vector<std::string> environment;        // "NAME=value", all of it
-  int log = -1;                                // becomes its stdout and stderr
-  std::vector<std::string> cgroup_files = {};  // its number is written into each
+  std::string program;                    // an absolute path
+  std::vector<std::string> arguments;     // without the program's name
+  std::vector<std::string> environment;   // "NAME=value", all of it
+  std::vector<int> descriptors;           // become 3 (worker_link_fd), 4, ...
+  int log = -1;                           // becomes stdout and stderr; -1: the daemon's stderr
+  FenceSet without;                       // namespaces that it does not get
+  unsigned uid = 0, gid = 0;              // the user of the machine that the owner of its user namespace is
+  std::vector<std::string> cgroup_files;  // its number is written into each before it runs (cgroup.procs)
 };
 
-// Starts it with `link` as descriptor 3 (worker_link_fd), nothing on stdin, `log` as its stdout and stderr,
-// in a process group of its own (a ^C for the daemon is not for its workers), all signals at their defaults.
-// Every other descriptor of the daemon is close-on-exec and stays here.
-Result<Process> start_process(const ProcessStart& start, int link);
+// Starts it as the first process of namespaces of its own (clone(2), namespaces(7)): user, process, mount, network, IPC
+// and UTS, but for those of `without`. In its user namespace it is uid 0, which is `uid` outside. Nothing on stdin, in
+// a session of its own (a ^C for the daemon is not for its workers), all signals at their defaults, and no other
+// descriptor of the daemon's. Its death ends all processes that it has started, if it has a process namespace.
+//
+// Returns before the program runs: if that cannot be executed, the process ends with status 126 and says why in its
+// log.
+Result<Process> start_process(const ProcessStart& start);
 
 // Ends it at once. Harmless if it has ended already.
 void kill_process(const Process& process);

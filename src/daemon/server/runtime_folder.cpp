@@ -1,7 +1,6 @@
 #include "daemon/server/runtime_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -113,14 +112,18 @@ Status RuntimeFolder::take_lock() {
   const std::string path = folders_.runtime + "/sluiced.lock";
   lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock_.valid()) return errno_status("open " + path, errno);
-  char text[32] = {};
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return errno_status("lock " + path, errno);
-    const ssize_t length = pread(lock_.get(), text, sizeof text - 1, 0);
+  // A process's own lock, not a descriptor's: a worker that is just being started has the daemon's descriptors for a
+  // moment, and must not keep the next daemon out.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (fcntl(lock_.get(), F_SETLK, &whole) != 0) {
+    if (errno != EAGAIN && errno != EACCES) return errno_status("lock " + path, errno);
+    const bool known = fcntl(lock_.get(), F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
     return Status(Code::unavailable, "another sluiced" +
-                                         (length > 0 ? " (pid " + std::string(text) + ")" : std::string()) +
+                                         (known ? " (pid " + std::to_string(whole.l_pid) + ")" : std::string()) +
                                          " already serves " + folders_.runtime);
   }
+  char text[32] = {};
   const int length = std::snprintf(text, sizeof text, "%d", getpid());
   if (ftruncate(lock_.get(), 0) != 0 || pwrite(lock_.get(), text, static_cast<std::size_t>(length), 0) != length)
     return errno_status("write " + path, errno);
@@ -132,11 +135,7 @@ std::string RuntimeFolder::worker_folder(std::uint32_t number) const {
 }
 
 Status RuntimeFolder::make_worker_folder(std::uint32_t number) const {
-  const std::string folder = worker_folder(number);
-  for (const std::string& path : {folder, folder + "/tmp"})
-    if (Status made = make_own_folder(path, 0700); !made.ok()) return made;
-  if (symlink("tmp", (folder + "/cache").c_str()) != 0) return errno_status("make " + folder + "/cache", errno);
-  return Status();
+  return make_own_folder(worker_folder(number), 0700);
 }
 
 Status RuntimeFolder::record_life(std::uint32_t number, pid_t pid) const {

@@ -1,11 +1,9 @@
 // RuntimeFolder: the pool's folders, who may own them, and what lies where.
 //
-//   <runtime>/sluiced.lock    flock: one daemon per folder
+//   <runtime>/sluiced.lock    locked (fcntl(2)): one daemon per folder
 //   <runtime>/tenant.sock, admin.sock
-//   <runtime>/workers/7       worker 7's own folder, all that it may write to but its tenant's cache:
-//       tmp/                  empty and private
-//       cache -> tmp          what its driver is told to cache in; the worker points it at the tenant's cache later
-//       door.sock             made by the worker once it has a session: where a new daemon calls on it
+//   <runtime>/workers/7       of worker 7, which itself cannot see it:
+//       door.sock             where a new daemon calls on it once it has a session
 //   <runtime>/workers/7.life  who worker 7 is (pid, start time, boot): how a new daemon tells a living worker's folder
 //                             from a dead one's
 //   <runtime>/workers/7.session its SessionNote, once it has one: what it says to a new daemon is compared with this.
@@ -57,8 +55,7 @@ class RuntimeFolder {
 
   // ---- workers' folders ----
   std::string worker_folder(std::uint32_t number) const;
-  std::string worker_cache(std::uint32_t number) const { return worker_folder(number) + "/cache"; }
-  std::string worker_door(std::uint32_t number) const { return worker_folder(number) + "/" + worker_door_name; }
+  std::string worker_door(std::uint32_t number) const { return worker_folder(number) + "/door.sock"; }
   Status make_worker_folder(std::uint32_t number) const;
   // Writes the worker's .life file, and its .session file.
   Status record_life(std::uint32_t number, pid_t pid) const;

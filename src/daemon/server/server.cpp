@@ -34,9 +34,6 @@ AdmissionRules rules_of(const ServerOptions& options) {
           config.default_gpu,      config.share_uid.value_or(options.user_pool)};
 }
 
-// Workers have the daemon's own user, and so have the files that they keep.
-std::uint32_t cache_owner() { return geteuid(); }
-
 IdentityRules identity_rules(const ServerOptions& options) {
   return {options.config.anonymous_tenant, options.config.ad_hoc_tenants.value_or(options.user_pool)};
 }
@@ -101,10 +98,10 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       started_unix_ns_(unix_now_ns()),
       ids_(folder_.session_ids()),
       groups_(std::move(groups)),
-      launcher_(options_.worker_program, folder_, groups_, options_.config),
+      launcher_(options_.jailer_program, options_.worker_program, folder_, groups_, options_.config),
       pool_(loop_, launcher_, aside_, *this, pool_settings(options_.config)),
       registry_(std::move(registry)),
-      cache_(folder_.cache(), cache_owner()),
+      cache_(folder_.cache(), launcher_.cache_owner()),
       janitor_(cache_rules(options_.config, folder_)),
       seats_(devices_, rules_of(options_)),
       leases_(lease_settings(options_.config)),

@@ -38,8 +38,8 @@ namespace sluice::server {
 struct ServerOptions {
   Config config;
   PoolFolders folders;
-  bool user_pool = false;      // serves only its own user
-  std::string worker_program;  // absolute
+  bool user_pool = false;                      // serves only its own user
+  std::string worker_program, jailer_program;  // absolute
 };
 
 class Server final : private WorkerListener {

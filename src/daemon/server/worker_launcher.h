@@ -1,4 +1,4 @@
-// WorkerLauncher: starts a worker's process with what it must know, and nothing of what it must not.
+// WorkerLauncher: starts a worker's process in its jail, with what it must know, and nothing of what it must not.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,16 @@ struct LaunchedWorker {
 
 class WorkerLauncher {
  public:
-  // REQUIRES: `folder` and `groups` outlive the launcher.
-  WorkerLauncher(std::string program, const RuntimeFolder& folder, const WorkerGroups& groups, const Config& config);
+  // Absolute paths. REQUIRES: `folder` and `groups` outlive the launcher.
+  WorkerLauncher(std::string jailer, std::string program, const RuntimeFolder& folder, const WorkerGroups& groups,
+                 const Config& config);
+
+  // The user of the machine that a worker runs as. Two workers whose numbers are apart by a multiple of uid_count()
+  // would have the same, and must not live at a time.
+  unsigned uid_of(std::uint32_t number) const;
+  std::uint32_t uid_count() const { return uids_own_ ? uid_count_ - 1 : 1; }
+  // The user whose the files in tenants' caches are: no worker's, so that none reaches them but through its mount.
+  unsigned cache_owner() const;
 
   // Makes the worker's folder and control groups, starts it in them on a device, and notes who it is.
   Result<LaunchedWorker> start(std::uint32_t number, std::uint32_t device) const;
@@ -39,12 +47,18 @@ class WorkerLauncher {
  private:
   Result<LaunchedWorker> launch(std::uint32_t number, std::vector<std::string> arguments) const;
 
-  std::string program_;
+  ProcessStart jailed(std::uint32_t number, std::vector<std::string> arguments) const;
+
+  std::string jailer_, program_;
   const RuntimeFolder& folder_;
   const WorkerGroups& groups_;
-  std::string log_level_, without_;
+  std::string log_level_;
+  FenceSet without_;
+  bool uids_own_;  // each worker has a user of its own
+  std::uint32_t uid_first_, uid_count_;
   std::vector<std::string> build_limits_;  // as options
-  std::vector<std::string> environment_;   // but for what differs from worker to worker
+  std::vector<std::string> readable_, writable_;
+  std::vector<std::string> environment_;  // but for what differs from worker to worker
 };
 
 }  // namespace sluice::server

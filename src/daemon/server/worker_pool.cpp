@@ -68,8 +68,20 @@ void WorkerPool::refill(std::uint32_t device) {
   }
 }
 
+// One whose user no living worker has.
+std::uint32_t WorkerPool::next_number() {
+  const std::uint32_t uids = launcher_.uid_count();
+  const auto taken = [&](std::uint32_t number) {
+    return uids > 1 && std::any_of(workers_.begin(), workers_.end(),
+                                   [&](const auto& entry) { return entry.first % uids == number % uids; });
+  };
+  do ++last_number_;
+  while (taken(last_number_));
+  return last_number_;
+}
+
 void WorkerPool::start_one(std::uint32_t device) {
-  const std::uint32_t number = ++last_number_;
+  const std::uint32_t number = next_number();
   auto launched = launcher_.start(number, device);
   if (!launched.ok()) {
     aside_.run(Aside::nobody, launcher_.removal(number));

@@ -107,6 +107,8 @@ class WorkerPool {
 
   DeviceView view(std::uint32_t device) const;
   std::size_t size() const { return workers_.size(); }
+  // The user of the machine that the worker runs as.
+  unsigned user_of(const Worker& worker) const { return launcher_.uid_of(worker.number); }
   // No new workers from now on; ends those there are.
   void shut_down();
 
@@ -121,6 +123,7 @@ class WorkerPool {
   };
   void refill(std::uint32_t device);
   void replace_later(std::uint32_t device);
+  std::uint32_t next_number();
   void start_one(std::uint32_t device);
   std::unique_ptr<Worker> take_in(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
   Status watch(Worker& worker, UniqueFd log);

@@ -13,22 +13,21 @@ namespace {
 constexpr std::uint32_t link_magic = 0x4B4C4C53;  // "SLLK"
 constexpr std::uint32_t device_traits_version = 1;
 constexpr std::size_t device_frame_bytes_min = 256;
-constexpr std::size_t path_bytes_max = 4096;
 constexpr std::size_t probed_devices_max = 256;
 
 // What a message of each kind holds.
 struct Parts {
   WorkerMessageKind kind;
   std::size_t devices_max;
-  bool record, cache_folder, text;
+  bool record, text;
 };
 using enum WorkerMessageKind;
 constexpr std::array all_parts{
-    Parts{ready, 1, false, false, true},         Parts{probed, probed_devices_max, false, false, true},
-    Parts{attached, 0, false, false, false},     Parts{ended, 0, false, false, true},
-    Parts{released, 0, false, false, false},     Parts{adopt, 0, true, false, false},
-    Parts{attach, 0, true, true, false},         Parts{adopted, 0, false, false, false},
-    Parts{program_gone, 0, false, false, false},
+    Parts{ready, 1, false, true},         Parts{probed, probed_devices_max, false, true},
+    Parts{attached, 0, false, false},     Parts{ended, 0, false, true},
+    Parts{released, 0, false, false},     Parts{adopt, 0, true, false},
+    Parts{attach, 0, true, false},        Parts{adopted, 0, false, false},
+    Parts{program_gone, 0, false, false},
 };
 
 const Parts* parts_of(WorkerMessageKind kind) {
@@ -80,7 +79,6 @@ Status get_parts(wire::Decoder& body, const Parts& parts, WorkerMessage& message
     if (!record.ok()) return record.status();
     message.record = record.take();
   }
-  if (parts.cache_folder) message.cache_folder = get_text(body, path_bytes_max);
   if (parts.text) message.text = get_text(body, worker_text_bytes_max);
   return check_whole(body, "a message on the worker link");
 }
@@ -92,7 +90,6 @@ std::vector<std::byte> encode_worker_message(const WorkerMessage& message) {
   if (const Parts* parts = parts_of(message.kind); parts != nullptr) {
     if (parts->devices_max > 0) put_devices(body, message.devices);
     if (parts->record) put_session_record(body, message.record);
-    if (parts->cache_folder) body.put_string(message.cache_folder);
     if (parts->text) body.put_string(std::string_view(message.text).substr(0, worker_text_bytes_max));
   }
   wire::Encoder encoder;

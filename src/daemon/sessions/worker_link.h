@@ -1,12 +1,12 @@
 // The private link between sluiced and its workers: messages over a SOCK_SEQPACKET socket.
 //
-// A worker is started with its end of the link as descriptor 3 (`worker_link_fd`) and the device to open on its
-// command line. A tenant's kernel may be native code inside the worker, so what a worker sends is as hostile as what a
-// program sends: parsed, bounded, and accepted only where the protocol has it. A worker sends each kind of message at
-// most once for each daemon that it meets, and no descriptors but with Adopt.
+// A worker is started with its end of the link as descriptor 3 (`worker_link_fd`), its door as descriptor 4, and the
+// device to open on its command line. A tenant's kernel may be native code inside the worker, so what a worker sends is
+// as hostile as what a program sends: parsed, bounded, and accepted only where the protocol has it. A worker sends each
+// kind of message at most once for each daemon that it meets, and no descriptors but with Adopt.
 //
 // Each message is u32 magic | u32 version | u32 kind | u32 length, then as many bytes, which hold the parts that
-// the kind has (the table in worker_link.cpp), in this order: devices, record, cache folder, text. Devices and records
+// the kind has (the table in worker_link.cpp), in this order: devices, record, text. Devices and records
 // are framed (record_frame.h).
 //
 //   worker -> daemon  Ready     its driver is loaded            + encoded DeviceTraits of its device
@@ -45,8 +45,13 @@ inline constexpr std::size_t worker_message_bytes_max = 64 * 1024, probe_message
 inline constexpr int worker_messages_max = 4;
 // A longer text is cut by the sender.
 inline constexpr std::size_t worker_text_bytes_max = 4096;
-// In the worker's own folder: where a worker that serves a session can be called on by the next daemon.
-inline constexpr char worker_door_name[] = "door.sock";
+// A socket that the daemon has bound and the worker listens at once it serves a session: where the next daemon calls on
+// it. Its place in the file system is one that only the daemon's user can enter.
+inline constexpr int worker_door_fd = 4;
+// The tenant's cache folder, in a worker that serves a session: a mount of its own. It stays open in what the worker
+// starts, such as a linker, which finds the folder as worker_cache_path.
+inline constexpr int worker_cache_fd = 9;
+inline constexpr char worker_cache_path[] = "/proc/self/fd/9";
 
 inline constexpr Nanoseconds released_ns_max = ns_per_s;
 
@@ -84,7 +89,6 @@ struct WorkerMessage {
   WorkerMessageKind kind{};
   std::vector<wire::DeviceTraits> devices;  // ready (one), probed (all)
   SessionRecord record;                     // attach, adopt
-  std::string cache_folder;                 // attach: the tenant's own; may be empty
   std::string text;                         // ended: the reason; ready, probed: an error, if not empty
 };
 

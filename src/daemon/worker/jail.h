@@ -1,20 +1,23 @@
-// The worker's jail: what a session's kernels, which on a CPU device are code of this very process, can no longer do.
+// The worker's part of its jail. A session's kernels are code of this very process on a CPU device, so all that the
+// process can do, they can.
 //
-// No new privileges, no capabilities, no core dumps, no debugging in either direction; no files but the system's
-// libraries to read and the tenant's cache to write (Landlock); no network, no signals to others, no mounts, modules,
-// BPF and their like (seccomp). The compiler and linker that drivers start inherit all of it.
+// The jailer has put up the rest before the worker began: namespaces, an empty root, a user without privileges
+// (daemon/jailer/). What is left is what a process must do to itself: no debugging, system calls by an allow-list, and
+// once the session's folder is known, files by an allow-list too. The compiler and the linker that drivers start
+// inherit all of it.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/status.h"
+#include "daemon/sessions/fences.h"
+#include "daemon/worker/landlock.h"
 
 namespace sluice::worker {
 
-// Once, after the drivers are loaded, with their threads running. `writable`: folders to read and write; everything
-// that the driver must load and start lies in the system's folders. Fails if privileges could not be given up or the
-// filter not be installed; a kernel without Landlock only gets a line in the log.
-Status enter_jail(const std::vector<std::string>& writable);
+// Before the first driver is loaded, and before the process has a second thread. Not ok: the worker must not go on.
+Status shut_jail(const FenceSet& without);
+
+// Once, when the worker has been given a session, with the drivers' threads running. Not ok: some fence is not up, on
+// one thread or all; the session must not begin.
+Status tighten_jail(const FenceSet& without, const FilePaths& paths);
 
 }  // namespace sluice::worker

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "daemon/backends/jail_profile.h"
+
 // Rights that the kernel headers of Debian 12 do not know yet.
 #ifndef LANDLOCK_ACCESS_FS_REFER
 #define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
@@ -24,45 +26,19 @@ namespace {
 
 constexpr std::uint64_t read_rights =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t device_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+                                        LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV;
+// What is no file, folder or link, a driver has no use for.
+constexpr std::uint64_t made_rights = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                                      LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK;
 constexpr std::uint64_t first_rights = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;  // all of ABI 1
 constexpr std::uint64_t file_rights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |
                                       LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE |
                                       LANDLOCK_ACCESS_FS_IOCTL_DEV;
 
-// What drivers, their compiler and its linker read. Not /etc or /proc as a whole: other people's secrets are there.
-constexpr const char* readable[] = {"/usr",
-                                    "/lib",
-                                    "/lib32",
-                                    "/lib64",
-                                    "/bin",
-                                    "/sbin",
-                                    "/opt",
-                                    "/etc/OpenCL",
-                                    "/etc/alternatives",
-                                    "/etc/ld.so.cache",
-                                    "/etc/ld.so.conf",
-                                    "/etc/ld.so.conf.d",
-                                    "/etc/localtime",
-                                    "/proc/self",
-                                    "/proc/cpuinfo",
-                                    "/proc/meminfo",
-                                    "/proc/stat",
-                                    "/proc/sys/vm",
-                                    "/proc/driver",
-                                    "/sys/devices",
-                                    "/sys/class",
-                                    "/sys/bus",
-                                    "/sys/module",
-                                    "/dev/urandom",
-                                    "/dev/random",
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-                                    "/proc/self/exe",  // for the names in a sanitizer's report
-#endif
-                                    "/dev/zero"};
-constexpr const char* device_nodes[] = {"/dev/null",       "/dev/dri",         "/dev/kfd",           "/dev/nvidia0",
-                                        "/dev/nvidia1",    "/dev/nvidia2",     "/dev/nvidia3",       "/dev/nvidia4",
-                                        "/dev/nvidia5",    "/dev/nvidia6",     "/dev/nvidia7",       "/dev/nvidiactl",
-                                        "/dev/nvidia-uvm", "/dev/nvidia-caps", "/dev/nvidia-modeset"};
+// Of /proc, beside what the jail profiles name. Other processes' folders are not there, or not theirs to read.
+constexpr const char* readable_in_proc[] = {"/proc/self", "/proc/cpuinfo", "/proc/meminfo",
+                                            "/proc/stat", "/proc/sys/vm",  "/proc/driver"};
 
 std::uint64_t rights_of_abi(long abi) {
   std::uint64_t rights = first_rights;
@@ -88,7 +64,7 @@ Status allow(int rules, const char* path, std::uint64_t rights) {
 
 }  // namespace
 
-Result<UniqueFd> make_file_rules(const std::vector<std::string>& writable) {
+Result<UniqueFd> make_file_rules(const FilePaths& paths) {
   const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 1) return Status(Code::unsupported, "the kernel has no Landlock");
   landlock_ruleset_attr attributes{};
@@ -100,10 +76,19 @@ Result<UniqueFd> make_file_rules(const std::vector<std::string>& writable) {
   const auto add = [&](const char* path, std::uint64_t rights) {
     if (status.ok()) status = allow(rules.get(), path, rights & attributes.handled_access_fs);
   };
-  for (const char* path : readable) add(path, read_rights);
-  for (const char* path : device_nodes)
-    add(path, read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV);
-  for (const std::string& path : writable) add(path.c_str(), attributes.handled_access_fs);
+  const auto add_profile = [&](const backend::JailProfile& profile) {
+    for (const char* path : profile.readable) add(path, read_rights);
+    for (const char* path : profile.devices) add(path, device_rights);
+    if (!profile.device_files.empty() && backend::has_devices(profile))
+      for (const char* path : profile.device_files) add(path, read_rights & ~LANDLOCK_ACCESS_FS_EXECUTE);
+  };
+  add_profile(backend::base_jail_profile());
+  for (const backend::JailProfile* profile : backend::jail_profiles()) add_profile(*profile);
+  for (const char* path : readable_in_proc) add(path, read_rights & ~LANDLOCK_ACCESS_FS_EXECUTE);
+  for (const std::string& path : paths.readable) add(path.c_str(), read_rights);
+  // What a kernel has written it shall not run as a program. A library in it can be loaded all the same.
+  const std::uint64_t write_rights = attributes.handled_access_fs & ~(LANDLOCK_ACCESS_FS_EXECUTE | made_rights);
+  for (const std::string& path : paths.writable) add(path.c_str(), write_rights);
   if (!status.ok()) return status;
   return rules;
 }

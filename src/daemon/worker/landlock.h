@@ -9,9 +9,15 @@
 
 namespace sluice::worker {
 
-// A rule set that allows reading and running what the system's folders hold, the device nodes of GPUs, and reading and
-// writing the folders given. unsupported: the kernel has no Landlock.
-Result<UniqueFd> make_file_rules(const std::vector<std::string>& writable);
+// Beside what the jail profiles name (backends/jail_profile.h).
+struct FilePaths {
+  std::vector<std::string> readable;  // to read and to run
+  std::vector<std::string> writable;  // to read and write files, folders and links; not to run
+};
+
+// A rule set that allows reading and running what the profiles name, their device nodes, and these paths.
+// unsupported: the kernel has no Landlock.
+Result<UniqueFd> make_file_rules(const FilePaths& paths);
 
 // For the calling thread and what it starts. Async-signal-safe. False: errno says why.
 bool apply_file_rules(int rules);

@@ -2,9 +2,11 @@
 //
 // Started by sluiced with the link as descriptor 3. It opens its device first and says Ready, so that attaching a
 // program costs none of a driver's loading time; then it waits, without a timeout, to be told whom to serve.
-#include <unistd.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -29,10 +31,13 @@ struct Options {
   bool probe = false;
   std::size_t device = 0;
   std::uint32_t number = 0;
-  std::string runtime_folder;
+  std::string pool;
+  std::string without;  // fences, as FenceSet has them
+  FilePaths paths;
   std::string log_level = "info";
   BuildLimits builds;
-  std::string without;  // fences, as FenceSet has them
+
+  FenceSet fences_down() const { return FenceSet::parse(without).value_or(FenceSet()); }
 };
 
 bool tell(const wire::MessageSocket& link, const WorkerMessage& message) {
@@ -71,10 +76,8 @@ Result<std::unique_ptr<backend::Device>> open_device(std::vector<std::unique_ptr
 
 // ---- one session ----
 
-FenceSet fences_down(const Options& options) { return FenceSet::parse(options.without).value_or(FenceSet()); }
-
 Session::Limits limits_of(const Options& options) {
-  if (fences_down(options).has(Fence::budgets)) return {HostLimits::none(), BuildLimits::none()};
+  if (options.fences_down().has(Fence::budgets)) return {HostLimits::none(), BuildLimits::none()};
   return {HostLimits(), options.builds};
 }
 
@@ -92,27 +95,31 @@ void write_to(const UniqueFd& log) {
   dup2(log.get(), STDERR_FILENO);
 }
 
-std::string own_folder(const Options& options) {
-  return options.runtime_folder + "/workers/" + std::to_string(options.number);
-}
-
-// A sanitizer's runtime writes its reports where its options say. No ordinary worker has such a folder.
-void keep_reports_writable([[maybe_unused]] std::vector<std::string>& writable) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  if (const char* folder = std::getenv("SLUICE_SANITIZER_REPORTS")) writable.emplace_back(folder);
-#endif
+// The tenant's cache gets its number. False: the session has none.
+bool place_cache(std::vector<UniqueFd>& fds) {
+  if (fds.size() <= attach_fd_cache) return false;
+  const UniqueFd cache = std::move(fds[attach_fd_cache]);
+  return dup2(cache.get(), worker_cache_fd) == worker_cache_fd;  // without close-on-exec
 }
 
 // What must have happened before the program may send its first command.
-Status prepare(backend::Device& device, const WorkerMessage& attach, const Options& options) {
-  std::vector<std::string> writable{own_folder(options)};
-  keep_reports_writable(writable);
-  if (!attach.cache_folder.empty()) {
-    writable.push_back(attach.cache_folder);
-    if (Status status = device.use_cache_folder(attach.cache_folder); !status.ok())
+Status prepare(backend::Device& device, bool has_cache, const Options& options) {
+  FilePaths paths = options.paths;
+  paths.writable.emplace_back("/tmp");
+  if (has_cache) {
+    paths.writable.emplace_back(worker_cache_path);
+    if (Status status = device.use_cache_folder(worker_cache_path); !status.ok())
       log::warn("no cache of builds for this session: {}", status.to_string());
   }
-  return enter_jail(writable);
+  return tighten_jail(options.fences_down(), paths);
+}
+
+// The daemon has made the socket; listening is what tells the next daemon who answers there (SO_PEERCRED, unix(7)).
+Result<UniqueFd> open_door() {
+  UniqueFd door(worker_door_fd);
+  if (fcntl(door.get(), F_SETFD, FD_CLOEXEC) != 0 || listen(door.get(), 1) != 0)
+    return errno_status("listen for the next daemon", errno);
+  return door;
 }
 
 // Everything from Attach to the end. The process is not torn down but left: a driver's threads may still be busy, and
@@ -121,11 +128,12 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
 
 [[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
                         const Options& options) {
+  const bool has_cache = place_cache(received.fds);
   auto session = Session::open(device, attach.record, limits_of(options), received.fds);
-  auto door = wire::listen_at(own_folder(options) + "/" + worker_door_name, 0600);
+  auto door = open_door();
   Status ready = session.ok() ? door.status() : session.status();
   if (ready.ok()) ready = print_to(std::move(received.fds[attach_fd_output]));
-  if (ready.ok()) ready = prepare(device, attach, options);
+  if (ready.ok()) ready = prepare(device, has_cache, options);
   if (!ready.ok()) {
     log::error("cannot serve session {}: {}", attach.record.session_id, ready.to_string());
     tell(link, message_of(WorkerMessageKind::ended, ready.to_string()));
@@ -166,6 +174,11 @@ Status prepare(backend::Device& device, const WorkerMessage& attach, const Optio
 
 int run(const Options& options) {
   wire::MessageSocket link{UniqueFd(worker_link_fd)};
+  (void)dup2(STDIN_FILENO, worker_cache_fd);  // so that nothing else gets the number
+  if (Status shut = shut_jail(options.fences_down()); !shut.ok()) {
+    tell(link, message_of(options.probe ? WorkerMessageKind::probed : WorkerMessageKind::ready, shut.message()));
+    return 1;
+  }
   if (options.probe) return probe(link);
   WorkerMessage ready = message_of(WorkerMessageKind::ready);
   auto backends = backend::make_backends();
@@ -197,9 +210,14 @@ int main(int argc, char** argv) {
   CLI::App app{"Serves one session of the pool on one device. Started by sluiced; not meant to be run by hand."};
   app.add_flag("--probe", options.probe, "describe every device on the link, and exit");
   app.add_option("--device", options.device, "which device to open, counted from 0");
-  app.add_option("--number", options.number, "the worker's number; its folder is RUNTIME/workers/NUMBER");
-  app.add_option("--runtime-dir", options.runtime_folder, "the daemon's runtime folder");
-  app.add_option("--without", options.without, "fences that are down, separated by commas");
+  app.add_option("--number", options.number, "the worker's number, for its log");
+  app.add_option("--pool", options.pool, "the daemon's runtime folder, for who looks at the list of processes");
+  app.add_option("--without", options.without, "fences that are down, separated by commas")
+      ->check([](const std::string& names) {
+        return sluice::FenceSet::parse(names) ? std::string() : "unknown fence in " + names;
+      });
+  app.add_option("--readable", options.paths.readable, "a path that its driver reads, beside the system's; repeatable");
+  app.add_option("--writable", options.paths.writable, "a folder that it writes, beside /tmp; repeatable");
   std::uint32_t build_s = static_cast<std::uint32_t>(options.builds.cpu_ns / sluice::ns_per_s);
   app.add_option("--build-seconds", build_s, "how much processor time one build may take");
   app.add_option("--build-memory", options.builds.memory_bytes, "how many bytes builds may take at a time");

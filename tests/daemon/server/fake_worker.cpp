@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -208,7 +209,6 @@ class Serving {
     if (told_to("late")) sleep_for_ever();
     WorkerMessage claim = attach_;
     claim.kind = WorkerMessageKind::adopt;
-    claim.cache_folder.clear();
     if (told_to("forge")) claim.record.memory_limit_bytes = 1;
     const UniqueFd foreign = told_to("swap") ? foreign_page() : UniqueFd();
     const int report_fd = foreign.valid() ? foreign.get() : report_.fd();
@@ -232,21 +232,15 @@ class Serving {
              chatter_ = told_to("chatter"), sockets_ = told_to("sockets");
 };
 
-std::string option(int argc, char** argv, const char* name) {
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::strcmp(argv[i], name) == 0) return argv[i + 1];
-  return "";
-}
-
-std::string door_path(int argc, char** argv) {
-  return option(argc, argv, "--runtime-dir") + "/workers/" + option(argc, argv, "--number") + "/" + worker_door_name;
+bool has_option(int argc, char** argv, const char* name) {
+  return std::any_of(argv, argv + argc, [name](const char* word) { return std::strcmp(word, name) == 0; });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   wire::MessageSocket link{UniqueFd(worker_link_fd)};
-  if (argc > 1 && std::strcmp(argv[1], "--probe") == 0) {
+  if (has_option(argc, argv, "--probe")) {
     WorkerMessage probed = message_of(WorkerMessageKind::probed);
     probed.devices.push_back(fake_card());
     tell(link, probed);
@@ -265,9 +259,9 @@ int main(int argc, char** argv) {
   auto attach = decode_worker_message(received.value().bytes);
   if (!attach.ok() || told_to("die")) return 9;
   if (told_to("deaf")) sleep_for_ever();
-  auto door = wire::listen_at(door_path(argc, argv), 0600);
-  if (!door.ok()) return 7;
-  Serving serving(door.take(), std::move(link), attach.take(), std::move(received.value().fds));
+  UniqueFd door(worker_door_fd);
+  if (listen(door.get(), 1) != 0) return 7;
+  Serving serving(std::move(door), std::move(link), attach.take(), std::move(received.value().fds));
   serving.work();
   serving.say_attached();
   serving.serve();

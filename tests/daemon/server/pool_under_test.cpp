@@ -26,7 +26,8 @@ constexpr Nanoseconds patience_ns = 5 * ns_per_s;
 [[noreturn]] void be_daemon(server::Config config, const std::string& folder) {
   server::block_stop_signals();
   (void)log::configure(std::getenv("SLUICE_TEST_LOG") != nullptr ? "debug" : "error", "sluiced");
-  auto server = server::Server::create({std::move(config), pool_folders_below(folder), true, SLUICE_FAKE_WORKER});
+  auto server =
+      server::Server::create({std::move(config), pool_folders_below(folder), true, SLUICE_FAKE_WORKER, SLUICE_JAILER});
   if (!server.ok() || !server.value()->stop_on_signals().ok()) _exit(99);
   const int code = server.value()->run();
   server.value().reset();
@@ -60,6 +61,7 @@ PoolUnderTest::PoolUnderTest(server::Config config, const std::string& behaviour
   folder_ = name;
   if (!server::WorkerGroups::open(config_, folder_).ok()) config_.jail_without.add(Fence::cgroup);
   config_.environment["FAKE_WORKER"] = folder_ + "/behaviour";
+  config_.jail_readable.push_back(folder_ + "/behaviour");
   behave(behaviour);
   start_daemon();
 }

@@ -220,7 +220,8 @@ TEST_CASE("whoever answers at a worker's door in its place is told nothing, and 
   const pid_t worker = pool.sessions()[0].at("worker_pid");
   std::string door;
   for (const auto& entry : std::filesystem::directory_iterator(pool.folder() + "/workers"))
-    if (std::filesystem::exists(entry.path() / worker_door_name)) door = entry.path() / worker_door_name;
+    if (entry.path().extension() == ".session")
+      door = (entry.path().parent_path() / entry.path().stem() / "door.sock").string();
   REQUIRE(door != "");
   const auto impostor = wire::listen_at(door, 0600);
   REQUIRE(impostor.ok());

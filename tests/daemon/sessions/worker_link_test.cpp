@@ -13,7 +13,6 @@ WorkerMessage message_of(WorkerMessageKind kind) {
   message.kind = kind;
   message.record.session_id = 77;
   wire::set_text(message.record.tenant, "alice");
-  message.cache_folder = "/var/cache/x";
   message.text = "why";
   return message;
 }
@@ -35,7 +34,6 @@ TEST_CASE("a message between daemon and worker comes back as it was") {
   REQUIRE(attach.ok());
   CHECK(attach.value().kind == WorkerMessageKind::attach);
   CHECK(attach.value().record == message_of(WorkerMessageKind::attach).record);
-  CHECK(attach.value().cache_folder == "/var/cache/x");
   const auto probed = decode_worker_message(encode_worker_message(probe_answer()));
   REQUIRE(probed.ok());
   REQUIRE(probed.value().devices.size() == 2);
@@ -48,7 +46,6 @@ TEST_CASE("a message carries the parts of its kind alone") {
   REQUIRE(ended.ok());
   CHECK(ended.value().text == "why");
   CHECK(ended.value().record.session_id == 0);
-  CHECK(ended.value().cache_folder.empty());
 }
 
 TEST_CASE("a message that is cut short anywhere, or longer than it says, is refused") {

@@ -1,9 +1,11 @@
 #include "daemon/worker/jail.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -34,12 +36,16 @@ struct Place {
   std::string root, inside, outside;
 };
 
+bool enter_jail(const Place& place, const FenceSet& without = {}) {
+  return shut_jail(without).ok() && tighten_jail(without, {{}, {place.inside}}).ok();
+}
+
 // A jail is for good: each check runs in a child. Returns what it says; 99: it could not enter.
 template <typename Check>
 int jailed(const Place& place, Check check) {
   const pid_t child = fork();
   if (child == 0) {
-    _exit(enter_jail({place.inside}).ok() ? check() : 99);
+    _exit(enter_jail(place) ? check() : 99);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -75,6 +81,7 @@ TEST_CASE("a thread that the driver made before the jail is confined too") {
   const Place place;
   const pid_t child = fork();
   if (child == 0) {
+    if (!shut_jail({}).ok()) _exit(99);
     std::atomic<bool> ready{false}, entered{false};
     std::atomic<int> error{-1};
     std::thread driver([&] {
@@ -84,7 +91,7 @@ TEST_CASE("a thread that the driver made before the jail is confined too") {
       error = open_error(place.outside, O_RDONLY);
     });
     while (!ready) usleep(1000);
-    const bool ok = enter_jail({place.inside}).ok();
+    const bool ok = tighten_jail({}, {{}, {place.inside}}).ok();
     entered = true;
     driver.join();
     _exit(ok ? error.load() : 99);
@@ -95,21 +102,75 @@ TEST_CASE("a thread that the driver made before the jail is confined too") {
   CHECK(WEXITSTATUS(status) == (kernel_hides_files() ? EACCES : 0));
 }
 
-TEST_CASE("a jailed worker has no network, no tracing, and no way to anybody's socket") {
+TEST_CASE("for a jailed worker there is no network, no tracing, and no way to anybody's socket") {
   const Place place;
-  CHECK(jailed(place, [] { return socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == EPERM);
-  CHECK(jailed(place, [] { return ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : errno; }) == EPERM);
-  CHECK(jailed(place, [] { return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == EPERM);
+  CHECK(jailed(place, [] { return socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == ENOSYS);
+  CHECK(jailed(place, [] { return ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : errno; }) == ENOSYS);
+  CHECK(jailed(place, [] { return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == ENOSYS);
   CHECK(jailed(place, [] {
           int ends[2];
           return socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0 ? 0 : errno;
-        }) == EPERM);
+        }) == ENOSYS);
   // Neither does a socket that it had before lead further.
   const UniqueFd before(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{AF_UNIX, "/run/somebody.sock"};
   CHECK(jailed(place, [&] {
           return connect(before.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
-        }) == EPERM);
+        }) == ENOSYS);
+}
+
+TEST_CASE("a jailed worker sets no bit of a file's mode that gives privileges") {
+  const Place place;
+  const auto change = [&place](mode_t mode) {
+    return jailed(place, [&] { return chmod(place.inside.c_str(), mode) == 0 ? 0 : errno; });
+  };
+  CHECK(change(0750) == 0);
+  CHECK(change(04755) == ENOSYS);
+  CHECK(change(02755) == ENOSYS);
+}
+
+TEST_CASE("a jailed worker has nobody signalled") {
+  const Place place;
+  const auto command = [&place](int number, long argument) {
+    return jailed(place, [&] { return fcntl(STDIN_FILENO, number, argument) >= 0 ? 0 : errno; });
+  };
+  CHECK(command(F_GETFL, 0) == 0);
+  CHECK(command(F_SETOWN, getpid()) == ENOSYS);
+  CHECK(command(F_SETSIG, SIGKILL) == ENOSYS);
+  CHECK(command(F_SETFL, O_ASYNC) == ENOSYS);
+}
+
+TEST_CASE("a jailed worker starts threads and processes, but none with namespaces of their own") {
+  const Place place;
+  CHECK(jailed(place, [] {
+          std::thread([] {}).join();
+          return 0;
+        }) == 0);
+  CHECK(jailed(place, [] { return syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0) >= 0 ? 0 : errno; }) ==
+        ENOSYS);
+  CHECK(jailed(place, [] { return unshare(CLONE_NEWUSER) == 0 ? 0 : errno; }) == ENOSYS);
+}
+
+TEST_CASE("what a jailed worker wrote it cannot execute") {
+  const Place place;
+  CHECK(jailed(place, [&] {
+          const std::string copy = place.inside + "/true";
+          if (system(("cp /bin/true " + copy).c_str()) != 0) return 97;
+          return execl(copy.c_str(), copy.c_str(), nullptr) == 0 ? 0 : errno;
+        }) == EACCES);
+}
+
+TEST_CASE("a fence that is down stops nothing") {
+  const Place place;
+  const auto run = [&place](const char* without, auto check) {
+    const pid_t child = fork();
+    if (child == 0) _exit(enter_jail(place, *FenceSet::parse(without)) ? check() : 99);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+  };
+  CHECK(run("seccomp", [] { return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno; }) == 0);
+  CHECK(run("landlock", [&] { return open_error(place.outside, O_RDONLY); }) == 0);
 }
 
 TEST_CASE("a jailed worker still runs the linker") {

@@ -11,6 +11,7 @@
 #include <array>
 #include <filesystem>
 
+#include "daemon/server/process.h"
 #include "tests/daemon/drivers.h"
 
 namespace sluice::test {
@@ -21,21 +22,6 @@ namespace fs = std::filesystem;
 constexpr Nanoseconds patience_ns = 30 * ns_per_s;
 
 Nanoseconds soon() { return now_ns() + patience_ns; }
-
-// In the child: becomes the worker. Only what is safe after fork.
-[[noreturn]] void become_worker(int link, const std::vector<char*>& arguments, const std::vector<char*>& environment) {
-  if (dup2(link, worker_link_fd) < 0) _exit(126);
-  if (link == worker_link_fd) _exit(125);
-  execve(SLUICE_WORKER, arguments.data(), environment.data());
-  _exit(127);
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  for (std::string& text : texts) all.push_back(text.data());
-  all.push_back(nullptr);
-  return all;
-}
 
 }  // namespace
 
@@ -55,23 +41,24 @@ Worker::Setting Worker::on_rusticl() {
 }
 
 Worker::Worker(Setting setting) : setting_(std::move(setting)) {
-  const std::string home = runtime_.path() + "/workers/7";
-  fs::create_directories(home + "/tmp");
-  fs::create_directory_symlink(home + "/tmp", home + "/cache");
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
-  std::vector<std::string> arguments{SLUICE_WORKER,   "--device",      "0",     "--number", "7",
-                                     "--runtime-dir", runtime_.path(), "--log", "warn"};
-  arguments.insert(arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
+  auto door = wire::bind_at(door_path(), 0600);
+  REQUIRE(door.ok());
+  server::ProcessStart start;
+  start.program = SLUICE_JAILER;
+  start.arguments = {"--read", SLUICE_WORKER, "--", SLUICE_WORKER, "--device", "0", "--number", "7", "--log", "warn"};
+  start.arguments.insert(start.arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
+  start.uid = geteuid(), start.gid = getegid();
+  start.descriptors = {pair.value().second.fd(), door.value().get()};
   std::map<std::string, std::string> variables{
-      {"PATH", "/usr/bin:/bin"}, {"POCL_CACHE_DIR", home + "/cache"}, {"OCL_ICD_VENDORS", pocl_icd}};
+      {"PATH", "/usr/bin:/bin"}, {"POCL_CACHE_DIR", "/tmp/cache"}, {"HOME", "/tmp"}, {"OCL_ICD_VENDORS", pocl_icd}};
   for (const auto& [name, value] : setting_.environment) variables[name] = value;
-  std::vector<std::string> environment;
-  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
-  const auto argv = pointers(arguments), envp = pointers(environment);
-  pid_ = fork();
-  REQUIRE(pid_ >= 0);
-  if (pid_ == 0) become_worker(pair.value().second.fd(), argv, envp);
+  for (const auto& [name, value] : variables) start.environment.push_back(name + "=" + value);
+  auto process = server::start_process(start);
+  INFO(process.status().message());
+  REQUIRE(process.ok());
+  pid_ = process.value().pid;
   pair.value().second.close();
   link_ = std::move(pair.value().first);
   const auto ready = hear();
@@ -119,15 +106,16 @@ void Worker::attach() {
   const UniqueFd output_end(output[1]);
   kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   lease().grant(setting_.lease);
-  const std::vector<int> fds{
-      control_.fd(), arena_.fd(), report_.fd(), terms_.fd(), kick_.get(), pair.value().second.fd(), output_end.get()};
+  std::vector<int> fds{control_.fd(),   arena_.fd(), report_.fd(), terms_.fd(), kick_.get(), pair.value().second.fd(),
+                       output_end.get()};
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record.control_bytes = wire::control_bytes;
   message.record.arena_bytes = arena_bytes;
   message.record.memory_limit_bytes = setting_.memory_limit_bytes;
   message.record.session_id = 99;
-  message.cache_folder = setting_.cache_folder;
+  const UniqueFd cache(setting_.cache_folder.empty() ? -1 : open(setting_.cache_folder.c_str(), O_PATH | O_CLOEXEC));
+  if (cache.valid()) fds.push_back(cache.get());
   REQUIRE(link_.send(encode_worker_message(message), fds, soon()).ok());
   const auto attached = hear();
   REQUIRE(attached);

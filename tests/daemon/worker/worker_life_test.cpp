@@ -172,7 +172,7 @@ TEST_CASE("a kernel that writes out of bounds ends its worker, and both sides he
 
 // As a new daemon does.
 wire::MessageSocket call_on(const Worker& worker) {
-  auto link = wire::MessageSocket::connect(worker.runtime_folder() + "/workers/7/" + worker_door_name);
+  auto link = wire::MessageSocket::connect(worker.door_path());
   REQUIRE(link.ok());
   CHECK(link.value().peer().value().pid == worker.pid());
   return link.take();
