@@ -67,6 +67,7 @@ Status make_shared_home(const Options& options) {
     for (const std::string& path : {home, kernels})
       if (chown(path.c_str(), options.uid, options.gid) != 0) return errno_status("give " + path + " away", errno);
   setenv("HOME", home.c_str(), 1);
+  setenv("TMPDIR", home.c_str(), 1);
   setenv("POCL_CACHE_DIR", cache.c_str(), 1);
   return Status();
 }

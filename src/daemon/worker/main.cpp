@@ -105,7 +105,9 @@ bool place_cache(std::vector<UniqueFd>& fds) {
 // What must have happened before the program may send its first command.
 Status prepare(backend::Device& device, bool has_cache, const Options& options) {
   FilePaths paths = options.paths;
-  paths.writable.emplace_back("/tmp");
+  // Its own /tmp; in a root that it shares, a folder of its own there.
+  const char* home = std::getenv("HOME");
+  if (home != nullptr) paths.writable.emplace_back(home);
   if (has_cache) {
     paths.writable.emplace_back(worker_cache_path);
     if (Status status = device.use_cache_folder(worker_cache_path); !status.ok())

@@ -75,6 +75,8 @@ class Filter {
 
   Status load() {
     if (error_ == 0) error_ = -seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1);
+    // Calls by the numbers of another processor, such as the 32-bit ones, are unknown like any other.
+    if (error_ == 0) error_ = -seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
     // With a few hundred calls a tree answers sooner than a list.
     if (error_ == 0) error_ = -seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (error_ == 0) error_ = -seccomp_load(context_);
