@@ -56,7 +56,7 @@ def as_ordinary_user(arguments):
             os.symlink(source, os.path.join(build, name))
     for folder in (home, build):
         os.chown(folder, ORDINARY_USER, ORDINARY_USER)
-    line = ["setpriv", f"--reuid={ORDINARY_USER}", f"--regid={ORDINARY_USER}", "--clear-groups", sys.executable, "-B",
+    line = ["setpriv", f"--reuid={ORDINARY_USER}", f"--regid={ORDINARY_USER}", "--clear-groups", "/usr/bin/python3", "-B",
             os.path.abspath(__file__), *sys.argv[1:], "--build", build]
     try:
         return subprocess.run(line, env={**os.environ, "HOME": home}, check=False).returncode
@@ -75,13 +75,15 @@ def markdown(chosen, mode):
     for one in chosen:
         stopped = ", ".join(f"`{fence}`" for fence in one.fences) or one.always
         held = up(one, mode) if up(one, mode) != "not promised" else f"not promised: {one.user}"
-        lines.append(f"| {one.says} | {stopped} | {held} | {'-' if one.always else down(one)} |")
+        lines.append(f"| {one.says} | {stopped} | {held} | {down(one)} |")
     return "\n".join(lines) + "\n"
 
 
 def main():
     arguments = parse()
     chosen = [one for one in attacks if not arguments.only or any(name in one.name for name in arguments.only)]
+    if arguments.mode == "user":
+        chosen = [one for one in chosen if one.user is not None]
     if arguments.list:
         for one in chosen:
             say(f"{one.name:40} row {one.row or '-':5} {', '.join(one.fences) or one.always}\n    {one.says}")
@@ -90,10 +92,10 @@ def main():
         return as_ordinary_user(arguments)
     started = time.monotonic()
     left = run_groups(find_build(arguments.build), arguments.mode, chosen, arguments.kind, say)
-    say(f"\n{'attack':42}{'row':6}{'up':14}{'down':12}stopped by")
+    say(f"\n{'attack':42}{'row':6}{'up':14}{'down':20}stopped by")
     for one in chosen:
         lacking = "".join(f"; {fence} ALONE DOES NOT HOLD" for fence in alone(one))
-        say(f"{one.name:42}{one.row or '-':6}{up(one, arguments.mode):14}{down(one).split(':')[0]:12}"
+        say(f"{one.name:42}{one.row or '-':6}{up(one, arguments.mode):14}{down(one):20}"
             f"{', '.join(one.fences) or one.always}{lacking}")
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

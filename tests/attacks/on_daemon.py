@@ -3,7 +3,7 @@
 import os
 import re
 import socket
-import threading
+import subprocess
 import time
 
 from suite import attack
@@ -64,7 +64,7 @@ def kick_without_end(w):
     return used > 0.1, f"{used:.2f} s of the daemon's time in 2 s {said[:2]}"
 
 
-@attack(row="8", always="no page is written by two workers")
+@attack(row="8", user=None, always="no page is written by two workers")
 def share_memory_with_a_sibling(w):
     """Two sessions of one tenant have memory that both can write."""
     with w.launch("compute", 3000, 0) as one, w.launch("compute", 3000, 0) as other:
@@ -72,3 +72,41 @@ def share_memory_with_a_sibling(w):
         writable = [{inode for _, _, rights, _, inode in mappings(pid) if "w" in rights} for pid in workers]
         del one, other
     return len(writable) == 2 and bool(writable[0] & writable[1]), writable
+
+
+@attack(row="15", always="attaches are limited by user and tenant")
+def delay_others_by_attaching(w):
+    """A tenant attaches as often as it can, and another waits for a worker."""
+    quiet = attach_ms(w)
+    churning = outsider(w, "churn", 4, "mallory")
+    time.sleep(0.5)
+    busy = attach_ms(w)
+    churns = int(churning.communicate()[0] or 0)
+    return busy > 250 and busy > 4 * quiet, f"{quiet:.0f} ms alone, {busy:.0f} ms beside {churns} attaches in 4 s"
+
+
+def outsider(w, *words):
+    return subprocess.Popen([os.path.join(w.build, "programs", "churner"), *map(str, words)], stdout=subprocess.PIPE, text=True,
+                            env={**w.pool.environment, "SLUICE_SOCKET": w.pool.socket})
+
+
+def attach_ms(w):
+    """The median of some attaches of another tenant, each to a worker that is ready if nobody takes it away."""
+    times = sorted(map(float, outsider(w, "time", 9, "patient").communicate()[0].split()))
+    return times[len(times) // 2] if times[0] >= 0 else 10_000
+
+
+SHARED_USER = {"user": 64002, "group": 64002, "extra_groups": []}
+SPY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "spy.py")
+
+
+@attack(row="16", always="two tenants of one user are refused", config="share_uid = false", opened="share_uid = true",
+        user="all of its tenants are one user's")
+def read_another_tenants_arena(w):
+    """A second tenant of a user reads the memory that the first one's program shares with its worker, through /proc."""
+    user = SHARED_USER if w.mode == "root" else {}
+    secret = os.urandom(12).hex()
+    with w.launch("compute", "5000", "0", secret, tenant="first", **user) as run:
+        came = w.pool.run([os.path.join(w.build, "programs", "steady"), "0.1"], 30, tenant="second", **user)
+        read = subprocess.run(["/usr/bin/python3", SPY, str(run.child.pid), secret], check=False, **user).returncode == 0
+    return came.returncode == 0 and read, f"let in: {came.returncode == 0}, read: {read}"

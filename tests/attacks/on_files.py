@@ -2,11 +2,14 @@
 
 import os
 import stat
+import subprocess
 
 from suite import attack
-from world import text_of, tree_bytes
+from world import text_of, tree_bytes, wait_until
 
-NAMES = ("mount-namespace",)  # what a worker cannot name it cannot touch
+JUNK_MIB = 160
+CACHE_BYTES_MAX = 256 << 20  # what a tenant may keep
+CACHES = ("/cache", "/proc/self/fd/9")  # how a worker sees its tenant's cache
 
 
 @attack("mount-namespace", "own-uid", "seccomp", row="1")
@@ -43,7 +46,7 @@ def change_modes_by_32_bit_calls(w):
     return os.stat(path).st_mode & 0o7777 != 0o600, oct(os.stat(path).st_mode)
 
 
-@attack("mount-namespace", "own-uid", "seccomp", row="1")
+@attack("mount-namespace", "own-uid", row="1")
 def change_times_and_attributes(w):
     """A kernel changes the times and the extended attributes of a file of the daemon's user."""
     path = w.file("content")
@@ -70,15 +73,14 @@ def read_a_file_for_everybody(w):
 @attack("mount-namespace", "own-uid", "landlock")
 def read_another_tenants_cache(w):
     """A kernel reads what another tenant has in its cache."""
-    w.other_worker()
-    folder = next(folder for folder, _, _ in os.walk(os.path.join(w.pool.cache, "kernels"))
-                  if "bystander" in folder or folder != os.path.join(w.pool.cache, "kernels"))
-    path = os.path.join(folder, "another-tenants")
+    folder = w.cache_of(w.register("another"))
+    w.attack("keep_open", "/dev/null", 0, tenant="another")
+    path = os.path.join(next(entry.path for entry in os.scandir(folder)), "another-tenants")
     with open(path, "w", encoding="ascii") as file:
         file.write("compiled for another")
     os.chmod(path, 0o600)
     shown = text_of(w.attack("read_by_any_way", path) or [0] * 64)
-    os.unlink(path)
+    w.pool.command("tenant", "delete", "another")
     return shown == "compiled for another", shown
 
 
@@ -93,7 +95,7 @@ def write_to_a_shared_folder(w):
     return made
 
 
-@attack("mount-namespace", "own-uid", "landlock")
+@attack("own-uid", "landlock", user=None)
 def write_settings_of_the_operating_system(w):
     """A kernel opens a setting of the operating system (core_pattern) for writing."""
     return held_open(w, "/proc/sys/kernel/core_pattern", os.O_WRONLY)
@@ -105,7 +107,7 @@ def held_open(w, path, flags):
         return path in run.links(), run.peek()[:1]
 
 
-@attack("mount-namespace", "own-uid", "seccomp", "landlock")
+@attack(always="workers have no capabilities", native=True, user=None)
 def make_a_device_node(w):
     """A kernel makes a node of a device, which is /dev/zero's."""
     path = w.path("node")
@@ -114,3 +116,61 @@ def make_a_device_node(w):
     os.chmod(w.folder, 0o755)
     made = os.path.exists(path)
     return made and stat.S_ISCHR(os.stat(path).st_mode)
+
+
+@attack("mount-namespace", "landlock")
+def fill_the_disk(w):
+    """A kernel writes to every folder where everybody may write, as much as there is room for."""
+    folder = w.path("folder")
+    os.mkdir(folder)
+    os.chmod(folder, 0o777)
+    with w.launch("fill_folders", JUNK_MIB, folder, "/tmp", "/dev/shm", "/var/tmp", w.pool.runtime) as run:
+        said = run.results(60)
+        written = tree_bytes(folder, *(path for path in ("/tmp/junk", "/dev/shm/junk", "/var/tmp/junk") if os.path.exists(path)))
+        for path in ("/tmp/junk", "/dev/shm/junk", "/var/tmp/junk"):
+            if os.path.exists(path):
+                os.unlink(path)
+    return written > 1 << 20, f"{written >> 20} MiB {said[:6]}"
+
+
+@attack(row="14", always="a tenant's cache has a quota, and goes with the tenant")
+def leave_junk_in_the_cache(w):
+    """A kernel leaves junk in its tenant's cache, which outlives session and tenant."""
+    folder = w.cache_of(w.register("junk"))
+    for _ in range(2):
+        with w.launch("fill_folders", JUNK_MIB, *CACHES, *folders_in(folder), tenant="junk") as run:
+            said = run.results(60)
+    bounded = wait_until(lambda: tree_bytes(folder) <= CACHE_BYTES_MAX, 10, 0.1)
+    kept = tree_bytes(folder)
+    w.pool.command("tenant", "delete", "junk")
+    gone = wait_until(lambda: not os.path.exists(folder), 10, 0.1)
+    return not bounded or not gone, f"{kept >> 20} MiB kept; {'gone' if gone else 'still there'} after the tenant {said[:4]}"
+
+
+def folders_in(folder):
+    return [entry.path for entry in os.scandir(folder)] if os.path.isdir(folder) else []
+
+
+@attack(row="14", always="folders are removed by descriptor, bit by bit, off the loop")
+def plant_a_hostile_tree_in_the_cache(w):
+    """A kernel plants links to files of root, a FIFO, thousands of files and a thousand folders in each other, and its
+    tenant is deleted."""
+    target, content = w.secret()
+    folder = w.cache_of(w.register("gardener"))
+    w.attack("keep_open", "/dev/null", 0, tenant="gardener")
+    for place in (*CACHES, *folders_in(folder)):
+        said = w.attack("plant_tree", place, target, tenant="gardener")
+        if said and said[0] == 0:
+            break
+    planted = any("tree" in names for _, names, _ in os.walk(folder))
+    again = w.start("steady", "0.1", tenant="gardener")
+    again.child.wait()
+    again.end()
+    w.pool.command("tenant", "delete", "gardener")
+    worst = w.daemon_latency_s(1)
+    gone = wait_until(lambda: not os.path.exists(folder), 10, 0.1)
+    subprocess.run(["rm", "-rf", folder], check=False)
+    with open(target, encoding="ascii") as file:
+        whole = file.read() == content and os.stat(target).st_mode & 0o777 == 0o600
+    harmed = not whole or not gone or worst > 0.5
+    return harmed, f"planted {planted}, target whole {whole}, tree gone {gone}, answer in {worst * 1000:.0f} ms {said[:7]}"

@@ -19,19 +19,19 @@ def holds_link(w, kernel, name):
         return bool(found), (run.peek() or ["ended"])[:1]
 
 
-@attack("seccomp")
+@attack(always="the filter of calls, and a limit of locked memory", native=True, user=None)
 def use_io_uring(w):
     """A kernel opens an io_uring, which makes system calls past a filter of calls."""
     return holds_link(w, "io_uring", "[io_uring]")
 
 
-@attack("seccomp")
+@attack("seccomp", user=None)
 def use_userfaultfd(w):
     """A kernel takes over the handling of its page faults (userfaultfd)."""
     return holds_link(w, "userfaultfd", "[userfaultfd]")
 
 
-@attack("seccomp")
+@attack("seccomp", user=None)
 def count_performance_events(w):
     """A kernel opens a performance counter (perf_event_open)."""
     return holds_link(w, "perf_event", "[perf_event]")
@@ -45,7 +45,7 @@ def keep_a_key(w):
     return bool(said) and said[0] > 0, said[:1]
 
 
-@attack("seccomp")
+@attack(always="a limit of timers and queued signals", native=True, user=None)
 def make_ten_thousand_timers(w):
     """A kernel makes ten thousand timers, each of which is memory of the operating system's."""
     with w.launch("many_timers", 10000) as run:
@@ -116,7 +116,7 @@ def give_orders_to_the_daemon(w):
     return made, said[:4]
 
 
-@attack("mount-namespace", "own-uid", "seccomp")
+@attack(always="a worker whose daemon lives answers nobody else")
 def call_at_another_workers_door(w):
     """A kernel calls at another worker's door as a new daemon would, and gets its pages."""
     pid = w.other_worker()

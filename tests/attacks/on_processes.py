@@ -6,9 +6,10 @@ import shutil
 import signal
 
 from pool import wait_until
-from suite import attack
+from suite import JAIL, attack
 from world import MARK, WORKER_PROCESSES, Victim, inodes, libc, lives, status_of
 
+STRANGER = 64099  # a user that nobody is
 SIGNALS = ("pid-namespace", "own-uid", "seccomp")
 
 
@@ -35,7 +36,7 @@ def kill_the_daemon(w):
     return wait_until(lambda: w.pool.daemon.poll() is not None, 0.5)
 
 
-@attack(*SIGNALS, row="2")
+@attack("pid-namespace", "own-uid", row="2")
 def signal_another_process(w):
     """A kernel sends a signal by every call that sends one."""
     with Victim() as victim:
@@ -43,7 +44,7 @@ def signal_another_process(w):
         return victim.look()["signals"] > 0, victim.look()
 
 
-@attack(*SIGNALS)
+@attack("pid-namespace", "own-uid")
 def signal_all_processes(w):
     """A kernel sends a signal to every process that it may signal (SIGURG, which harms nobody)."""
     with Victim() as victim:
@@ -51,13 +52,13 @@ def signal_all_processes(w):
         return victim.look()["signals"] > 0, victim.look()
 
 
-@attack("pid-namespace", row="3", user=True)
+@attack("pid-namespace", "cgroup", row="3", down=(*JAIL, "cgroup"))
 def leave_a_process(w):
     """A kernel starts a process that means to outlive session, tenant and daemon, and to compute for nothing."""
     return leaves_children(w, int(signal.SIGCHLD), 1)
 
 
-@attack("pid-namespace", "seccomp", row="3")
+@attack("pid-namespace", "cgroup", row="3", down=(*JAIL, "cgroup"))
 def leave_a_process_to_the_daemon(w):
     """The same with the daemon as its parent."""
     return leaves_children(w, 0x8000 | int(signal.SIGCHLD), 0)
@@ -78,7 +79,7 @@ def start_five_hundred_processes(w):
     return max(seen) > WORKER_PROCESSES, f"{max(seen)} lived at once"
 
 
-@attack("pid-namespace", "own-uid", "seccomp", row="12")
+@attack("pid-namespace", "own-uid", row="12")
 def change_anothers_scheduling(w):
     """A kernel binds another tenant's worker to one processor, and makes it wait for all others."""
     pid = w.other_worker()
@@ -103,7 +104,7 @@ def change_anothers_limits(w):
         return resource.prlimit(victim.pid, resource.RLIMIT_NOFILE)[0] == 16
 
 
-@attack("pid-namespace", "own-uid", "seccomp")
+@attack("pid-namespace", "own-uid", "seccomp", "landlock")
 def trace_another_process(w):
     """A kernel traces another process of the daemon's user."""
     with Victim() as victim, w.launch("trace", victim.pid) as run:
@@ -111,13 +112,13 @@ def trace_another_process(w):
         return status_of(victim.pid).get("TracerPid", "0") != "0", run.peek()[:1]
 
 
-@attack("pid-namespace", "own-uid", "seccomp")
+@attack("pid-namespace", "own-uid", "seccomp", "landlock")
 def write_anothers_memory(w):
     """A kernel writes into the memory of another process (process_vm_writev)."""
     return memory_changed(w, "write_memory")
 
 
-@attack("pid-namespace", "own-uid")
+@attack("own-uid", "landlock")
 def write_anothers_memory_as_a_file(w):
     """A kernel writes to /proc/PID/mem of another process."""
     return memory_changed(w, "write_memory_file")
@@ -129,7 +130,7 @@ def memory_changed(w, kernel):
         return victim.look()["bytes"].encode() == MARK, said[:2]
 
 
-@attack("pid-namespace", "own-uid", "seccomp")
+@attack("pid-namespace", "own-uid", "seccomp", "landlock", user=None)
 def take_anothers_descriptor(w):
     """A kernel takes a descriptor out of another process (pidfd_getfd)."""
     with Victim() as victim, w.launch("steal_descriptor", victim.pid, victim.descriptor) as run:
@@ -137,7 +138,7 @@ def take_anothers_descriptor(w):
         return bool(inodes(victim.pid) & {pair for pid in run.wide() for pair in inodes(pid)}), run.peek()[:2]
 
 
-@attack("seccomp", row="17")
+@attack("seccomp", row="17", user=None)
 def enter_a_user_namespace(w):
     """A kernel starts a process in a user namespace of its own, where it has every capability: by clone, clone3, unshare."""
     with w.launch("user_namespace") as run:
@@ -147,7 +148,7 @@ def enter_a_user_namespace(w):
         return bool(others - {own}), run.peek()[:3]
 
 
-@attack("seccomp")
+@attack("seccomp", user=None)
 def mount_a_file_system(w):
     """A kernel gives itself mounts of its own, and lays an empty file system over /usr."""
     with w.launch("own_mounts") as run:
@@ -162,10 +163,20 @@ def mount_a_file_system(w):
         return any(found), run.peek()[:2]
 
 
-@attack("seccomp")
+@attack("seccomp", user=None)
 def run_a_program_from_memory(w):
     """A kernel runs a program that lies in no file system (memfd_create)."""
     return runs(w, "run_from_memory", shutil.which("sleep"), lambda pid: exe(pid).startswith("/memfd:attack"))
+
+
+@attack(always="workers gain no privileges by running programs", native=True, user=None)
+def run_a_set_uid_program(w):
+    """A kernel runs a program with the set-user-id bit of another user."""
+    path = w.file(mode=0o755)
+    shutil.copyfile(shutil.which("sleep"), path)
+    os.chown(path, STRANGER, STRANGER)
+    os.chmod(path, 0o4755)
+    return runs(w, "run_program", path, lambda pid: status_of(pid).get("Uid", "").split()[1:2] == [str(STRANGER)])
 
 
 def exe(pid):

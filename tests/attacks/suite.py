@@ -20,40 +20,48 @@ attacks = []
 
 
 class Attack:
-    def __init__(self, function, fences, row, down, user, always, config, order):
+    def __init__(self, function, fences, row, down, user, always, native, config, opened, order):
         self.name = function.__name__.replace("_", "-")
         self.function, self.row, self.fences = function, row, tuple(fences)
         self.says = " ".join(function.__doc__.split())
         self.down = down if down is not None else JAIL if set(fences) & set(JAIL) else self.fences
-        self.user, self.always, self.config, self.order = user, always, config, order
+        self.user, self.always, self.native, self.order = user, always, native, order
+        self.config, self.opened = config, opened
         self.results = {}  # configuration -> verdict
 
     def configurations(self, mode):
-        """(kind, fences that are down) of each run."""
+        """(kind, fences that are down, configuration) of each run."""
         lacks = USER_LACKS if mode == "user" else ()
-        runs = [("up", lacks)]
-        if self.down and not self.always:
-            runs.append(("down", tuple(sorted({*self.down, *lacks}))))
-        if self.always:
-            runs.append(("open", tuple(sorted({*JAIL, *lacks}))))
+        runs = [("up", lacks, self.config)]
+        if self.opened:
+            runs.append(("down", lacks, self.opened))
+        elif self.down and not self.always:
+            runs.append(("down", tuple(sorted({*self.down, *lacks})), self.config))
+        elif self.always:
+            runs.append(("open", tuple(sorted({*JAIL, *lacks})), self.config))
+        if self.native and mode == "root":
+            runs.append(("native", (), self.config))
         alone = [fence for fence in self.fences if fence not in lacks] if mode == "root" and len(self.fences) > 1 else []
-        runs += [(fence, tuple(sorted({*self.down, *lacks} - {fence}))) for fence in alone]
+        runs += [(fence, tuple(sorted({*self.down, *lacks} - {fence})), self.config) for fence in alone]
         return runs
 
 
-def attack(*fences, row="", down=None, user=True, always="", config="", order=0):
+def attack(*fences, row="", down=None, user=True, always="", native=False, config="", opened="", order=0):
     """Registers an attack: a function of a World that returns whether it succeeded, or that and what was seen.
 
     fences  each of them stops it alone
     row     of the table of attacks that have worked once
     down    what must be down for it to succeed, if that is not the fences or the jail
-    user    whether a pool without root holds it; else the reason why it does not
+    user    whether a pool without root holds it; else the reason why it does not. None: what is seen of it takes root, so
+            that it is tried with root alone
     always  it is stopped by how things are built, which nothing switches off: the words say by what. It is run with the
-            jail down, too, and in a process of no pool, where it succeeds if it returns `native`
+            jail down, too
+    native  it succeeds in a process of root's that is in no pool
+    config  of tenants, instead of the usual; `opened`: with which it succeeds
     order   when in its group it runs: those that end the daemon come last
     """
     def register(function):
-        attacks.append(Attack(function, fences, row, down, user, always, config, order))
+        attacks.append(Attack(function, fences, row, down, user, always, native, config, opened, order))
         return function
     return register
 
@@ -91,9 +99,9 @@ def run_groups(build, mode, chosen, kinds, say):
     all fences up, in words."""
     groups = {}
     for one in chosen:
-        for kind, without in one.configurations(mode) + [("native", ())] * (kinds is not None):
+        for kind, without, config in one.configurations(mode):
             if kinds is None or kind in kinds or (kind not in ("up", "down", "open") and "alone" in kinds):
-                groups.setdefault((kind == "native", without, one.config), []).append((kind, one))
+                groups.setdefault((kind == "native", without, config), []).append((kind, one))
     left = []
     for (native, without, config), members in sorted(groups.items(), key=lambda item: item[0]):
         say("---- in a process that no pool jails" if native else f"---- without {', '.join(without) or 'nothing: all fences are up'}{' (' + config.strip() + ')' if config else ''}")
@@ -131,15 +139,18 @@ def up(one, mode):
 
 
 def down(one):
-    if one.always:
-        outcome = one.results.get("open")
-        if outcome is None:
-            return "-"
-        return {True: "BROKEN", False: "held: " + one.always, None: "ERROR"}[outcome.succeeded]
-    outcome = one.results.get("down")
-    if outcome is None:
+    kinds = ("down",) if one.opened or not one.always else ("open", "native")
+    outcomes = {kind: one.results[kind].succeeded for kind in kinds if kind in one.results}
+    if not outcomes:
         return "-"
-    return {True: "succeeded", False: "NOT SHOWN", None: "ERROR"}[outcome.succeeded]
+    if None in outcomes.values():
+        return "ERROR"
+    if outcomes.get("open"):
+        return "BROKEN"
+    shown = [kind for kind in ("down", "native") if kind in outcomes]
+    if not shown:
+        return "held"
+    return ("succeeded" if outcomes[shown[0]] else "NOT SHOWN") + (" natively" if shown[0] == "native" else "")
 
 
 def alone(one):
@@ -148,4 +159,4 @@ def alone(one):
 
 
 def failed(one, mode):
-    return (up(one, mode) in ("BROKEN", "ERROR") or down(one) in ("NOT SHOWN", "BROKEN", "ERROR") or bool(alone(one)))
+    return (up(one, mode) in ("BROKEN", "ERROR") or down(one).startswith(("NOT SHOWN", "BROKEN", "ERROR")) or bool(alone(one)))

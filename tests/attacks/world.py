@@ -27,9 +27,9 @@ LIBRARY = os.path.join(KERNELS, "library.cl")
 MARK = b"XXXXXXXX"  # what attacks write into others' memory
 SLICE = 64 << 20
 RESULT_S_MAX = 20
-TENANTS = "[tenants]\nad_hoc = true\n"
+TENANTS = "share_uid = true"
 # Less than an installed pool gives, so that its limits are quickly met.
-WORKER_MEMORY, WORKER_PROCESSES = 768 << 20, 128
+WORKER_MEMORY, WORKER_PROCESSES = 512 << 20, 128
 JAIL = f'worker_memory = "{WORKER_MEMORY >> 20}MiB"\nworker_processes = {WORKER_PROCESSES}\n'
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -140,8 +140,11 @@ def tree_bytes(*folders):
 # ---- who attacks, who is attacked ----
 
 class Victim:
+    """A process of the daemon's user. It has no capabilities: what has more than an attacker is out of its reach anyhow."""
+
     def __init__(self):
-        self.child = subprocess.Popen([sys.executable, "-B", os.path.join(FOLDER, "victim.py")], stdin=subprocess.PIPE,
+        without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+        self.child = subprocess.Popen([*without, sys.executable, "-B", os.path.join(FOLDER, "victim.py")], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         said = json.loads(self.child.stdout.readline())
         self.pid, self.address, self.descriptor = said["pid"], said["address"], said["descriptor"]
@@ -165,17 +168,16 @@ class Victim:
 
 
 class Run:
-    """A program with an attacking kernel. Leaving the context ends the program, and waits for the end of its worker."""
+    """A tenant's program. Leaving the context ends it, and waits for the end of its worker."""
 
-    def __init__(self, world, name, words, tenant, options, side=None):
-        self.world, self.tenant = world, tenant
-        side = side or world.pool
-        argv = [os.path.join(world.build, "programs", "attacker"), name, LIBRARY, file_of_kernel(name), "--", *map(str, words)]
+    def __init__(self, world, argv, tenant, options):
+        self.world = world
+        side = Native(world.build) if world.native else world.pool
         self.child = side.popen(argv, tenant=tenant, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, **options)
         self.unread = b""
-        self.launched = self.line(RESULT_S_MAX) == "launched"
-        self.worker = self.worker_pid() if side is world.pool else self.child.pid
+        self.worker = self.child.pid if world.native else 0
+        wait_until(lambda: self.worker or self.find_worker() or self.child.poll() is not None, RESULT_S_MAX)
 
     def __enter__(self):
         return self
@@ -183,9 +185,9 @@ class Run:
     def __exit__(self, *_):
         self.end()
 
-    def worker_pid(self):
-        session = next((one for one in self.world.pool.sessions() if one["tenant"] == self.tenant), None)
-        return session["worker_pid"] if session else 0
+    def find_worker(self):
+        self.worker = next((one["worker_pid"] for one in self.world.pool.sessions() if one["pid"] == self.child.pid), 0)
+        return self.worker
 
     def line(self, seconds):
         """The next line of the program; None if there is none in time, or no more."""
@@ -216,7 +218,7 @@ class Run:
 
     def reaches(self, place=63, seconds=5):
         """Waits until the kernel has left something at this place."""
-        return wait_until(lambda: self.child.poll() is not None or (self.peek() or [0] * 64)[place] != 0, seconds, 0.02)
+        return wait_until(lambda: not lives(self.worker) or (self.peek() or [0] * 64)[place] != 0, seconds, 0.02)
 
     def wide(self):
         """The worker and what it started."""
@@ -248,7 +250,7 @@ class World:
     def __init__(self, build, mode, without=(), config="", name="attacks", native=False):
         """native: attacks run in a process of the harness's own user, where no pool is."""
         self.build, self.mode, self.without, self.native = build, mode, tuple(without), native
-        self.config, self.name = config, name
+        self.config, self.name = config, name  # of its tenants
         self.folder = tempfile.mkdtemp(prefix="sluice-attacks-")
         os.chmod(self.folder, 0o755)
         self.pool = self.other = None
@@ -256,7 +258,7 @@ class World:
 
     def __enter__(self):
         fences = ", ".join(f'"{fence}"' for fence in self.without)
-        config = f"{TENANTS}[jail]\nwithout = [{fences}]\n{JAIL}{self.config}"
+        config = f"[tenants]\nad_hoc = true\n{self.config or TENANTS}\n[jail]\nwithout = [{fences}]\n{JAIL}"
         self.pool = Pool(self.build, name=self.name, everyone=self.mode == "root", config=config, log_level="info")
         self.pool.__enter__()
         return self
@@ -267,12 +269,29 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def launch(self, name, *words, tenant="mallory", memory=SLICE, **options):
-        return Run(self, name, words, tenant, {"memory": memory, **options}, Native(self.build) if self.native else None)
+        """A program whose kernel attacks."""
+        run = self.start("attacker", name, LIBRARY, file_of_kernel(name), "--", *words, tenant=tenant, memory=memory, **options)
+        run.launched = run.line(RESULT_S_MAX) == "launched"
+        return run
+
+    def start(self, program, *words, tenant="mallory", memory=SLICE, **options):
+        """One of tests/programs or of these, as a tenant's."""
+        argv = [os.path.join(self.build, "programs", program), *map(str, words)]
+        return Run(self, argv, tenant, {"memory": memory, **options})
 
     def attack(self, name, *words, **options):
         """Runs a kernel to its end."""
         with self.launch(name, *words, **options) as run:
             return run.results()
+
+    def register(self, name, *words):
+        """A tenant of the registry, whose programs this process's user may run; its id."""
+        self.pool.command("tenant", "create", name, "--memory", str(SLICE), "--uid", str(os.getuid()), *words)
+        shown = self.pool.ask("tenant", "show", name)
+        return shown["tenant"]["id"] if "tenant" in shown else shown["id"]
+
+    def cache_of(self, tenant_id):
+        return os.path.join(self.pool.kernels, str(tenant_id))
 
     # ---- targets ----
 
@@ -323,8 +342,11 @@ class World:
         """Processes of the pool that are neither the daemon nor a worker that it knows."""
         known = {self.pool.daemon.pid}
         for path in glob.glob(os.path.join(self.pool.runtime, "workers", "*.life")):
-            with open(path, encoding="ascii", errors="replace") as file:
-                known.add(int(file.read().split()[0]))
+            try:
+                with open(path, encoding="ascii", errors="replace") as file:
+                    known.add(int(file.read().split()[0]))
+            except (OSError, IndexError):  # just removed, or just made
+                continue
         text = self.pool.runtime.encode()
         found = []
         for pid in pids():
