@@ -59,7 +59,7 @@ struct Surroundings {
   Config config;
   RuntimeFolder folder = RuntimeFolder::open(pool_folders_below(path), false).take();
   WorkerGroups groups = without_groups(config);
-  WorkerLauncher launcher{"/nonexistent", folder, groups, config};
+  WorkerLauncher launcher{"/nonexistent", "/nonexistent", folder, groups, config};
 
   static WorkerGroups without_groups(Config& config) {
     config.jail_without.add(Fence::cgroup);

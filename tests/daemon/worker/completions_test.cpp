@@ -135,7 +135,7 @@ TEST_CASE("what commands still use is let go when the last of them has ended, on
   InFlight& b = bench.begin(unordered, nullptr, Work::other, 0);
   auto thing = std::make_shared<const int>(7);
   const std::weak_ptr<const int> watched = thing;
-  bench.completions.release_after_all(thing);
+  REQUIRE(bench.completions.release_after_all(thing));
   thing.reset();
   // Begun later, ends earlier: does not count.
   InFlight& c = bench.begin(unordered, nullptr, Work::other, 0);
@@ -152,7 +152,7 @@ TEST_CASE("with nothing in flight, things are let go at once") {
   wire::TimelineSlot timeline{};
   bench.completions.open(timeline, false);
   auto thing = std::make_shared<const int>(7);
-  bench.completions.release_after_all(thing);
+  REQUIRE(bench.completions.release_after_all(thing));
   CHECK(thing.use_count() == 1);
 }
 
@@ -210,7 +210,7 @@ TEST_CASE("threads may end commands while others are begun") {
     if (i % 64 == 0) {
       auto thing = std::make_shared<const int>(1);
       held.push_back(thing);
-      bench.completions.release_after_all(thing);
+      REQUIRE(bench.completions.release_after_all(thing));
     }
     const std::uint64_t now = timeline.completed;
     REQUIRE(now >= seen);
