@@ -90,7 +90,18 @@ Result<SharedMemory> SharedMemory::create(const std::string& label, std::size_t 
 Result<SharedMemory> SharedMemory::map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish) {
   const auto seals = check_memory(fd.get(), bytes);
   if (!seals.ok()) return seals.status();
-  const bip::mode_t mode = (seals.value() & seals_write) != 0 ? bip::read_only : bip::read_write;
+  if ((seals.value() & seals_write) != 0) return Status(Code::protocol_fault, "shared memory cannot be written");
+  return map_as(Access::read_write, std::move(fd), bytes, wish);
+}
+
+Result<SharedMemory> SharedMemory::map_to_read(UniqueFd fd, std::size_t bytes) {
+  const auto seals = check_memory(fd.get(), bytes);
+  if (!seals.ok()) return seals.status();
+  return map_as((seals.value() & seals_write) != 0 ? Access::read : Access::read_write, std::move(fd), bytes, 0);
+}
+
+Result<SharedMemory> SharedMemory::map_as(Access access, UniqueFd fd, std::size_t bytes, std::uintptr_t wish) {
+  const bip::mode_t mode = access == Access::read ? bip::read_only : bip::read_write;
   SharedMemory memory;
   try {
     memory.mapping_ = std::make_unique<Mapping>();

@@ -44,10 +44,12 @@ class SharedMemory {
   // This mapping can write, whatever peers may.
   static Result<SharedMemory> create(const std::string& label, std::size_t bytes, PeersMay peers = PeersMay::write);
 
-  // Maps what a peer sent, for reading alone if it is sealed so. Refuses a descriptor that is not sealed against
-  // shrinking, or whose size is not `bytes`.
-  // It lies at `wish`, a page's address, if nothing else lies there in this process; else wherever there is room.
+  // Maps what a peer sent. Refuses a descriptor that is not sealed against shrinking, whose size is not `bytes`, or
+  // that cannot be written. It lies at `wish`, a page's address, if nothing else lies there in this process; else
+  // wherever there is room.
   static Result<SharedMemory> map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish = 0);
+  // The same for what is only read here: it may be sealed against writing, and then cannot be written.
+  static Result<SharedMemory> map_to_read(UniqueFd fd, std::size_t bytes);
 
   // Uses memory that somebody else mapped and keeps mapped for as long as this object lives.
   static SharedMemory adopt_region(std::span<std::byte> region);
@@ -73,6 +75,8 @@ class SharedMemory {
 
  private:
   struct Mapping;
+  enum class Access : std::uint8_t { read, read_write };
+  static Result<SharedMemory> map_as(Access access, UniqueFd fd, std::size_t bytes, std::uintptr_t wish);
   std::unique_ptr<Mapping> mapping_;
   UniqueFd fd_;
   std::byte* data_ = nullptr;

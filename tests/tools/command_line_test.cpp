@@ -206,7 +206,7 @@ TEST_CASE("a tenant's life on the command line, in sentences") {
   CHECK_THAT(run("tenant show alice" + place).text, Catch::Contains("suspended"));
   CHECK(run("tenant resume alice" + place).text == "~ change alice: resumed\n");
   CHECK(run("tenant set alice --no-rules" + place).exit_code() == 0);
-  CHECK(run("tenant delete alice" + place).text == "deleted\n");
+  CHECK(run("tenant delete alice" + place).text == "deleted; its cache is being removed\n");
 }
 
 TEST_CASE("what the daemon refuses ends with 1 and its sentence") {

@@ -16,6 +16,8 @@
 namespace sluice::server {
 
 inline constexpr Nanoseconds arena_look_ns = 100 * ns_per_ms;
+// While nothing changes it is twice as long each time, up to this.
+inline constexpr Nanoseconds arena_look_ns_max = ns_per_s;
 inline constexpr Nanoseconds arena_patience_ns = 2 * ns_per_s;
 
 struct ArenaUse {

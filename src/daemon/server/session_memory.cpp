@@ -61,7 +61,7 @@ Result<AdoptedMemory> adopt_memory(const SessionNote& note, std::vector<UniqueFd
   AdoptedMemory adopted;
   auto report = wire::SharedMemory::map(std::move(offered[adopt_fd_report]), report_page_bytes);
   if (!report.ok()) return report.status();
-  auto before = wire::SharedMemory::map(std::move(offered[adopt_fd_terms]), terms_page_bytes);
+  auto before = wire::SharedMemory::map_to_read(std::move(offered[adopt_fd_terms]), terms_page_bytes);
   if (!before.ok()) return before.status();
   if (Status made = make_terms(adopted.memory, without); !made.ok()) return made;
   adopted.memory.control = std::move(offered[adopt_fd_control]);

@@ -78,6 +78,7 @@ Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat
   used_(record.tenant_id, true);
   settle(*session);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
+  arena_wait_ns_ = arena_look_ns;
   if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
   return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
 }
@@ -174,8 +175,14 @@ std::uint64_t SessionTable::held_by(const Tenant& tenant) const { return grants_
 void SessionTable::look_at_arenas() {
   std::set<const Tenant*> tenants;
   for (const auto& [id, session] : sessions_) tenants.insert(session->seat.tenant);
+  arena_bytes_now_ = 0;
   for (const Tenant* tenant : tenants) look_at_arenas(*tenant);
-  if (!sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
+  if (sessions_.empty()) return;
+  // Seldom while nothing changes, so that idle sessions cost an idle daemon next to nothing. What a session touches
+  // between two looks is bounded by its arena's size.
+  const std::uint64_t seen = std::exchange(arena_bytes_seen_, arena_bytes_now_);
+  arena_wait_ns_ = seen != arena_bytes_now_ ? arena_look_ns : std::min(2 * arena_wait_ns_, arena_look_ns_max);
+  arena_look_ = loop_.at(now_ns() + arena_wait_ns_, [this] { look_at_arenas(); });
 }
 
 void SessionTable::look_at_arenas(const Tenant& tenant) {
@@ -184,6 +191,7 @@ void SessionTable::look_at_arenas(const Tenant& tenant) {
     if (session->seat.tenant == &tenant)
       if (const auto look = wire::look_at_memory(session->memory.arena.get()); look.ok())
         uses.push_back({id, look.value().resident_bytes});
+  for (const ArenaUse& use : uses) arena_bytes_now_ += use.resident_bytes;
   const auto excess = check_arenas(uses, tenant.slice.memory_bytes);
   if (!excess) {
     arenas_exceed_since_ns_.erase(tenant.key.id);

@@ -134,6 +134,8 @@ class SessionTable {
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::deque<EndedSession> ended_;
   Timer arena_look_;
+  Nanoseconds arena_wait_ns_ = 0;                                // from one look to the next
+  std::uint64_t arena_bytes_seen_ = 0, arena_bytes_now_ = 0;     // of all sessions, at the last look and at this one
   std::map<std::uint64_t, Nanoseconds> arenas_exceed_since_ns_;  // by tenant id
 };
 

@@ -41,7 +41,7 @@ Result<std::unique_ptr<Session>> Session::open(backend::Device& device, const Se
   auto control = map(fds, attach_fd_control, wire::control_bytes);
   auto arena = map(fds, attach_fd_arena, record.arena_bytes, record.arena_address);
   auto report = map(fds, attach_fd_report, report_page_bytes);
-  auto terms = map(fds, attach_fd_terms, terms_page_bytes);
+  auto terms = wire::SharedMemory::map_to_read(std::move(fds[attach_fd_terms]), terms_page_bytes);
   for (const auto* memory : {&control, &arena, &report, &terms})
     if (!memory->ok()) return memory->status();
   Memory memory{control.take(), arena.take(), report.take(), terms.take()};

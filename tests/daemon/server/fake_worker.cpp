@@ -126,7 +126,7 @@ class Serving {
     control_ = std::move(fds[attach_fd_control]);
     arena_ = std::move(fds[attach_fd_arena]);
     report_ = wire::SharedMemory::map(std::move(fds[attach_fd_report]), report_page_bytes).take();
-    terms_ = wire::SharedMemory::map(std::move(fds[attach_fd_terms]), terms_page_bytes).take();
+    terms_ = wire::SharedMemory::map_to_read(std::move(fds[attach_fd_terms]), terms_page_bytes).take();
     kick_ = std::move(fds[attach_fd_kick]);
     session_ = std::move(fds[attach_fd_session]);
     output_ = std::move(fds[attach_fd_output]);

@@ -101,12 +101,12 @@ TEST_CASE("a worker that talks nonsense is ended, and only its session with it")
   CHECK(pool.sessions().size() == 1);
 }
 
-TEST_CASE("an idle daemon does not wake up") {
+TEST_CASE("an idle daemon wakes up for nothing but a look at what its sessions hold, now and then") {
   const PoolUnderTest pool;
   const Granted granted = attach(pool);
   REQUIRE(pool.wait_until([&] { return workers_of(pool).at("ready") == 2; }));
-  usleep(300'000);  // what was begun is finished
+  usleep(2'000'000);  // what was begun is finished
   const std::uint64_t before = wake_ups(pool.daemon_pid());
   usleep(1'000'000);
-  CHECK(wake_ups(pool.daemon_pid()) == before);
+  CHECK(wake_ups(pool.daemon_pid()) <= before + 4);
 }

@@ -45,7 +45,7 @@ TEST_CASE("a worker can map its terms for reading alone, and change them by no o
   memory.terms_page().cap_milli = 250;  // the daemon still can
   CHECK(static_cast<TermsPage*>(page)->cap_milli == 250);
   munmap(page, terms_page_bytes);
-  auto mapped = wire::SharedMemory::map(copy(fd), terms_page_bytes);
+  auto mapped = wire::SharedMemory::map_to_read(copy(fd), terms_page_bytes);
   REQUIRE(mapped.ok());
   CHECK(mprotect(mapped.value().data(), terms_page_bytes, PROT_READ | PROT_WRITE) != 0);
 }
@@ -54,7 +54,7 @@ TEST_CASE("without the fence of sealed terms a worker can write them") {
   FenceSet without;
   without.add(Fence::sealed_terms);
   const auto memory = SessionMemory::make(small(), without).take();
-  auto mapped = wire::SharedMemory::map(copy(memory.terms.fd()), terms_page_bytes);
+  auto mapped = wire::SharedMemory::map_to_read(copy(memory.terms.fd()), terms_page_bytes);
   REQUIRE(mapped.ok());
   reinterpret_cast<TermsPage*>(mapped.value().data())->memory_granted_bytes = 7;
   CHECK(memory.terms_page().memory_granted_bytes == 7);
