@@ -8,6 +8,7 @@ worker's user or socket is left, and another tenant's program has noticed nothin
 import argparse
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -60,9 +61,16 @@ class Killer:
         self.check(wait_until(lambda: self.victim() is None, SESSION_S_MAX), f"{number}: {target} killed: its session ends")
 
 
-def groups():
-    """Control groups of pools, in any tree."""
-    return {folder for folder, _, _ in os.walk(GROUP_TREES) if "sluice" in folder}
+def pool_of(worker):
+    """What the worker's pool is called among control groups; other pools may run beside it."""
+    with open(f"/proc/{worker}/cgroup", encoding="utf-8") as file:
+        found = re.search(r"/([0-9a-f]{16})/\d+/worker$", file.read(), re.MULTILINE)
+    return found[1] if found else None
+
+
+def groups(pool):
+    """Control groups of a pool, in any tree."""
+    return {folder for folder, _, _ in os.walk(GROUP_TREES) if pool and f"/{pool}" in folder}
 
 
 def mounts():
@@ -87,10 +95,11 @@ def main():
     parser.add_argument("count", type=int)
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    groups_before, mounts_before = groups(), mounts()
+    mounts_before = mounts()
     mode = "root" if os.geteuid() == 0 else "user"
     with World(find_build(arguments.build), mode, name="kills") as world:
         other = world.other_worker()
+        pool = pool_of(other)
         killer = Killer(world, arguments.seed)
         for number in range(arguments.count):
             killer.once(number)
@@ -102,7 +111,7 @@ def main():
         world.pool.stop()
         killer.check(not files_of_workers(world.pool.folder), f"no file of a worker is left: {files_of_workers(runtime)}")
     killer.check(not world.pool.leftovers, f"the pool leaves nothing: {world.pool.leftovers}")
-    killer.check(wait_until(lambda: groups() <= groups_before, 5), f"no control group is left: {groups() - groups_before}")
+    killer.check(wait_until(lambda: not groups(pool), 5), f"no control group is left: {groups(pool)}")
     killer.check(mounts() <= mounts_before, f"no mount is left: {mounts() - mounts_before}")
     print(f"{arguments.count} kills ({killer.counts}), {len(killer.failed)} failures", flush=True)
     return 1 if killer.failed else 0
