@@ -101,6 +101,7 @@ def main():
         other = world.other_worker()
         pool = pool_of(other)
         killer = Killer(world, arguments.seed)
+        killer.check(mode == "user" or bool(pool) and bool(groups(pool)), "workers have control groups")
         for number in range(arguments.count):
             killer.once(number)
         killer.check(lives(other) and world.other.poll() is None, "another tenant's program computes on, with the same worker")
