@@ -75,6 +75,7 @@ Status make_shared_home(const Options& options) {
 Status enter_shared_root(const Options& options) {
   if (Status became = become_namespace_owner(options); !became.ok()) return became;
   if (Status made = make_shared_home(options); !made.ok()) return made;
+  forbid_user_namespaces(options);
   return drop_privileges(options);
 }
 
@@ -84,6 +85,8 @@ Status enter_jail(const Options& options) {
   if (!root.ok()) return root.status();
   if (Status became = become_namespace_owner(options); !became.ok()) return became;
   if (Status entered = root.value().enter(); !entered.ok()) return entered;
+  forbid_user_namespaces(options);
+  if (Status safe = RootFolder::protect_settings(); !safe.ok()) return safe;
   return drop_privileges(options);
 }
 

@@ -40,12 +40,6 @@ Status limit_resources() {
   return Status();
 }
 
-// What the filter of system calls refuses, too; this holds without it.
-void forbid_user_namespaces() {
-  const UniqueFd file(open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC));
-  if (file.valid()) (void)!write(file.get(), "0", 1);
-}
-
 // Where the daemon is no root it cannot leave its groups, which are its user's anyhow.
 Status leave_groups() {
   if (setgroups(0, nullptr) == 0 || errno == EPERM) return Status();
@@ -76,9 +70,14 @@ Status become_namespace_owner(const Options& options) {
   return options.without.has(Fence::user_namespace) ? Status() : become(0, 0);
 }
 
+void forbid_user_namespaces(const Options& options) {
+  if (options.without.has(Fence::user_namespace)) return;
+  const UniqueFd file(open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC));
+  if (file.valid()) (void)!write(file.get(), "0", 1);
+}
+
 Status drop_privileges(const Options& options) {
   if (Status limited = limit_resources(); !limited.ok()) return limited;
-  if (!options.without.has(Fence::user_namespace)) forbid_user_namespaces();
   // The bounding set is for who still has the capability to change it; so it comes before the user does.
   const bool changes_user = options.without.has(Fence::user_namespace) && geteuid() == 0 && options.uid != 0;
   if (changes_user && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno_status("keep the capabilities", errno);

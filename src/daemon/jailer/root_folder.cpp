@@ -143,4 +143,14 @@ Status RootFolder::enter() const {
   return Status();
 }
 
+Status RootFolder::protect_settings() {
+  constexpr const char* settings = "/proc/sys";
+  const UniqueFd tree(
+      static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, settings, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)));
+  if (!tree.valid() || set_attributes(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY) != 0 ||
+      syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, settings, MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return errno_status("protect the system's settings", errno);
+  return Status();
+}
+
 }  // namespace sluice::jailer

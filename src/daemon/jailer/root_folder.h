@@ -24,6 +24,9 @@ class RootFolder {
   // owns the new root.
   Status enter() const;
 
+  // Makes the settings of the machine and of the namespaces (/proc/sys) read-only. After enter().
+  static Status protect_settings();
+
  private:
   struct Bind {
     std::string path;  // the same inside as outside
