@@ -13,9 +13,9 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <utility>
 
-#include "daemon/cgroups/group_files.h"
 namespace sluice::server {
 namespace {
 
@@ -27,6 +27,7 @@ constexpr int first_free_fd = 64;
 struct Preparation {
   std::vector<char*> words, variables;
   const char* program = nullptr;
+  std::vector<int> groups;       // cgroup.procs of the control groups that it joins
   std::vector<int> descriptors;  // in the order of their new numbers, from 0
   int go = -1, go_write = -1;
   bool keeps_capabilities = false;
@@ -89,20 +90,32 @@ void keep_capabilities() {
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
 }
 
+// By itself, because a process that joins a group may wait for milliseconds: the daemon does not.
+bool join_groups(const std::vector<int>& groups) {
+  for (const int group : groups)
+    if (write(group, "0", 1) != 1) return false;
+  return true;
+}
+
+[[noreturn]] void give_up(std::string_view complaint) {
+  (void)!write(STDERR_FILENO, complaint.data(), complaint.size());
+  _exit(exit_not_started);
+}
+
 // In the child. Only system calls.
 [[noreturn]] void become_program(Preparation& child) {
   (void)close(child.go_write);
   char go = 0;
   // Nothing comes: the daemon could not prepare the namespaces, or is gone.
   if (read(child.go, &go, 1) != 1) _exit(exit_not_started);
+  const bool joined = join_groups(child.groups);
   if (!place_descriptors(child.descriptors)) _exit(exit_not_started);
+  if (!joined) give_up("cannot join its control group\n");
   default_signals();
   if (child.keeps_capabilities) keep_capabilities();
   (void)setsid();
   execve(child.program, child.words.data(), child.variables.data());
-  constexpr char complaint[] = "cannot execute the jailer\n";
-  (void)!write(STDERR_FILENO, complaint, sizeof complaint - 1);
-  _exit(exit_not_started);
+  give_up("cannot execute the jailer\n");
 }
 
 Status write_file(const std::string& path, const std::string& text) {
@@ -123,9 +136,6 @@ Status map_user(pid_t pid, unsigned uid, unsigned gid) {
 }
 
 Status prepare(const ProcessStart& start, const Process& process) {
-  for (const std::string& file : start.cgroup_files)
-    if (const int refused = cgroups::kernel_group_files().write(file, std::to_string(process.pid)); refused != 0)
-      return errno_status("write to " + file, refused);
   if (start.without.has(Fence::user_namespace)) return Status();
   return map_user(process.pid, start.uid, start.gid);
 }
@@ -158,13 +168,16 @@ Result<Process> start_process(const ProcessStart& start) {
   std::vector<std::string> words{start.program};
   words.insert(words.end(), start.arguments.begin(), start.arguments.end());
   const int log = start.log >= 0 ? start.log : STDERR_FILENO;
-  Preparation child{pointers_to(words),
-                    pointers_to(start.environment),
-                    start.program.c_str(),
-                    {null.get(), log, log},
-                    go_read.get(),
-                    go_write.get(),
-                    !start.without.has(Fence::user_namespace)};
+  Preparation child{pointers_to(words),     pointers_to(start.environment),
+                    start.program.c_str(),  {},
+                    {null.get(), log, log}, go_read.get(),
+                    go_write.get(),         !start.without.has(Fence::user_namespace)};
+  std::vector<UniqueFd> groups;
+  for (const std::string& file : start.cgroup_files) {
+    groups.emplace_back(open(file.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!groups.back().valid()) return errno_status("open " + file, errno);
+    child.groups.push_back(groups.back().get());
+  }
   child.descriptors.insert(child.descriptors.end(), start.descriptors.begin(), start.descriptors.end());
   auto process = clone_into(namespaces_of(start.without), child);
   if (!process.ok()) return process;

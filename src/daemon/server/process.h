@@ -31,7 +31,7 @@ struct ProcessStart {
   int log = -1;                           // becomes stdout and stderr; -1: the daemon's stderr
   FenceSet without;                       // namespaces that it does not get
   unsigned uid = 0, gid = 0;              // the user of the machine that the owner of its user namespace is
-  std::vector<std::string> cgroup_files;  // its number is written into each before it runs (cgroup.procs)
+  std::vector<std::string> cgroup_files;  // cgroup.procs of the groups that it joins before it runs
 };
 
 // Starts it as the first process of namespaces of its own (clone(2), namespaces(7)): user, process, mount, network, IPC
