@@ -169,6 +169,21 @@ std::function<void()> RuntimeFolder::worker_folder_removal(std::uint32_t number)
   };
 }
 
+std::vector<LostSession> RuntimeFolder::lost_sessions() const {
+  std::vector<LostSession> lost;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folders_.runtime + "/workers", error)) {
+    if (entry.path().extension() != session_suffix) continue;
+    const auto number = whole_number(entry.path().stem().native());
+    if (!number || find_living(worker_folder(*number) + std::string(life_suffix))) continue;
+    const auto note = read_session(worker_folder(*number));
+    if (!note.ok()) continue;
+    const SessionRecord& record = note.value().record;
+    lost.push_back({record, read_account(worker_folder(*number), record.session_id)});
+  }
+  return lost;
+}
+
 std::vector<LivingWorker> RuntimeFolder::sweep(std::uint32_t& number_max) const {
   std::map<std::uint32_t, LivingWorker> living;
   std::vector<std::filesystem::path> entries;

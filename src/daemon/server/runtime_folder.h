@@ -39,6 +39,12 @@ struct LivingWorker {
   metering::Account account;           // where the session's books ended; all zero: nothing was noted
 };
 
+// A session of an earlier daemon whose worker ended while no daemon lived.
+struct LostSession {
+  SessionRecord record;
+  metering::Account account;  // as it was noted last; all zero: nothing was noted
+};
+
 class RuntimeFolder {
  public:
   // Makes what is missing, checks that nobody else can write to it, takes the lock.
@@ -64,6 +70,8 @@ class RuntimeFolder {
   Status record_account(std::uint32_t number, std::uint64_t session_id, const metering::Account& account) const;
   // The removal as work to be run elsewhere: it may take long, and owns all it needs.
   std::function<void()> worker_folder_removal(std::uint32_t number) const;
+  // To be called before sweep(), which removes what these sessions' workers have left.
+  std::vector<LostSession> lost_sessions() const;
   // Looks through workers/ once, at start: returns who lives, removes what the dead left, and says in `number_max`
   // which number is the highest in use.
   std::vector<LivingWorker> sweep(std::uint32_t& number_max) const;

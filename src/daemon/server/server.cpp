@@ -64,6 +64,11 @@ LeaseDesk::Settings lease_settings(const Config& config) {
   return settings;
 }
 
+std::optional<Nanoseconds> build_limit(const Config& config) {
+  if (config.jail_without.has(Fence::budgets)) return std::nullopt;
+  return config.build_s * ns_per_s;
+}
+
 bool asks_for(const nlohmann::json& request, const char* name) {
   const auto field = request.find(name);
   return field != request.end() && field->is_boolean() && field->get<bool>();
@@ -107,10 +112,12 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       leases_(lease_settings(options_.config)),
       reception_(registry_, seats_, identity_rules(options_),
                  [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
-      sessions_(loop_, aside_, folder_, seats_, pool_, ids_, leases_, grants_,
-                [this](const Worker& worker) {
-                  return evidence_of(worker, devices_.find(worker.device)->traits, options_.config.jail_without);
-                }),
+      sessions_(
+          loop_, aside_, folder_, seats_, pool_, ids_, leases_, grants_,
+          [this](const Worker& worker) {
+            return evidence_of(worker, devices_.find(worker.device)->traits, options_.config.jail_without);
+          },
+          build_limit(options_.config)),
       door_(loop_, aside_, desk_),
       desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_, options_.config.jail_without,
             {options_.config.attach_per_s, options_.config.workers_ready}),
@@ -170,6 +177,7 @@ void Server::signal_arrived() {
 // ---- starting ----
 
 int Server::run() {
+  sessions_.remember_lost(folder_.lost_sessions());
   living_ = folder_.sweep(last_number_);
   remove_leftovers();
   look_for_devices();

@@ -77,6 +77,8 @@ Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat
   if (Status opened = leases_.open(opening); !opened.ok()) return opened;
   used_(record.tenant_id, true);
   settle(*session);
+  if (build_cpu_ns_max_)
+    session->build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, session->account.books);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
   arena_wait_ns_ = arena_look_ns;
   if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
@@ -113,8 +115,19 @@ void SessionTable::note(const Session& session) {
   note_failed_ = !noted.ok();
 }
 
+void SessionTable::check_builds() {
+  std::vector<Worker*> beyond;
+  for (const auto& [id, session] : sessions_)
+    if (session->build_budget && !session->build_budget->allows(session->account.books))
+      beyond.push_back(session->worker);
+  for (Worker* worker : beyond)
+    if (worker->end_reason.empty())
+      pool_.dismiss(*worker, "its builds took more processor time than they may (limits.build_s)");
+}
+
 void SessionTable::keep_books() {
   settle_books();
+  check_builds();
   if (!sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
 }
 
@@ -254,6 +267,16 @@ void SessionTable::remember(const Session& session, const std::string& reason) {
       format_bytes(usage.bytes_out), format_bytes(usage.memory_peak_bytes));
   ended_.push_front({session.record, usage, now, reason});
   if (ended_.size() > ended_sessions_max) ended_.pop_back();
+}
+
+void SessionTable::remember_lost(const std::vector<LostSession>& lost) {
+  for (const LostSession& session : lost) {
+    Usage usage;
+    usage.books = session.account.books;
+    usage.device_ns = usage.books.measured_ns;
+    ended_.push_front({session.record, usage, unix_now_ns(), "it ended while no daemon lived"});
+    if (ended_.size() > ended_sessions_max) ended_.pop_back();
+  }
 }
 
 }  // namespace sluice::server

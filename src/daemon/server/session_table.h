@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/metering/build_budget.h"
 #include "daemon/metering/meter_page.h"
 #include "daemon/server/event_loop.h"
 #include "daemon/server/lease_desk.h"
@@ -48,6 +49,7 @@ struct Session {
   Watch client_watch;
   Timer patience;
   metering::Account account;  // as it was noted last, or asked for
+  std::optional<metering::BuildBudget> build_budget;
   bool live = false;
 };
 Usage usage_of(const Session& session);
@@ -64,10 +66,10 @@ inline constexpr std::size_t ended_sessions_max = 100;
 class SessionTable {
  public:
   // REQUIRES: all of these outlive the table.
-  // evidence: of a worker that is given a session.
+  // evidence: of a worker that is given a session. build_cpu_ns_max: of one build; nothing: the worker is believed.
   SessionTable(EventLoop& loop, Aside& aside, const RuntimeFolder& folder, Seats& seats, WorkerPool& pool,
                SessionIds& ids, LeaseDesk& leases, MemoryGrants& grants,
-               std::function<Evidence(const Worker&)> evidence)
+               std::function<Evidence(const Worker&)> evidence, std::optional<Nanoseconds> build_cpu_ns_max)
       : loop_(loop),
         aside_(aside),
         folder_(folder),
@@ -76,7 +78,8 @@ class SessionTable {
         ids_(ids),
         leases_(leases),
         grants_(grants),
-        evidence_(std::move(evidence)) {}
+        evidence_(std::move(evidence)),
+        build_cpu_ns_max_(build_cpu_ns_max) {}
 
   std::uint64_t next_id() { return ids_.next(); }
   // The worker has been given the session. Not ok: it can have no lease, and is not here.
@@ -91,6 +94,9 @@ class SessionTable {
   const Session* of(const Worker& worker) const;
   // The worker has nothing of it any more. Nothing happens if it had no session here.
   void end(Worker& worker, const std::string& reason);
+
+  // Sessions that ended while no daemon lived: they are among ended() from now on.
+  void remember_lost(const std::vector<LostSession>& lost);
 
   // Called when a session of the tenant has begun, and when one has ended.
   void on_use(std::function<void(std::uint64_t tenant_id, bool began)> listener) { used_ = std::move(listener); }
@@ -117,6 +123,7 @@ class SessionTable {
   void remember(const Session& session, const std::string& reason);
   void settle(Session& session);
   void note(const Session& session);
+  void check_builds();
   void keep_books();
 
   EventLoop& loop_;
@@ -129,6 +136,7 @@ class SessionTable {
   MemoryGrants& grants_;
   std::function<void(std::uint64_t, bool)> used_ = [](std::uint64_t, bool) {};
   std::function<Evidence(const Worker&)> evidence_;
+  std::optional<Nanoseconds> build_cpu_ns_max_;
   Timer next_books_;
   bool note_failed_ = false;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;

@@ -129,7 +129,14 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
     REQUIRE(folder.value().record_session(number, {record, {}}).ok());
   }
   REQUIRE(folder.value().make_worker_folder(11).ok());  // of a daemon that died before it could note the worker
+  CHECK(folder.value().lost_sessions().empty());
+  const metering::Account account{{1, 2, 3}, 4, 5};
+  REQUIRE(folder.value().record_account(9, 77, account).ok());
   dead.end();
+  const auto lost = folder.value().lost_sessions();
+  REQUIRE(lost.size() == 1);
+  CHECK(lost[0].record.session_id == 77);
+  CHECK(lost[0].account == account);
   std::uint32_t number_max = 0;
   const auto found = folder.value().sweep(number_max);
   REQUIRE(found.size() == 1);
