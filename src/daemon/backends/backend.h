@@ -66,6 +66,9 @@ class CompletionSink {
   // free until come_back() has returned, which may block. Both on the thread that runs it.
   virtual void step_aside() {}
   virtual void come_back() {}
+  // The backend compiles for no command in flight. On any thread, never more than a few at a time.
+  virtual void begin_compile() {}
+  virtual void end_compile() {}
   // Commands of the session wait for their turn on the device. On any thread.
   virtual bool keeps_waiting() const { return false; }
 

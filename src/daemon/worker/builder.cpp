@@ -54,8 +54,10 @@ void Builder::run() {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
+    if (gate_ != nullptr) gate_->begin_compile();
     task();
     task = nullptr;  // may drop the last hold on a program: not under the lock
+    if (gate_ != nullptr) gate_->end_compile();
     lock.lock();
   }
 }

@@ -17,7 +17,9 @@
 #include <vector>
 
 #include "daemon/backends/backend.h"
+#include "daemon/metering/build_budget.h"
 #include "daemon/worker/build_watch.h"
+#include "daemon/worker/gate.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/object_table.h"
 #include "wire/kernel_traits.h"
@@ -36,14 +38,14 @@ struct ReplyPlace {
 
 class Builder {
  public:
-  static constexpr std::size_t threads_max = 4;
+  static constexpr std::size_t threads_max = metering::build_threads_max;
   static constexpr std::size_t tasks_max = 1024;
 
-  // `device` outlives the builder, and `watch`, if there is one, too. bytes_max: of what programs are made of, and of
-  // answers that wait to be fetched.
+  // `device` outlives the builder, and so do `watch` and `gate`, if there are such: both are told of builds.
+  // bytes_max: of what programs are made of, and of answers that wait to be fetched.
   explicit Builder(backend::Device& device, std::uint64_t bytes_max = HostLimits().programs,
-                   BuildWatch* watch = nullptr)
-      : device_(device), watch_(watch), budget_(bytes_max) {}
+                   BuildWatch* watch = nullptr, Gate* gate = nullptr)
+      : device_(device), watch_(watch), gate_(gate), budget_(bytes_max) {}
   // Waits for the builds that have begun; those that have not are forgotten.
   ~Builder();
 
@@ -69,6 +71,7 @@ class Builder {
 
   backend::Device& device_;
   BuildWatch* const watch_;
+  Gate* const gate_;
   HostBudget budget_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -127,6 +127,8 @@ class Completions final : public backend::CompletionSink {
     if (builds_ != nullptr) builds_->end();
     gate_.come_back();
   }
+  void begin_compile() override { gate_.begin_compile(); }
+  void end_compile() override { gate_.end_compile(); }
   bool keeps_waiting() const override { return gate_.keeps_waiting(); }
   // A command that was begun but not accepted.
   void failed(InFlight& command, wire::Outcome outcome);

@@ -11,6 +11,7 @@ constexpr std::uint32_t in_flight_alone_min = 2;  // so that the device need not
 constexpr std::uint32_t in_flight_max = 1 << 15;
 constexpr Nanoseconds own_turn_ns = 20 * ns_per_ms;
 constexpr std::uint32_t whole_milli = 1000;
+constexpr Nanoseconds linger_compiling_ns = 100 * ns_per_us;
 constexpr Nanoseconds look_again_ns = 20 * ns_per_ms;  // for a daemon that has come or gone
 
 }  // namespace
@@ -78,7 +79,9 @@ Nanoseconds Gate::rest(Nanoseconds now) {
   if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && wanted &&
       !(coming_back && lease_oneself(now)))
     return std::max(next_own_lease_ns_, now + 1);
-  const Nanoseconds linger_ns = lease_.held() ? lease_.terms().linger_ns : UINT64_MAX;
+  Nanoseconds linger_ns = lease_.held() ? lease_.terms().linger_ns : UINT64_MAX;
+  if (lease_.held() && compiles_.load(std::memory_order_seq_cst) != 0)
+    linger_ns = std::min(linger_ns, linger_compiling_ns);
   if (linger_ns == UINT64_MAX) return wire::no_deadline;
   if (lease_.in_flight() != 0) return wire::no_deadline;  // ended() wakes us when the last command does
   const Nanoseconds idle_ns = lease_.idle_for(now);
@@ -103,7 +106,16 @@ void Gate::ended(Nanoseconds estimate_ns) {
   const LeaseTerms terms = lease_.terms();
   // Not for each of many short ones.
   const bool room = in_flight < in_flight_alone_min || pending_ns() <= terms.window_ns / 2;
-  if (waiting ? room : in_flight == 0 && terms.linger_ns != UINT64_MAX) wake_();
+  const auto may_lapse = [&] {
+    return terms.linger_ns != UINT64_MAX || compiles_.load(std::memory_order_seq_cst) != 0;
+  };
+  if (waiting ? room : in_flight == 0 && may_lapse()) wake_();
+}
+
+// The dispatcher's rest sees the count, or the end of the last command does.
+void Gate::begin_compile() {
+  compiles_.fetch_add(1, std::memory_order_seq_cst);
+  wake_();
 }
 
 void Gate::step_aside() {

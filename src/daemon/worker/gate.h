@@ -55,6 +55,10 @@ class Gate {
   void ended(Nanoseconds estimate_ns);
   // The daemon is gone, or there is one again, whose terms page lies where the one before did.
   void set_daemon(bool lives);
+  // The worker compiles for no command in flight: an idle lease is given back meanwhile, so that the processor time is
+  // not taken for device time.
+  void begin_compile();
+  void end_compile() { compiles_.fetch_sub(1, std::memory_order_seq_cst); }
   // Commands wait for their turn.
   bool keeps_waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
@@ -83,6 +87,7 @@ class Gate {
   std::atomic<bool> waiting_{false};
   wire::FutexWord aside_{0};                   // threads between step_aside() and come_back()
   std::atomic<std::uint32_t> coming_back_{0};  // threads in come_back() that want a lease
+  std::atomic<std::uint32_t> compiles_{0};     // between begin_compile() and end_compile()
   std::atomic<bool> daemon_lives_{true};
   std::mutex own_leases_;  // held where daemon_lives_ changes, and while it must not
 };

@@ -65,7 +65,7 @@ Session::Session(backend::Device& device, const SessionRecord& record, const Lim
       gate_(lease_, meter_, [this] { reader_.wake(); }),
       builds_(limits.builds),
       completions_(reader_.control(), meter_, gate_, limits.host.data),
-      builder_(device, limits.host.programs, &builds_),
+      builder_(device, limits.host.programs, &builds_, &gate_),
       dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
                                                builder_, gate_, limits.host)) {
   completions_.watch_builds(builds_);

@@ -205,6 +205,24 @@ TEST_CASE("a lease that nobody else wants may lie idle, and so may a busy one") 
   CHECK(rig.grantor.held());
 }
 
+TEST_CASE("an idle lease is given back while the worker compiles, and one in use when its last command ends") {
+  GateRig rig;
+  rig.grantor.grant(alone());
+  REQUIRE(rig.gate.admit(ms));
+  rig.gate.begin_compile();
+  CHECK(rig.wakes == 1);
+  CHECK(rig.gate.rest(now_ns() + ms) == wire::no_deadline);
+  CHECK(rig.woken_by(ms) == 1);
+  CHECK(rig.gate.rest(now_ns() + ms) == wire::no_deadline);
+  CHECK_FALSE(rig.grantor.held());
+  rig.gate.end_compile();
+  rig.grantor.grant(alone());
+  REQUIRE(rig.gate.admit(ms));
+  CHECK(rig.woken_by(ms) == 0);
+  CHECK(rig.gate.rest(now_ns() + far_ns) == wire::no_deadline);
+  CHECK(rig.grantor.held());
+}
+
 TEST_CASE("without a daemon the worker gives itself leases") {
   GateRig rig;
   CHECK_FALSE(rig.gate.admit(ms));

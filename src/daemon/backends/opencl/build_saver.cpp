@@ -62,7 +62,10 @@ void BuildSaver::run() {
     jobs_.pop_front();
     saving_ = true;
     lock.unlock();
+    CompletionSink* const sink = activity_.sink.load(std::memory_order_acquire);
+    if (sink != nullptr) sink->begin_compile();
     save(job);
+    if (sink != nullptr) sink->end_compile();
     if (const auto tidy = std::exchange(tidy_, nullptr)) tidy();
     lock.lock();
     saving_ = false;

@@ -26,7 +26,7 @@ namespace sluice::backend::opencl {
 struct Activity {
   std::atomic<std::int64_t> in_flight{0};
   std::atomic<Nanoseconds> last_ended_ns{0};
-  std::atomic<const CompletionSink*> sink{nullptr};  // which knows of commands that wait for their turn
+  std::atomic<CompletionSink*> sink{nullptr};  // which knows of commands that wait for their turn
 
   bool busy() const;
 };
