@@ -104,8 +104,13 @@ def load(scenario, *options):
             os.path.join(scenario.work, "calibration"), "--seconds", "600", *options]
 
 
+# Of the tenants, the first ones begin with what pools before compiled. Programs that are killed while they compile may
+# leave that unfinished, and then a build fails: so nobody runs as those.
+UNUSED = ("first", "second")
+
+
 def create(scenario, pool, *names):
-    for name in names:
+    for name in (*UNUSED, *names):
         made = pool.command("tenant", "create", name, "--memory", "64MiB", "--uid", str(os.getuid()), "--gpu", "100m")
         scenario.check(made.returncode == 0, f"tenant {name} is made", made.stderr)
 
@@ -284,4 +289,4 @@ def main(scenario):
                        "where workers are believed, they use more than they are charged for", f"{charged} {used}")
 
 
-run(main)
+run(main, name="evidence")
