@@ -101,13 +101,16 @@ def control_groups(runtime):
     return [folder for base in bases for folder, _, _ in os.walk(base, topdown=False)]
 
 
-def jail_section(build, config):
-    """For an ordinary user: does without the fences that this machine does not give to one."""
-    if os.geteuid() == 0 or "[jail]" in config:
+def jail_section(build, config, reports):
+    """What a sanitizer reads in a worker; for an ordinary user, to do without the fences that this machine denies him."""
+    if "[jail]" in config:
         return ""
+    section = f"[jail]\nreadable = {json.dumps(reports.readable_by_workers())}\n"
+    if os.geteuid() == 0:
+        return section
     doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE,
                             text=True, check=False)
-    return f"[jail]\nwithout = {json.dumps(json.loads(doctor.stdout)['jail_without'])}\n"
+    return section + f"without = {json.dumps(json.loads(doctor.stdout)['jail_without'])}\n"
 
 
 class Side:
@@ -185,7 +188,7 @@ class Pool(Side):
         variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
         with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(jail_section(build, config) + f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
+            file.write(jail_section(build, config, self.reports) + f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
                        f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
                        f"environment = {{ {variables} }}\n{config}\n")
 

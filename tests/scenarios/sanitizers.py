@@ -32,6 +32,7 @@ class Reports:
         self._heard = []
         if self.sanitizers:
             os.makedirs(folder, exist_ok=True)
+            os.chmod(folder, 0o1777)  # workers are users of their own
 
     def _options(self, name, **more):
         options = {"log_path": os.path.join(self.folder, name), "log_exe_name": 1, **more}
@@ -56,6 +57,10 @@ class Reports:
         if not self.sanitizers:
             return {}
         return {"SLUICE_SANITIZER_REPORTS": self.folder, "TSAN_OPTIONS": self._thread_options(report_thread_leaks=0)}
+
+    def readable_by_workers(self):
+        """Folders that the runtime in a worker reads, for jail.readable."""
+        return [os.path.dirname(SUPPRESSIONS)] if "thread" in self.sanitizers else []
 
     def listen(self, text):
         """Notes what was reported in `text`, which a process wrote to stderr."""
