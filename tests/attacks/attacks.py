@@ -46,18 +46,22 @@ def parse():
 
 
 def as_ordinary_user(arguments):
-    """Starts this script again as a user without any rights, with a build folder in which that user may write."""
+    """Starts a copy of this script as a user without any rights, who may not even see this tree, with a build folder in
+    which that user may write."""
     home = tempfile.mkdtemp(prefix="sluice-user-")
     build = os.path.join(home, "build")
     os.mkdir(build)
-    for name in ("bin", "sbin", "lib", "libexec", "programs", "CMakeCache.txt"):
+    for name in ("bin", "sbin", "lib", "libexec", "shim", "programs"):
         source = os.path.join(find_build(arguments.build), name)
         if os.path.exists(source):
-            os.symlink(source, os.path.join(build, name))
+            shutil.copytree(source, os.path.join(build, name))
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for name in ("attacks", "scenarios"):
+        shutil.copytree(os.path.join(tests, name), os.path.join(home, "tests", name))
     for folder in (home, build):
         os.chown(folder, ORDINARY_USER, ORDINARY_USER)
     line = ["setpriv", f"--reuid={ORDINARY_USER}", f"--regid={ORDINARY_USER}", "--clear-groups", "/usr/bin/python3", "-B",
-            os.path.abspath(__file__), *sys.argv[1:], "--build", build]
+            os.path.join(home, "tests", "attacks", os.path.basename(__file__)), *sys.argv[1:], "--build", build]
     try:
         return subprocess.run(line, env={**os.environ, "HOME": home}, check=False).returncode
     finally:
