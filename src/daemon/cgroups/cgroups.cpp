@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::string_view delegated = "/sluice.slice/sluice-workers.service";
 constexpr std::string_view plain = "/sluice";
-// Of sixteen processes: cpu.shares of v1, cpu.weight of v2.
-constexpr const char* weight_v1 = "16384";
-constexpr const char* weight_unified = "1600";
 
 // "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope": up to and with what systemd gives its user.
 std::optional<std::string> group_of_user(std::string_view own_groups) {
@@ -81,15 +78,6 @@ Status offer(const GroupFiles& files, const std::string& group, const Controller
   return Status();
 }
 
-// All workers together would weigh as much as one other process, or one other session of a terminal. They are the
-// device, which should not slow down because the machine has something else to do as well. Where systemd has made the
-// group, its unit says so. Without effect where there is no cpu controller.
-void set_weight(const GroupFiles& files, const Hierarchy& hierarchy, const std::string& group) {
-  if (!hierarchy.controllers.has(Controller::cpu)) return;
-  if (hierarchy.unified) (void)files.write(group + "/cpu.weight", weight_unified);
-  else (void)files.write(group + "/cpu.shares", weight_v1);
-}
-
 // Makes each folder of the path below the tree's root. Another pool may take away what is empty: so more than once.
 Status make_path(const GroupFiles& files, const Hierarchy& hierarchy, const std::string& path) {
   std::string made = hierarchy.mount;
@@ -101,7 +89,6 @@ Status make_path(const GroupFiles& files, const Hierarchy& hierarchy, const std:
     made += path.substr(at, end - at);
     if (const int error = files.make_folder(made); error != 0)
       return errno_status("make the control group " + made, error);
-    if (std::string_view(made).ends_with(plain)) set_weight(files, hierarchy, made);
     at = end;
   }
   if (hierarchy.unified) return offer(files, made, offered(hierarchy));
