@@ -2,6 +2,7 @@
 """Twenty-four threads make random calls at once: no crash, no deadlock, nothing left, and the final contents are what each
 thread worked out itself, natively and in the pool. The variables SEEDS and CALLS set how much (3 and 1000)."""
 
+import glob
 import os
 import re
 
@@ -23,11 +24,22 @@ def check_stands_in_for_pocl(scenario, log):
                        f"PoCL's plugins find {name} in the worker", bound)
 
 
+def read_all(pattern):
+    texts = []
+    for path in glob.glob(pattern):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            texts.append(file.read())
+    return "".join(texts)
+
+
 def main(scenario):
     argv = [scenario.program("storm")]
     scenario.same("seed 1", [*argv, "1", "24", CALLS, "careful"])
-    device_environment = {"SLUICE_STAGED_MEMORY": "1", "LD_DEBUG": "bindings"}
-    with scenario.new_pool(device_environment=device_environment) as staged:
+    # What the loader says is more than a worker may log, so it goes to files, for which these fences are in the way.
+    bindings = os.path.join(scenario.work, "bindings")
+    device_environment = {"SLUICE_STAGED_MEMORY": "1", "LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": bindings}
+    without = '[jail]\nwithout = ["mount-namespace", "landlock", "own-uid"]\n'
+    with scenario.new_pool(device_environment=device_environment, config=without) as staged:
         for seed in range(2, SEEDS + 1):
             digests = set()
             for title, pool in (("the arena", scenario.pool), ("memory of the device's own", staged)):
@@ -35,7 +47,7 @@ def main(scenario):
                 scenario.check(ended.returncode == 0, f"seed {seed} runs to its end in {title}", ended.stderr)
                 digests.add(ended.stdout)
             scenario.check(len(digests) == 1, f"seed {seed}: the same in both")
-        check_stands_in_for_pocl(scenario, staged.log())
+        check_stands_in_for_pocl(scenario, read_all(bindings + ".*"))
         scenario.check_clean(staged)
     scenario.check_left(staged)
 
