@@ -49,6 +49,11 @@ constexpr const char* start_calls[] = {"seccomp",
                                        "landlock_restrict_self"};
 constexpr int start_prctl_options[] = {PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP};
 
+scmp_arg_cmp equals(unsigned argument, scmp_datum_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
 class Filter {
  public:
   explicit Filter(std::uint32_t otherwise) : context_(seccomp_init(otherwise)) {}
@@ -92,28 +97,27 @@ void allow_profile(Filter& filter, const backend::JailProfile& profile) {
   for (const char* name : profile.system_calls) filter.allow(name);
   if (!backend::has_devices(profile)) return;
   for (const std::uint8_t type : profile.ioctl_types)
-    filter.allow("ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, static_cast<scmp_datum_t>(type) << 8));
+    filter.allow("ioctl", masked(1, 0xff00, static_cast<scmp_datum_t>(type) << 8));
 }
 
 void allow_modes(Filter& filter) {
-  filter.allow("chmod", SCMP_A1(SCMP_CMP_MASKED_EQ, special_bits, 0));
-  filter.allow("fchmod", SCMP_A1(SCMP_CMP_MASKED_EQ, special_bits, 0));
-  filter.allow("fchmodat", SCMP_A2(SCMP_CMP_MASKED_EQ, special_bits, 0));
+  filter.allow("chmod", masked(1, special_bits, 0));
+  filter.allow("fchmod", masked(1, special_bits, 0));
+  filter.allow("fchmodat", masked(2, special_bits, 0));
 }
 
 void allow_by_arguments(Filter& filter) {
   // glibc tries clone3 first, whose flags lie in memory where no filter can read them: it falls back to clone.
-  filter.allow("clone", SCMP_A0(SCMP_CMP_MASKED_EQ, new_namespaces, 0));
-  filter.allow("mmap", SCMP_A3(SCMP_CMP_MASKED_EQ, uncounted_maps, 0));
-  for (const int command : fcntl_commands)
-    filter.allow("fcntl", SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command)));
-  filter.allow("fcntl", SCMP_A1(SCMP_CMP_EQ, F_SETFL), SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
-  for (const int option : prctl_options) filter.allow("prctl", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
-  for (const unsigned long request : plain_ioctls) filter.allow("ioctl", SCMP_A1(SCMP_CMP_EQ, request));
+  filter.allow("clone", masked(0, new_namespaces, 0));
+  filter.allow("mmap", masked(3, uncounted_maps, 0));
+  for (const int command : fcntl_commands) filter.allow("fcntl", equals(1, static_cast<scmp_datum_t>(command)));
+  filter.allow("fcntl", equals(1, F_SETFL), masked(2, O_ASYNC, 0));
+  for (const int option : prctl_options) filter.allow("prctl", equals(0, static_cast<scmp_datum_t>(option)));
+  for (const unsigned long request : plain_ioctls) filter.allow("ioctl", equals(1, request));
   // Its own limits, to read them.
-  filter.allow("prlimit64", SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+  filter.allow("prlimit64", equals(0, 0), equals(2, 0));
   // Itself less important, never more: the kernel sees to that.
-  filter.allow("setpriority", SCMP_A0(SCMP_CMP_EQ, 0));
+  filter.allow("setpriority", equals(0, 0));
 }
 
 // What a sanitizer's runtime does when it reports.
@@ -137,8 +141,7 @@ Status allow_known_calls() {
   allow_by_arguments(filter);
   allow_sanitizers(filter);
   for (const char* name : start_calls) filter.allow(name);
-  for (const int option : start_prctl_options)
-    filter.allow("prctl", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
+  for (const int option : start_prctl_options) filter.allow("prctl", equals(0, static_cast<scmp_datum_t>(option)));
   return filter.load();
 }
 
@@ -146,7 +149,7 @@ Status refuse_start_calls() {
   Filter filter(SCMP_ACT_ALLOW);
   for (const char* name : start_calls) filter.add(SCMP_ACT_ERRNO(EPERM), name);
   for (const int option : start_prctl_options)
-    filter.add(SCMP_ACT_ERRNO(EPERM), "prctl", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
+    filter.add(SCMP_ACT_ERRNO(EPERM), "prctl", equals(0, static_cast<scmp_datum_t>(option)));
   return filter.load();
 }
 

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::uint64_t mib = 1ull << 20, gib = 1ull << 30;
+constexpr std::uint64_t gib = 1ull << 30;
 
 server::Config strict() {
   server::Config config;
