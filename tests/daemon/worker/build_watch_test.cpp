@@ -70,6 +70,10 @@ TEST_CASE("a build that waits takes no time, and what ran before it began is not
 }
 
 TEST_CASE("builds that take too much memory are named with their limit") {
+#ifdef SLUICE_SANITIZED
+  WARN("not looked at: a sanitizer's allocator does not tell what it has given out");
+  return;
+#endif
   BuildWatch watch({UINT64_MAX, 8 << 20});
   const Ballast before;
   watch.begin();
