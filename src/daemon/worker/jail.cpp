@@ -13,6 +13,13 @@
 namespace sluice::worker {
 namespace {
 
+// ThreadSanitizer has a thread of its own, which takes no signals.
+#ifdef __SANITIZE_THREAD__
+constexpr std::size_t silent_max = 1;
+#else
+constexpr std::size_t silent_max = 0;
+#endif
+
 std::atomic<int> file_rules{-1};
 std::atomic<int> first_error{0};
 
@@ -37,7 +44,7 @@ Status restrict_files(const FilePaths& paths) {
   const std::size_t silent = run_on_every_thread([] { restrict_thread(); });
   file_rules.store(-1);
   if (const int error = first_error.load(); error != 0) return errno_status("hide the file system", error);
-  if (silent == 0) return Status();
+  if (silent <= silent_max) return Status();
   return Status(Code::internal,
                 std::to_string(silent) + " threads of the driver take no signals and keep seeing files");
 }
