@@ -106,6 +106,8 @@ def jail_section(build, config, reports):
     if "[jail]" in config:
         return ""
     section = f"[jail]\nreadable = {json.dumps(reports.readable_by_workers())}\n"
+    if "thread" in reports.sanitizers:  # its runtime looks for files of its own when a worker starts the linker
+        return section + 'without = ["mount-namespace", "landlock", "own-uid"]\n'
     if os.geteuid() == 0:
         return section
     doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE,
