@@ -235,6 +235,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // its log, and the program's output, may be pipes that nobody reads any more
   std::signal(SIGINT, SIG_IGN);   // meant for whoever has the terminal
   std::signal(SIGHUP, SIG_IGN);
-  // Left, not torn down: a driver may have threads that are busy, and a sanitizer that looks for leaks cannot in a jail.
+  // Left, not torn down: a driver may have threads that are busy, and a sanitizer that looks for leaks cannot in a
+  // jail.
   _exit(sluice::worker::run(options));
 }

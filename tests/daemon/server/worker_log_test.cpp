@@ -121,7 +121,7 @@ TEST_CASE("a worker that keeps writing is read so often and no more, and its wri
   };
   again = rig.loop.at(now_ns(), step);
   rig.loop.run();
-  CHECK(writes > 1000);  // none of them waited for the reader
+  CHECK(writes > 1000);                        // none of them waited for the reader
   while (rig.write(std::string(4096, 'x'))) {  // nobody reads: it fills up, and the next write fails
   }
   CHECK(rig.written.lines.empty());
