@@ -73,12 +73,12 @@ Status become_namespace_owner(const Options& options) {
 void forbid_user_namespaces(const Options& options) {
   if (options.without.has(Fence::user_namespace)) return;
   const UniqueFd file(open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC));
-  if (file.valid()) (void)!write(file.get(), "0", 1);
+  if (file.valid()) (void)!write(file.get(), "0", 1);  // a second fence: the filter of system calls holds without it
 }
 
 Status drop_privileges(const Options& options) {
   if (Status limited = limit_resources(); !limited.ok()) return limited;
-  // The bounding set is for who still has the capability to change it; so it comes before the user does.
+  // A process that changes its user loses its capabilities, but needs one of them below to drop the bounding set.
   const bool changes_user = options.without.has(Fence::user_namespace) && geteuid() == 0 && options.uid != 0;
   if (changes_user && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno_status("keep the capabilities", errno);
   if (changes_user)
