@@ -102,17 +102,20 @@ def control_groups(runtime):
 
 
 def jail_section(build, config, reports):
-    """What a sanitizer reads in a worker; for an ordinary user, to do without the fences that this machine denies him."""
+    """What a sanitizer reads in a worker; for an ordinary user, to do without the fences that this machine denies him.
+    Nothing where neither is needed: builds to compare with may not know the section."""
     if "[jail]" in config:
         return ""
-    section = f"[jail]\nreadable = {json.dumps(reports.readable_by_workers())}\n"
+    readable, without = reports.readable_by_workers(), []
     if "thread" in reports.sanitizers:  # its runtime looks for files of its own when a worker starts the linker
-        return section + 'without = ["mount-namespace", "landlock", "own-uid"]\n'
-    if os.geteuid() == 0:
-        return section
-    doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE,
-                            text=True, check=False)
-    return section + f"without = {json.dumps(json.loads(doctor.stdout)['jail_without'])}\n"
+        without = ["mount-namespace", "landlock", "own-uid"]
+    elif os.geteuid() != 0:
+        doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE,
+                                text=True, check=False)
+        without = json.loads(doctor.stdout)["jail_without"]
+    if not readable and not without:
+        return ""
+    return f"[jail]\nreadable = {json.dumps(readable)}\nwithout = {json.dumps(without)}\n"
 
 
 class Side:
