@@ -14,7 +14,8 @@
 // Two allowances make an honest worker's charge what its kernels took. Both are parts of what it reports, so that a
 // worker that reports nothing is let off nothing:
 //
-//   while others wait, what the device idles under the lease: for handing it over, and between two kernels
+//   while others wait, what the device idles under the lease: for handing it over, and between two kernels; twice as
+//   much between kernels where the processor time shows that they used all units
 //   else, what the driver works between two kernels: that far the floor is build
 #pragma once
 
@@ -44,7 +45,8 @@ struct Charge {
   friend bool operator==(const Charge&, const Charge&) = default;
 };
 
-// How much of the time that a lease was held while others waited is let off at most, with a report of so much.
+// How much of the time that a lease was held while others waited is let off, with a report of so much and no other
+// evidence.
 Nanoseconds allowance_ns(Nanoseconds told_ns);
 
 Charge charge(const Stretch& stretch, Proof proof);

@@ -41,6 +41,18 @@ const Row rows[] = {
      {6000 * us, 5000 * us, 0, true},
      Proof::processor_time,
      {5460 * us, 0}},
+    {"one that waits for each kernel, and uses all units, pays for its kernels",
+     {6000 * us, 5000 * us, 5100 * us, true},
+     Proof::processor_time,
+     {5000 * us, 100 * us}},
+    {"one that computes on one thread of two meanwhile does not pass for it",
+     {6000 * us, 5000 * us, 3000 * us, true},
+     Proof::processor_time,
+     {5460 * us, 0}},
+    {"nor does one whose kernels run elsewhere",
+     {6000 * us, 5000 * us, 5100 * us, true},
+     Proof::held_time,
+     {5460 * us, 0}},
     {"a short one, too", {260 * us, 202 * us, 200 * us, true}, Proof::processor_time, {202 * us, 0}},
     {"where kernels run elsewhere the holder pays by the clock",
      {10 * ms, ms, 0, false},
@@ -82,11 +94,14 @@ TEST_CASE("charged and build are never less than the floor, and charged is never
   }
 }
 
-TEST_CASE("more evidence never makes a lease cheaper") {
+TEST_CASE("more evidence never makes a lease cheaper, but for showing that kernels used all units") {
   for (const Stretch& stretch : random_stretches(20'000)) {
     Stretch more = stretch;
     more.floor_ns += stretch.floor_ns / 3 + 1;
-    REQUIRE(charge(more, Proof::processor_time).charged_ns >= charge(stretch, Proof::processor_time).charged_ns);
+    const Nanoseconds told_ns = std::min(stretch.measured_ns, stretch.held_ns);
+    const Nanoseconds off_ns = stretch.waited_for && stretch.floor_ns < told_ns ? told_ns / 10 : 0;
+    REQUIRE(charge(more, Proof::processor_time).charged_ns + off_ns >=
+            charge(stretch, Proof::processor_time).charged_ns);
     more = stretch;
     more.held_ns += stretch.held_ns / 3 + 1;
     for (const Proof proof : proofs) REQUIRE(charge(more, proof).charged_ns >= charge(stretch, proof).charged_ns);
@@ -106,11 +121,12 @@ TEST_CASE("a report that is lower than the floor saves nothing, and none at all 
   }
 }
 
-// What a liar can gain: the device for the whole of a stretch, for the cheapest report about it.
-double best_gain(Nanoseconds held_ns) {
+// What a liar can gain: the device for the whole of a stretch, of which it uses so much, for the cheapest report about
+// it.
+double best_gain(Nanoseconds held_ns, Nanoseconds floor_ns = 0) {
   Nanoseconds least_ns = held_ns;
   for (Nanoseconds told_ns = 0; told_ns <= held_ns; told_ns += held_ns / 1000)
-    least_ns = std::min(least_ns, charge({held_ns, told_ns, 0, true}, Proof::processor_time).charged_ns);
+    least_ns = std::min(least_ns, charge({held_ns, told_ns, floor_ns, true}, Proof::processor_time).sum_ns());
   return static_cast<double>(held_ns) / static_cast<double>(least_ns);
 }
 
@@ -119,6 +135,17 @@ TEST_CASE("the cheapest lie about a turn gains no more than an honest worker's g
   CHECK(best_gain(100 * ms) < 1.05 * 1.06);
   CHECK(best_gain(540 * us) < 1.05 * 1.14);  // of leases of two kernels of 200 us: 1.12 to 1.13
   CHECK(best_gain(10 * us) < 1.5);           // the shortest are let off no more than their part
+}
+
+TEST_CASE(
+    "a liar whose kernels leave a third of the units idle all the time gains no more, and nobody computes for less") {
+  for (const Nanoseconds used_ns : {5800 * us / 64, 5800 * us / 2, 5800 * us * 5 / 8})
+    CHECK(best_gain(5800 * us, used_ns) < 1.05 * 1.06);
+  // What looks like a program that waits for each kernel is let off no more than one: those hold it for 1.15 to 1.2.
+  for (Nanoseconds used_ns = 0; used_ns <= 5800 * us; used_ns += 58 * us) {
+    CHECK(best_gain(5800 * us, used_ns) < 1.05 * 1.16);
+    CHECK(best_gain(5800 * us, used_ns) * static_cast<double>(used_ns) < 5800.1 * us);
+  }
 }
 
 TEST_CASE("without a lease all is build: processor time, or what commands took that went on") {
