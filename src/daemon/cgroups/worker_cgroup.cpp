@@ -175,18 +175,33 @@ Status WorkerCgroup::limit_processes(std::uint32_t count) {
   return write(session(*tree) + "/pids.max", std::to_string(count));
 }
 
+// A lease under a cap comes in turns that are longer than a period: what was not used before pays for them. Kernels
+// before Linux 5.14 have no bursts, and there such a turn stands still for a part of it. A burst may never be more than
+// the quota, so it goes first and comes last.
 Status WorkerCgroup::limit_cpu(std::optional<std::uint32_t> milli_cores) {
   const Tree* tree = layout_->with(Controller::cpu);
   if (tree == nullptr) return Status(Code::unsupported, "no cpu controller");
   const std::string group = worker(*tree);
+  const std::string burst = group + (tree->hierarchy.unified ? "/cpu.max.burst" : "/cpu.cfs_burst_us");
   const CpuQuota quota = cpu_quota(milli_cores.value_or(1));
-  if (tree->hierarchy.unified)
-    return write(group + "/cpu.max",
-                 milli_cores ? std::to_string(quota.quota_us) + " " + std::to_string(quota.period_us) : "max");
-  // A quota is checked against the period that stands: without one, any period is fine.
-  if (Status lifted = write(group + "/cpu.cfs_quota_us", "-1"); !lifted.ok() || !milli_cores) return lifted;
-  if (Status set = write(group + "/cpu.cfs_period_us", std::to_string(quota.period_us)); !set.ok()) return set;
-  return write(group + "/cpu.cfs_quota_us", std::to_string(quota.quota_us));
+  if (milli_cores) (void)layout_->files->write(burst, "0");
+  const Status set = tree->hierarchy.unified ? limit_unified_cpu(group, milli_cores ? &quota : nullptr)
+                                             : limit_v1_cpu(group, milli_cores ? &quota : nullptr);
+  if (set.ok() && milli_cores) (void)layout_->files->write(burst, std::to_string(quota.quota_us));
+  return set;
+}
+
+Status WorkerCgroup::limit_unified_cpu(const std::string& group, const CpuQuota* quota) const {
+  const std::string limit =
+      quota != nullptr ? std::to_string(quota->quota_us) + " " + std::to_string(quota->period_us) : "max";
+  return write(group + "/cpu.max", limit);
+}
+
+// A quota is checked against the period that stands: without one, any period is fine.
+Status WorkerCgroup::limit_v1_cpu(const std::string& group, const CpuQuota* quota) const {
+  if (Status lifted = write(group + "/cpu.cfs_quota_us", "-1"); !lifted.ok() || quota == nullptr) return lifted;
+  if (Status set = write(group + "/cpu.cfs_period_us", std::to_string(quota->period_us)); !set.ok()) return set;
+  return write(group + "/cpu.cfs_quota_us", std::to_string(quota->quota_us));
 }
 
 // ---- the end ----

@@ -55,6 +55,8 @@ struct Limits {
   std::optional<std::uint32_t> milli_cores = {};  // nothing: all that there are
 };
 
+struct CpuQuota;
+
 class WorkerCgroup {
  public:
   WorkerCgroup(std::shared_ptr<const Layout> layout, std::uint32_t number);
@@ -96,6 +98,9 @@ class WorkerCgroup {
   Status make();
   Status pass_on(const Tree& tree) const;
   void open_count();
+  // No quota: as much as there is.
+  Status limit_unified_cpu(const std::string& group, const CpuQuota* quota) const;
+  Status limit_v1_cpu(const std::string& group, const CpuQuota* quota) const;
   void kill_one_by_one();
   void kill_members(const std::string& procs_file);
   Status write(const std::string& path, const std::string& text) const;
@@ -112,7 +117,7 @@ struct CpuQuota {
   friend bool operator==(const CpuQuota&, const CpuQuota&) = default;
 };
 // Periods of 10 ms: with longer ones a worker would stand still for longer at a time. Small limits need longer ones,
-// for the kernel takes no quota below 1 ms.
+// for the kernel takes no quota below 1 ms. What is left of one may be used in a later one, up to as much again.
 CpuQuota cpu_quota(std::uint32_t milli_cores);
 
 }  // namespace sluice::cgroups

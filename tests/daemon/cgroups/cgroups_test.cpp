@@ -71,6 +71,21 @@ TEST_CASE("memory and processes are bounded for the session, CPU time for its wo
   CHECK(v2.files["/cg/sluice/p/7/worker/cpu.max"] == "5000 10000");
 }
 
+TEST_CASE("what is left of a period's CPU time may be used in a later one, up to as much again") {
+  const FakeKernel v1 = FakeKernel::hybrid(), v2 = FakeKernel::unified();
+  WorkerCgroup first = make_worker(v1, 7, {1 << 30, 100, 500}), second = make_worker(v2, 7, {1 << 30, 100, 500});
+  CHECK(v1.files["/cg/cpu/sluice/p/7/worker/cpu.cfs_burst_us"] == "5000");
+  CHECK(v2.files["/cg/sluice/p/7/worker/cpu.max.burst"] == "5000");
+  v1.writes.clear();
+  v2.writes.clear();
+  CHECK(first.limit_cpu(250).ok());
+  CHECK(second.limit_cpu(250).ok());
+  for (const FakeKernel* kernel : {&v1, &v2}) {  // never more than the quota
+    CHECK(kernel->writes.front().ends_with("=0"));
+    CHECK(kernel->writes.back().ends_with("=2500"));
+  }
+}
+
 TEST_CASE("a memory limit can be raised and lowered, whatever the limit with swap was") {
   const FakeKernel kernel = FakeKernel::hybrid();
   WorkerCgroup worker = make_worker(kernel, 1);

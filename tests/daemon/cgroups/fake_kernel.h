@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <climits>
 #include <map>
 #include <set>
 #include <string>
@@ -74,6 +75,10 @@ class FakeKernel final : public cgroups::GroupFiles {
       return EINVAL;
     if (name == "memory.memsw.limit_in_bytes" && number(text) < number(files[group + "/memory.limit_in_bytes"]))
       return EINVAL;
+    if (name == "cpu.cfs_burst_us" && number(text) > number(files[group + "/cpu.cfs_quota_us"])) return EINVAL;
+    if (name == "cpu.max.burst" && number(text) > number(files[group + "/cpu.max"])) return EINVAL;
+    if (name == "cpu.cfs_quota_us" && number(text) < number(files[group + "/cpu.cfs_burst_us"])) return EINVAL;
+    if (name == "cpu.max" && text != "max" && number(text) < number(files[group + "/cpu.max.burst"])) return EINVAL;
     if (name == "cgroup.subtree_control") return offer(group, text);
     writes.push_back(path + "=" + std::string(text));
     file->second = text;
@@ -96,7 +101,10 @@ class FakeKernel final : public cgroups::GroupFiles {
   }
 
  private:
-  static unsigned long long number(std::string_view text) { return std::stoull(std::string(text)); }
+  // "max" and "-1" are more than any.
+  static unsigned long long number(std::string_view text) {
+    return text.starts_with("max") ? ULLONG_MAX : std::stoull(std::string(text));
+  }
 
   void add_tree(const std::string& path) {
     trees_.push_back(path);
@@ -117,7 +125,9 @@ class FakeKernel final : public cgroups::GroupFiles {
   void fill(const std::string& group) const {
     const std::string tree = tree_of(group), name = tree.substr(tree.rfind('/') + 1);
     add(group, "cgroup.procs", "");
-    if (name == "cpu") add(group, "cpu.cfs_quota_us", "-1"), add(group, "cpu.cfs_period_us", "100000");
+    if (name == "cpu")
+      add(group, "cpu.cfs_quota_us", "-1"), add(group, "cpu.cfs_period_us", "100000"),
+          add(group, "cpu.cfs_burst_us", "0");
     if (name == "cpuacct") add(group, "cpuacct.usage", "0");
     if (name == "memory")
       add(group, "memory.limit_in_bytes", "9223372036854771712"),
@@ -131,7 +141,7 @@ class FakeKernel final : public cgroups::GroupFiles {
     const std::string above = files[group.substr(0, group.rfind('/')) + "/cgroup.subtree_control"];
     add(group, "cgroup.controllers", above.c_str());
     const cgroups::Controllers here = cgroups::parse_controllers(above, ' ');
-    if (here.has(cgroups::Controller::cpu)) add(group, "cpu.max", "max 100000");
+    if (here.has(cgroups::Controller::cpu)) add(group, "cpu.max", "max 100000"), add(group, "cpu.max.burst", "0");
     if (here.has(cgroups::Controller::pids)) add(group, "pids.max", "max");
     if (here.has(cgroups::Controller::memory))
       add(group, "memory.max", "max"), add(group, "memory.swap.max", "max"), add(group, "memory.oom.group", "0"),
