@@ -12,6 +12,8 @@
 namespace sluice::wire {
 namespace {
 
+constexpr int so_passrights = 83;  // Linux 6.16; newer than some headers
+
 // How long connect() may block on a listener whose queue is full.
 constexpr timeval connect_time_max{10, 0};
 
@@ -160,6 +162,8 @@ Result<UniqueFd> bind_at(const std::string& path, unsigned mode) {
 
 Result<UniqueFd> listen_at(const std::string& path, unsigned mode) {
   auto fd = bind_at(path, mode);
+  const int off = 0;  // sockets that come of it inherit this
+  if (fd.ok()) (void)setsockopt(fd.value().get(), SOL_SOCKET, so_passrights, &off, sizeof off);
   if (fd.ok() && ::listen(fd.value().get(), 256) != 0) return errno_status("listen at " + path, errno);
   return fd;
 }

@@ -61,7 +61,9 @@ class MessageSocket {
 // A socket that has its place at `path` and listens as soon as somebody says so. mode: as below.
 Result<UniqueFd> bind_at(const std::string& path, unsigned mode);
 
-// Listens at `path`, replacing a stale socket there. mode: permissions of the socket file.
+// Listens at `path`, replacing a stale socket there. mode: permissions of the socket file. The kernel refuses
+// descriptors that whoever connects would send (EPERM), so that none of a stranger's is ever closed here; kernels before
+// Linux 6.16 let them through.
 Result<UniqueFd> listen_at(const std::string& path, unsigned mode);
 
 }  // namespace sluice::wire
