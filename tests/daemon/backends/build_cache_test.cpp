@@ -1,5 +1,7 @@
 #include "daemon/backends/opencl/build_cache.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
@@ -84,6 +86,47 @@ TEST_CASE("a link in place of a file is not followed") {
   fs::rename(file, folder.at("elsewhere"));
   fs::create_symlink(folder.at("elsewhere"), file);
   CHECK_FALSE(cache.find(key_of(1), {}));
+}
+
+TEST_CASE("a build is found while others load it, and their marks go with them") {
+  const Folder folder;
+  BuildCache cache, other;
+  REQUIRE(cache.open(folder.at("programs")).ok());
+  REQUIRE(other.open(folder.at("programs")).ok());
+  REQUIRE(cache.store(key_of(1), build_of(100)).ok());
+  {
+    const auto mark = cache.mark_loading(key_of(1)), second = other.mark_loading(key_of(1));
+    CHECK(files_in(folder.at("programs")) == 2);
+    CHECK(other.find(key_of(1), {}));
+  }
+  CHECK(files_in(folder.at("programs")) == 1);
+  CHECK(cache.find(key_of(1), {}));
+}
+
+TEST_CASE("a build whose load ended a process is removed, and can be stored again") {
+  const Folder folder;
+  BuildCache cache;
+  REQUIRE(cache.open(folder.at("programs")).ok());
+  for (std::uint8_t i = 1; i <= 2; ++i) REQUIRE(cache.store(key_of(i), build_of(100)).ok());
+  std::ofstream(folder.at("programs/") + to_hex(key_of(1)) + ".loading") << "";  // and no process has it
+  CHECK_FALSE(cache.find(key_of(1), {}));
+  CHECK(files_in(folder.at("programs")) == 1);
+  CHECK(cache.find(key_of(2), {}));
+  REQUIRE(cache.store(key_of(1), build_of(100)).ok());
+  CHECK(cache.find(key_of(1), {}));
+}
+
+TEST_CASE("a link in place of a mark is not followed, and a FIFO in place of a build is a miss") {
+  const Folder folder;
+  BuildCache cache;
+  REQUIRE(cache.open(folder.at("programs")).ok());
+  REQUIRE(cache.store(key_of(1), build_of(100)).ok());
+  fs::create_symlink(folder.at("elsewhere"), folder.at("programs/") + to_hex(key_of(1)) + ".loading");
+  { const auto mark = cache.mark_loading(key_of(1)); }
+  CHECK_FALSE(fs::exists(folder.at("elsewhere")));
+  CHECK(cache.find(key_of(1), {}));
+  REQUIRE(mkfifo((folder.at("programs/") + to_hex(key_of(2)) + ".build").c_str(), 0600) == 0);
+  CHECK_FALSE(cache.find(key_of(2), {}));
 }
 
 TEST_CASE("above its size the cache gives up what was used longest ago") {

@@ -64,5 +64,14 @@ TEST_CASE("above its size, what was used longest ago goes, and nothing of the la
   CHECK(fs::exists(fresh));
 }
 
+TEST_CASE("a binary of PoCL's without the program is told from a whole one, and from another driver's") {
+  const std::string header("poclbin\0", 8), hash(65, 'H');
+  CHECK_FALSE(lacks_program(header + hash + "/program.bc" + std::string(1000, 'b')));
+  CHECK(lacks_program(header + hash + std::string(1000, 'b') + "/program.bc"));
+  CHECK(lacks_program(header));
+  CHECK_FALSE(lacks_program("BC and then some"));
+  CHECK_FALSE(lacks_program(""));
+}
+
 }  // namespace
 }  // namespace sluice::backend::opencl

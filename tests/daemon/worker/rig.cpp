@@ -214,7 +214,7 @@ Worker::Buffer Worker::make_buffer(std::uint64_t bytes) {
   return buffer;
 }
 
-wire::BuildReply Worker::build(ObjectId id, const wire::BuildRequest& request) {
+wire::ProgramBuild Worker::build_command(ObjectId id, const wire::BuildRequest& request) {
   wire::Encoder encoder;
   encode(encoder, request);
   wire::ProgramBuild command;
@@ -222,8 +222,12 @@ wire::BuildReply Worker::build(ObjectId id, const wire::BuildRequest& request) {
   command.request_bytes = encoder.bytes().size();
   command.request_at = allocate(command.request_bytes);
   std::memcpy(at(command.request_at), encoder.bytes().data(), encoder.bytes().size());
+  return command;
+}
+
+wire::BuildReply Worker::build(ObjectId id, const wire::BuildRequest& request) {
   std::vector<std::byte> data;
-  REQUIRE(call(command, &data) == Outcome::ok);
+  REQUIRE(call(build_command(id, request), &data) == Outcome::ok);
   wire::Decoder decoder(data);
   auto reply = wire::decode_build_reply(decoder);
   REQUIRE(decoder.ok());
@@ -235,6 +239,14 @@ wire::BuildReply Worker::build(ObjectId id, const std::string& source, const std
   request.source = source;
   request.options = options;
   return build(id, request);
+}
+
+void Worker::post_build(ObjectId id, const std::string& source) {
+  wire::BuildRequest request;
+  request.source = source;
+  wire::ProgramBuild command = build_command(id, request);
+  (void)make_slot<wire::ReplySlot>(command.call.reply_at);
+  post(command);
 }
 
 ObjectId Worker::make_kernel(ObjectId program, std::uint32_t index) {

@@ -163,6 +163,8 @@ class Worker {
   Buffer make_buffer(std::uint64_t bytes);
   wire::BuildReply build(ObjectId id, const wire::BuildRequest& request);
   wire::BuildReply build(ObjectId id, const std::string& source, const std::string& options = "");
+  // Without waiting for the answer.
+  void post_build(ObjectId id, const std::string& source);
   ObjectId make_kernel(ObjectId program, std::uint32_t index);
   void release(ObjectId id);
   // False: not within ten seconds.
@@ -170,6 +172,7 @@ class Worker {
   bool reached(Queue& queue, std::uint64_t sequence);
 
  private:
+  wire::ProgramBuild build_command(ObjectId id, const wire::BuildRequest& request);
   Outcome answer(wire::ReplySlot& slot, const wire::CallHeader& call, std::vector<std::byte>* data);
   void grant_at_once(const std::stop_token& stop);
   void answer_memory();

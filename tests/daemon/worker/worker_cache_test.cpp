@@ -1,9 +1,12 @@
 // What a session builds is there for the tenant's next one.
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 
+#include "daemon/backends/opencl/binary_container.h"
 #include "rig.h"
 
 namespace sluice::test {
@@ -112,6 +115,70 @@ TEST_CASE("a damaged file in the cache is built anew") {
     const fs::path file = fs::directory_iterator(cache.path() + "/programs")->path();
     fs::resize_file(file, fs::file_size(file) / 2);
   }
+}
+
+// In PoCL's binary: the length of the name, the name, the length of the file, the file.
+void cut_program_out(std::string& native) {
+  constexpr std::string_view name = "/program.bc";
+  const std::size_t at = native.find(name);
+  REQUIRE(at < 128);
+  std::uint32_t bytes = 0;
+  std::memcpy(&bytes, native.data() + at + name.size(), sizeof bytes);
+  native.erase(at - sizeof bytes, sizeof bytes + name.size() + sizeof bytes + bytes);
+}
+
+// Leaves the build whole for the cache, and such that PoCL aborts.
+void damage_build(const fs::path& file) {
+  using namespace backend::opencl;
+  std::string bytes(fs::file_size(file), '\0');
+  std::ifstream(file, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  Digest make{};
+  std::memcpy(make.data(), bytes.data() + 16, make.size());
+  auto container = unpack(bytes, make);
+  REQUIRE(container);
+  cut_program_out(container->native);
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << pack(*container);
+}
+
+TEST_CASE("a build that ends its worker when it is loaded does so once: the tenant's next session builds it anew") {
+  const ScratchFolder cache;
+  {
+    Worker worker(with_cache(cache));
+    worker.attach();
+    REQUIRE(worker.build(worker.mint(), source).outcome == Outcome::ok);
+    worker.drop_session();
+    worker.wait_for_exit();
+    REQUIRE(entries(cache.path() + "/programs") == 1);
+  }
+  damage_build(fs::directory_iterator(cache.path() + "/programs")->path());
+  {
+    Worker worker(with_cache(cache));
+    worker.attach();
+    worker.post_build(worker.mint(), source);
+    CHECK(worker.wait_for_exit() != 0);
+  }
+  Worker worker(with_cache(cache));
+  worker.attach();
+  const ObjectId program = worker.mint();
+  REQUIRE(worker.build(program, source).outcome == Outcome::ok);
+  run_once(worker, program);
+}
+
+TEST_CASE("a build is not saved once the driver's cache has been emptied under it") {
+  const ScratchFolder cache;
+  {
+    Worker worker(with_cache(cache));
+    worker.attach();
+    REQUIRE(worker.build(worker.mint(), source).outcome == Outcome::ok);
+    for (const auto& entry : fs::directory_iterator(cache.path() + "/pocl")) fs::remove_all(entry.path());
+    worker.drop_session();
+    worker.wait_for_exit();
+  }
+  Worker worker(with_cache(cache));
+  worker.attach();
+  const ObjectId program = worker.mint();
+  REQUIRE(worker.build(program, source).outcome == Outcome::ok);
+  run_once(worker, program);
 }
 
 TEST_CASE("a text that includes files is not taken from the cache: the files may have changed") {

@@ -1,6 +1,7 @@
 #include "daemon/backends/opencl/build_cache.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,15 +11,14 @@
 #include <filesystem>
 #include <vector>
 
-#include "base/unique_fd.h"
-
 namespace sluice::backend::opencl {
 namespace {
 
 namespace fs = std::filesystem;
 
 constexpr std::size_t file_bytes_max = 256ull << 20;
-constexpr std::string_view suffix = ".build";
+constexpr std::string_view suffix = ".build", mark_suffix = ".loading";
+constexpr int open_flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;  // what lies there may be a link or a FIFO
 constexpr auto abandoned_after = std::chrono::hours(1);
 
 std::optional<std::string> read_file(int fd) {
@@ -61,11 +61,38 @@ Status BuildCache::open(const std::string& folder, std::uint64_t bytes_max) {
   return Status();
 }
 
+BuildCache::LoadMark::~LoadMark() {
+  if (locked_.valid()) (void)::unlink(path_.c_str());
+}
+
 std::string BuildCache::path_of(const Digest& key) const { return folder_ + "/" + to_hex(key).append(suffix); }
+
+std::string BuildCache::mark_path_of(const Digest& key) const {
+  return folder_ + "/" + to_hex(key).append(mark_suffix);
+}
+
+BuildCache::LoadMark BuildCache::mark_loading(const Digest& key) const {
+  std::string path = mark_path_of(key);
+  UniqueFd mark(::open(path.c_str(), O_RDWR | O_CREAT | open_flags, 0600));
+  if (mark.valid() && ::flock(mark.get(), LOCK_SH | LOCK_NB) != 0) mark.reset();
+  return {std::move(path), std::move(mark)};
+}
+
+bool BuildCache::ended_a_process(const Digest& key) const {
+  const UniqueFd mark(::open(mark_path_of(key).c_str(), O_RDWR | open_flags));
+  struct stat info {};
+  return mark.valid() && ::flock(mark.get(), LOCK_EX | LOCK_NB) == 0 && fstat(mark.get(), &info) == 0 &&
+         info.st_nlink > 0;  // else it was taken back just now
+}
 
 std::optional<BinaryContainer> BuildCache::find(const Digest& key, const Digest& make) const {
   if (!is_open()) return std::nullopt;
-  const UniqueFd fd(::open(path_of(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (ended_a_process(key)) {
+    (void)::unlink(path_of(key).c_str());
+    (void)::unlink(mark_path_of(key).c_str());
+    return std::nullopt;
+  }
+  const UniqueFd fd(::open(path_of(key).c_str(), O_RDONLY | open_flags));
   if (!fd.valid()) return std::nullopt;
   const auto bytes = read_file(fd.get());
   if (!bytes) return std::nullopt;

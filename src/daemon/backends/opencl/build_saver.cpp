@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "daemon/backends/opencl/pocl_cache.h"
 
 namespace sluice::backend::opencl {
 namespace {
@@ -23,7 +24,7 @@ std::string native_binary(cl_program program) {
   char* place = binary.data();
   if (bytes == 0 || clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof place, &place, nullptr) != CL_SUCCESS)
     return {};
-  return binary;
+  return lacks_program(binary) ? std::string() : binary;
 }
 
 bool Activity::busy() const {

@@ -31,7 +31,7 @@ struct Activity {
   bool busy() const;
 };
 
-// The driver's binary of a built program; empty if it has none.
+// The driver's binary of a built program; empty if it has none that could be loaded.
 std::string native_binary(cl_program program);
 
 class BuildSaver {

@@ -17,6 +17,9 @@ namespace fs = std::filesystem;
 
 constexpr char folder_variable[] = "POCL_CACHE_DIR";
 constexpr char use_mark[] = "last_accessed";  // PoCL touches this file in a program's folder whenever it builds it
+constexpr std::string_view binary_magic{"poclbin\0", 8};
+constexpr std::string_view program_file = "/program.bc";
+constexpr std::size_t header_bytes_max = 128;  // of a binary, with the name of its first file
 constexpr auto kept_after_use = std::chrono::hours(24);
 
 struct CachedProgram {
@@ -63,6 +66,11 @@ Status point_pocl_cache_at(const std::string& folder) {
   if (::symlink(folder.c_str(), aside.c_str()) != 0 || ::rename(aside.c_str(), link) != 0)
     return errno_status("point the driver's cache at " + folder, errno);
   return Status();
+}
+
+bool lacks_program(std::string_view native_binary) {
+  return native_binary.starts_with(binary_magic) &&
+         native_binary.substr(0, header_bytes_max).find(program_file) == std::string_view::npos;
 }
 
 void prune_pocl_cache(const std::string& folder, std::uint64_t bytes_max) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 
@@ -16,5 +17,9 @@ Status point_pocl_cache_at(const std::string& folder);
 // PoCL never removes anything. Above `bytes_max`, the programs that were used longest ago go, but none that was used
 // within the last day: a session may be about to load a kernel of it.
 void prune_pocl_cache(const std::string& folder, std::uint64_t bytes_max);
+
+// PoCL makes binaries of the files in its cache, and skips those that are gone. True: the program itself is missing in
+// this one, which PoCL takes for an impossible binary and aborts. False for other drivers' binaries.
+bool lacks_program(std::string_view native_binary);
 
 }  // namespace sluice::backend::opencl

@@ -186,6 +186,7 @@ BuildReply OpenClDevice::build_once(const Digest& key, ProgramObject& program, B
 BuildReply OpenClDevice::build_cached(const BuildRequest& request, const Digest& key, ProgramObject& program) {
   if (auto cached = cache_.find(key, make_)) {
     std::string log = cached->log;
+    const BuildCache::LoadMark mark = cache_.mark_loading(key);
     BuildReply reply = load(std::move(*cached), request.options, program);
     reply.log = std::move(log);
     if (reply.outcome == Outcome::ok) return reply;
