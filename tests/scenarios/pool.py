@@ -2,7 +2,9 @@
 programs in it and natively, and checks in the end that nothing is left of it.
 
 Kernel caches are kept below the build folder, one for native runs and one for pools, so that only the first run of a
-scenario compiles: a pool's first tenants begin with a copy of what pools before compiled. Each side is told by name which makes of drivers it sees: what else is installed changes nothing.
+scenario compiles: a pool's first tenants begin with a copy of what pools before compiled. Pools whose workers have users
+of their own and pools whose workers have none keep them apart: a worker cannot build in folders of another owner. Each
+side is told by name which makes of drivers it sees: what else is installed changes nothing.
 """
 
 import contextlib
@@ -192,8 +194,10 @@ class Pool(Side):
         device_environment = {**variables_of(makes), **self.reports.worker_environment(), **(device_environment or {})}
         variables = ", ".join(f'{key} = "{value}"' for key, value in device_environment.items())
         self.config_path = os.path.join(self.folder, "sluiced.toml")
+        jail = jail_section(build, config, self.reports)
+        self.warm = os.path.join(self.cache, "compiled-one-uid" if '"own-uid"' in jail + config else "compiled-own-uids")
         with open(self.config_path, "w", encoding="utf-8") as file:
-            file.write(jail_section(build, config, self.reports) + f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
+            file.write(jail + f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
                        f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
                        f"environment = {{ {variables} }}\n{config}\n")
 
@@ -230,19 +234,17 @@ class Pool(Side):
 
     def warm_kernels(self):
         """Gives the tenants that will have the first ids what was compiled before."""
-        warm = os.path.join(self.cache, "compiled")
-        for tenant in map(str, range(1, 1 + WARM_TENANTS if os.path.isdir(warm) else 1)):
+        for tenant in map(str, range(1, 1 + WARM_TENANTS if os.path.isdir(self.warm) else 1)):
             if not os.path.exists(os.path.join(self.kernels, tenant)):
-                subprocess.run(["cp", "-al", warm, os.path.join(self.kernels, tenant)], check=False)
+                subprocess.run(["cp", "-al", self.warm, os.path.join(self.kernels, tenant)], check=False)
 
     def keep_kernels(self):
         """Files are linked, never written over; all belong to the owner of their device's folder, as the daemon has it."""
-        warm = os.path.join(self.cache, "compiled")
-        os.makedirs(warm, mode=0o700, exist_ok=True)
+        os.makedirs(self.warm, mode=0o700, exist_ok=True)
         for tenant in filter(str.isdigit, os.listdir(self.kernels)):
             for device in os.scandir(os.path.join(self.kernels, tenant)):
                 subprocess.run(["chown", "-Rh", f"--reference={device.path}", device.path], check=False)
-                subprocess.run(["cp", "-aln", device.path, warm], check=False)
+                subprocess.run(["cp", "-aln", device.path, self.warm], check=False)
 
     def stop(self):
         if self.daemon is None or self.daemon.poll() is not None:
