@@ -35,13 +35,13 @@ int set_attributes(int fd, const char* path, unsigned flags, std::uint64_t set) 
   return static_cast<int>(syscall(SYS_mount_setattr, fd, path, flags, &attributes, sizeof attributes));
 }
 
-// Makes the folders above `path`, which is relative.
-Status make_parents(const std::string& path) {
+// Makes the folders above `path`, which is relative. 0, or an error of errno(3).
+int make_parents(const std::string& path) {
   for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
-    if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return errno_status("make /" + folder, errno);
+    if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return errno;
   }
-  return Status();
+  return 0;
 }
 
 Status mount_on(const char* type, const char* target, unsigned long flags, const char* options) {
@@ -104,8 +104,8 @@ Status RootFolder::place(const Bind& bind) const {
   const std::string path = bind.path.substr(1);
   struct stat info {};
   if (lstat(path.c_str(), &info) == 0 && !bind.folder && info.st_size > 0) return Status();  // in a folder bound before
-  if (Status made = make_parents(path); !made.ok())
-    return made.code() == Code::internal && errno == EROFS ? Status() : made;
+  if (const int error = make_parents(path); error != 0)  // EROFS: hidden by a folder bound before
+    return error == EROFS ? Status() : errno_status("make the folders above " + bind.path, error);
   if (bind.folder) {
     if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST && errno != EROFS)
       return errno_status("make the folder " + bind.path, errno);
@@ -132,7 +132,8 @@ Status RootFolder::enter() const {
   for (const Bind& bind : binds_)
     if (Status placed = place(bind); !placed.ok()) return placed;
   for (const Link& link : links_) {
-    if (Status made = make_parents(link.path.substr(1)); !made.ok()) return made;
+    if (const int error = make_parents(link.path.substr(1)); error != 0)
+      return errno_status("make the folders above " + link.path, error);
     if (symlink(link.target.c_str(), link.path.c_str() + 1) != 0 && errno != EEXIST && errno != EROFS)
       return errno_status("make the link " + link.path, errno);
   }
