@@ -78,7 +78,7 @@ Result<Session*> SessionTable::add(const SessionRecord& record, const Seat& seat
   used_(record.tenant_id, true);
   settle(*session);
   if (build_cpu_ns_max_)
-    session->build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, session->account.books);
+    session->build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, opening.evidence.proof, session->account);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
   arena_wait_ns_ = arena_look_ns;
   if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
@@ -118,8 +118,7 @@ void SessionTable::note(const Session& session) {
 void SessionTable::check_builds() {
   std::vector<Worker*> beyond;
   for (const auto& [id, session] : sessions_)
-    if (session->build_budget && !session->build_budget->allows(session->account.books))
-      beyond.push_back(session->worker);
+    if (session->build_budget && !session->build_budget->allows(session->account)) beyond.push_back(session->worker);
   for (Worker* worker : beyond)
     if (worker->end_reason.empty())
       pool_.dismiss(*worker, "its builds took more processor time than they may (limits.build_s)");

@@ -1,6 +1,6 @@
 // A worker without a driver, for tests of the daemon: it says what a worker says, and misbehaves on request.
 //
-// How is one word in the file that $FAKE_WORKER names; without a file it behaves:
+// How is said by the words in the file that $FAKE_WORKER names; without a file it behaves:
 //   crash     exits before it is ready          broken    says that its driver failed
 //   mute      never says that it is ready       die       exits when it is given a session
 //   deaf      never answers Attach              stubborn  does not leave when its program is dead
@@ -14,6 +14,7 @@
 //   greedy    touches 64 MiB of memory before it is ready
 //   forger    writes lines like the daemon's own, and far too many, to its log
 //   swap      hands another page than its own to a new daemon
+//   builds    uses a processor without end once attached, as a compiler would, and asks for no lease
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "daemon/sessions/lease.h"
@@ -42,9 +44,9 @@ constexpr std::uint64_t held_bytes = 1 << 20;
 
 bool told_to(const char* word) {
   const char* path = std::getenv("FAKE_WORKER");
-  std::string told;
-  if (path != nullptr) std::ifstream(path) >> told;
-  return told == word;
+  if (path == nullptr) return false;
+  std::ifstream file(path);
+  return std::find(std::istream_iterator<std::string>(file), {}, word) != std::istream_iterator<std::string>();
 }
 
 wire::DeviceTraits fake_card() {
@@ -113,6 +115,10 @@ void touch_memory() {
   for (std::size_t at = 0; at < memory.size(); at += 4096) static_cast<volatile char&>(memory[at]) = 1;
 }
 
+[[noreturn]] void compute_for_ever() {
+  for (;;) (void)getppid();
+}
+
 [[noreturn]] void sleep_for_ever() {
   for (;;) pause();
 }
@@ -149,6 +155,7 @@ class Serving {
     while (chatter_) tell(link_, message_of(WorkerMessageKind::ended, "again"));
     if (sockets_) send_sockets();
     if (stubborn_) sleep_for_ever();
+    if (builds_) compute_for_ever();
     for (;;) {
       pollfd awaited[] = {{session_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}};
       poll(awaited, 2, -1);
@@ -229,7 +236,7 @@ class Serving {
   UniqueFd control_, arena_, kick_, session_, output_;
   // Asked before the test can say other things.
   const bool garbage_ = told_to("garbage"), stubborn_ = told_to("stubborn"), lingering_ = told_to("lingering"),
-             chatter_ = told_to("chatter"), sockets_ = told_to("sockets");
+             chatter_ = told_to("chatter"), sockets_ = told_to("sockets"), builds_ = told_to("builds");
 };
 
 bool has_option(int argc, char** argv, const char* name) {

@@ -19,7 +19,7 @@ namespace sluice::test {
 
 class PoolUnderTest {
  public:
-  // Starts the daemon and waits until it lets programs in. `behaviour`: a word of fake_worker.cpp.
+  // Starts the daemon and waits until it lets programs in. `behaviour`: words of fake_worker.cpp.
   explicit PoolUnderTest(server::Config config = {}, const std::string& behaviour = "");
   ~PoolUnderTest();
   PoolUnderTest(const PoolUnderTest&) = delete;

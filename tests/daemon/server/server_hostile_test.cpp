@@ -139,3 +139,23 @@ TEST_CASE("a program that asks too often is refused, and its next try is heard a
   CHECK_THAT(reason, Catch::Matchers::Contains("asks for sessions too often (limits.attach_per_s)"));
   CHECK(pool.wait_until([&] { return attach(pool).reply.granted != 0; }));
 }
+
+TEST_CASE("a worker that lets builds run on beyond their limit is ended by the daemon, and no other session notices") {
+  server::Config config;
+  config.build_s = 1;
+  const bool kernels_in_worker = GENERATE(true, false);
+  PoolUnderTest pool(config, kernels_in_worker ? "processor builds" : "builds");
+  const Granted builds = attach(pool, {"alice"});
+  REQUIRE(builds.reply.granted == 1);
+  pool.behave(kernels_in_worker ? "processor" : "");
+  const Program other(pool, {"alice"});
+  REQUIRE(other.granted());
+  // Four builds' worth at most, and what the daemon takes to look and to end it; on a busy machine, longer.
+  const Nanoseconds deadline_ns = now_ns() + 40 * ns_per_s;
+  while (pool.sessions(true).empty() && now_ns() < deadline_ns) usleep(100'000);
+  const auto ended = pool.sessions(true);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].at("reason") == "its builds took more processor time than they may (limits.build_s)");
+  CHECK_FALSE(other.lost());
+  CHECK(pool.sessions().size() == 1);
+}
