@@ -62,8 +62,8 @@ class MessageSocket {
 Result<UniqueFd> bind_at(const std::string& path, unsigned mode);
 
 // Listens at `path`, replacing a stale socket there. mode: permissions of the socket file. The kernel refuses
-// descriptors that whoever connects would send (EPERM), so that none of a stranger's is ever closed here; kernels before
-// Linux 6.16 let them through.
+// descriptors that whoever connects would send (EPERM), so that none of a stranger's is ever closed here; kernels
+// before Linux 6.16 let them through.
 Result<UniqueFd> listen_at(const std::string& path, unsigned mode);
 
 }  // namespace sluice::wire
