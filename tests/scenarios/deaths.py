@@ -138,6 +138,22 @@ def kill_daemon(scenario, moments):
     bystander.end(scenario, "daemon killed")
 
 
+def hand_over(scenario):
+    """What `systemctl restart` does: the daemon leaves its sessions to the next one, and nothing is lost of what was charged."""
+    pool = scenario.pool
+    bystander = Bystander(scenario, 4)
+    before = session_of(pool, "bystander")
+    pool.daemon.send_signal(signal.SIGUSR1)
+    scenario.check(pool.daemon.wait(10) == 0, "daemon told to hand over: it exits well", pool.log())
+    pool.start()
+    wait_until(lambda: session_of(pool, "bystander") is not None, 5)
+    after = session_of(pool, "bystander")
+    scenario.check(after is not None and after["worker_pid"] == before["worker_pid"]
+                   and after["usage"]["charged_ns"] >= before["usage"]["charged_ns"],
+                   "daemon told to hand over: the next one goes on with its session", f"{before}\n{after}")
+    bystander.end(scenario, "daemon told to hand over")
+
+
 def kill_daemon_and_rest(scenario):
     """Daemon and program die in the same moment: the orphaned worker must not stay."""
     pool = scenario.pool
@@ -181,6 +197,7 @@ def main(scenario):
     bystander.end(scenario, "programs and workers killed")
     scenario.check_clean(scenario.pool)
     kill_daemon(scenario, moments)
+    hand_over(scenario)
     kill_daemon_and_rest(scenario)
     endless_kernel(scenario)
 

@@ -32,6 +32,7 @@ constexpr const char* footer = R"(Examples:
   sluiced --check-config --config new.toml  read a configuration, say what is wrong, and stop
 
 It stays in the foreground and writes its log to stderr. SIGTERM or ^C stops it and ends all sessions.
+SIGUSR1 ends it and leaves all sessions to the next sluiced.
 Exit codes: 0 stopped cleanly, 1 failed, 64 wrong usage, 69 another sluiced has this pool, 77 not permitted,
 78 wrong configuration.
 Configuration: sluiced.toml(5). Once it runs: sluice status, sluice run -- PROGRAM.)";

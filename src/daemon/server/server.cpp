@@ -4,9 +4,11 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -18,12 +20,14 @@ namespace {
 constexpr Nanoseconds stop_ns_max = 3 * ns_per_s;
 constexpr Nanoseconds tidy_ns_max = 2 * ns_per_s;
 constexpr int exit_failed = 1;
+constexpr int hand_over_signal = SIGUSR1;  // sluiced.service has it as RestartKillSignal=
 
 sigset_t stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, hand_over_signal);
   return signals;
 }
 
@@ -170,6 +174,7 @@ void Server::signal_arrived() {
   signalfd_siginfo info{};
   if (read(signals_.get(), &info, sizeof info) != sizeof info) return;
   if (stopping_) return loop_.stop();
+  if (static_cast<int>(info.ssi_signo) == hand_over_signal) hand_over();
   log::info("stopping ({})", info.ssi_signo == SIGINT ? "interrupted" : "terminated");
   stop();
 }
@@ -248,6 +253,15 @@ void Server::fail(const Status& status) {
 }
 
 // ---- stopping ----
+
+// Ends this process alone. The next daemon takes over what lives, as after a crash; so no destructor may run, for they
+// end workers.
+void Server::hand_over() {
+  log::info("leaving all sessions to the next daemon");
+  sd_notify(0, "STOPPING=1");
+  sessions_.settle_books();
+  _exit(EXIT_SUCCESS);
+}
 
 void Server::stop() {
   if (std::exchange(stopping_, true)) return;

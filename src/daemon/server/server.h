@@ -49,7 +49,8 @@ class Server final : private WorkerListener {
   static Result<std::unique_ptr<Server>> create(ServerOptions options);
   ~Server();
 
-  // Stops cleanly when one of these arrives; at once, when a second one does. REQUIRES: they are blocked.
+  // Stops cleanly when SIGTERM or SIGINT arrives; at once, when a second one does. SIGUSR1 ends the process and leaves
+  // all sessions to the next daemon. REQUIRES: they are blocked.
   Status stop_on_signals();
 
   int run();
@@ -75,6 +76,7 @@ class Server final : private WorkerListener {
   void open_to_tenants();
   void fail(const Status& status);
   void signal_arrived();
+  [[noreturn]] void hand_over();
   void stop_when_empty();
   Result<nlohmann::json> answer(const nlohmann::json& request);
 
