@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <system_error>
 
@@ -99,10 +100,10 @@ Answer Session::call_bytes(std::span<std::byte> command, std::size_t data_room) 
 wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data_room, std::vector<std::byte>& data) {
   if (lost()) return wire::Outcome::device_lost;
   const bool wants_data = data_room > 0;
-  const auto data_at = wants_data ? allocate(data_room) : std::optional<std::uint64_t>(0);
+  const auto data_at = wants_data ? make_room(data_room) : std::optional<std::uint64_t>(0);
   const auto reply_at = data_at ? make_slot() : std::nullopt;
   if (!reply_at) {
-    if (data_at && wants_data) release(*data_at);
+    if (data_at && wants_data) drop_room(*data_at);
     return wire::Outcome::out_of_host_memory;
   }
   auto* reply = slot_at<wire::ReplySlot>(*reply_at);
@@ -123,10 +124,32 @@ wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data
   } else if (wants_data) {
     data.assign(arena_at(*data_at), arena_at(*data_at) + needed);
   }
-  if (wants_data) release(*data_at);
+  if (wants_data) drop_room(*data_at);
   note(replies_, *reply_at, false);
   drop_slot(*reply_at);
   return outcome;
+}
+
+// What lies beside objects in the arena is bounded, and many threads that build at once want more than that. Each of
+// them has its turn: a call that is under way ends, or the session is lost, and then nobody waits any more.
+std::optional<std::uint64_t> Session::make_room(std::size_t bytes) {
+  constexpr std::chrono::milliseconds look_again(100);  // transfers give room back, too, and say nothing
+  std::unique_lock lock(rooms_);
+  for (;;) {
+    const auto at = allocate(bytes);
+    rooms_in_use_ += at ? 1 : 0;
+    if (at || rooms_in_use_ == 0 || lost()) return at;
+    room_dropped_.wait_for(lock, look_again);
+  }
+}
+
+void Session::drop_room(std::uint64_t at) {
+  release(at);
+  {
+    const std::lock_guard lock(rooms_);
+    --rooms_in_use_;
+  }
+  room_dropped_.notify_all();
 }
 
 // ---- the arena ----

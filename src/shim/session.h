@@ -10,6 +10,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -77,7 +78,8 @@ class Session {
   }
 
   // Sends a call and waits for its answer. `data_room`: bytes to set aside for a variable answer; if the answer is
-  // larger, the call is sent again with enough. Outcome::device_lost if the worker is gone.
+  // larger, the call is sent again with enough. Waits while other calls' answers have the room. Outcome::device_lost if
+  // the worker is gone.
   template <typename Command>
   Answer call(Command command, std::size_t data_room = 0) {
     command.call.header.op = Command::op;
@@ -112,6 +114,8 @@ class Session {
   }
   Answer call_bytes(std::span<std::byte> command, std::size_t data_room);
   wire::Outcome call_once(std::span<std::byte> command, std::size_t& data_room, std::vector<std::byte>& data);
+  std::optional<std::uint64_t> make_room(std::size_t bytes);
+  void drop_room(std::uint64_t at);
   std::optional<std::uint64_t> make_slot();
   void drop_slot(std::uint64_t at);
   template <typename Slot>
@@ -135,6 +139,10 @@ class Session {
 
   std::mutex output_mutex_;  // held from a read of output_ until what came is written
   UniqueFd output_;          // the read end of the pipe that is the worker's stdout
+
+  std::mutex rooms_;  // guards rooms_in_use_
+  std::condition_variable room_dropped_;
+  std::size_t rooms_in_use_ = 0;  // for answers
 
   std::mutex books_;  // guards what follows
   wire::ArenaAllocator allocator_;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 namespace sluice::test {
 namespace {
@@ -94,6 +95,11 @@ void FakePool::let_go() {
   reader_->wake();
 }
 
+void FakePool::fail_builds() {
+  builds_fail_ = true;
+  reader_->wake();
+}
+
 void FakePool::print(std::string_view text) {
   if (write(output_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) abort();
 }
@@ -132,6 +138,7 @@ void FakePool::work() {
       take({{command.value().begin(), command.value().end()}});
       busy = true;
     }
+    if (builds_fail_) answer_builds();
     for (auto& [id, queue] : std::map(queues_))
       while (!dead_ && run_some(*queue)) busy = true;
     if (!busy && !dead_) reader_->wait();
@@ -149,6 +156,10 @@ void FakePool::take(Command command) {
 
 void FakePool::answer(const wire::CallHeader& call, wire::Outcome outcome) {
   wire::publish_reply(*wire::ArenaView(arena_.bytes()).slot<wire::ReplySlot>(call.reply_at), outcome, 0);
+}
+
+void FakePool::answer_builds() {
+  for (const wire::CallHeader& call : std::exchange(builds_, {})) answer(call, wire::Outcome::build_failed);
 }
 
 void FakePool::create_buffer(const wire::BufferCreate& command) {
@@ -205,6 +216,7 @@ void FakePool::create(const Command& command) {
       queues_[queue.id] = made;
       return;
     }
+    case wire::Op::program_build: return builds_.push_back(command.as<wire::ProgramBuild>().call);
     case wire::Op::user_event_create: return known(command.as<wire::UserEventCreate>().id);
     case wire::Op::user_event_set: {
       const auto set = command.as<wire::UserEventSet>();

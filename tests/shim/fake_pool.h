@@ -44,6 +44,8 @@ class FakePool {
   void let_go();
   // The next enqueued command that would run ends with this outcome instead.
   void fail_next(wire::Outcome outcome);
+  // Builds are not answered until then; all fail.
+  void fail_builds();
   // As a kernel does.
   void print(std::string_view text);
   // Tells the program why its session ends.
@@ -91,6 +93,7 @@ class FakePool {
   void create(const Command& command);
   void create_buffer(const wire::BufferCreate& command);
   void answer(const wire::CallHeader& call, wire::Outcome outcome);
+  void answer_builds();
   bool run_some(Queue& queue);
   bool may_run(const Queue& queue, std::size_t index) const;
   void run(Queue& queue, const Command& command);
@@ -108,7 +111,8 @@ class FakePool {
   std::map<wire::ObjectId, std::shared_ptr<Queue>> queues_;
   std::map<wire::ObjectId, bool> events_;  // id -> failed; present once ended
   std::atomic<std::uint64_t> memory_used_{0};
-  std::atomic<bool> held_{false}, dead_{false};
+  std::atomic<bool> held_{false}, dead_{false}, builds_fail_{false};
+  std::vector<wire::CallHeader> builds_;  // that were not answered yet
   std::atomic<std::int32_t> fail_next_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::map<wire::Op, std::size_t> seen_;

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "tests/shim/opencl_fixture.h"
 
@@ -171,4 +172,26 @@ TEST_CASE("threads that share a queue each read back what they wrote") {
   }
   for (std::thread& thread : threads) thread.join();
   REQUIRE(wrong == 0);
+}
+
+TEST_CASE("many threads that build at once wait for each other's room, and none is refused") {
+  Program program;
+  constexpr std::size_t count = 48;  // the room for their answers is enough for 32
+  std::vector<cl_int> errors(count, CL_SUCCESS);
+  std::vector<std::jthread> threads;
+  for (cl_int& error : errors)
+    threads.emplace_back([&] {
+      const char* source = "kernel void nothing() {}";
+      cl_program built = clCreateProgramWithSource(program.context, 1, &source, nullptr, nullptr);
+      error = clBuildProgram(built, 1, &program.device, "", nullptr, nullptr);
+      clReleaseProgram(built);
+    });
+  const auto seen = [&] { return program.pool.commands_seen(sluice::wire::Op::program_build); };
+  for (int i = 0; i < 5000 && seen() < count / 2; ++i) usleep(1000);
+  CHECK(seen() >= count / 2);
+  usleep(50'000);  // so that those come for whom there is no room
+  program.pool.fail_builds();
+  threads.clear();
+  for (const cl_int error : errors) CHECK(error == CL_BUILD_PROGRAM_FAILURE);
+  CHECK(seen() == count);
 }
