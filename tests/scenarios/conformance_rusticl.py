@@ -10,7 +10,7 @@ from scenario import run
 
 
 def check_device_time(scenario):
-    usages = [session["usage"] for session in scenario.pool.ask("sessions", "--ended")["sessions"]]
+    usages = [session["usage"] for session in scenario.pool.ended_sessions()]
     launching = [usage for usage in usages if usage["launches"] > 0]
     scenario.check(launching and all(usage["device_ns"] > usage["launches"] * 1000 for usage in launching),
                    "the device time of launches is counted", launching)

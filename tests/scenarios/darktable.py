@@ -41,7 +41,7 @@ class Darktable:
 
 
 def launches(pool):
-    return sum(session["usage"]["launches"] for session in pool.ask("sessions", "--ended")["sessions"])
+    return sum(session["usage"]["launches"] for session in pool.ended_sessions())
 
 
 def main(scenario):

@@ -13,8 +13,7 @@ def main(scenario):
     filters = os.path.join(os.path.dirname(os.path.abspath(__file__)), "opencv_filters.py")
     ended = scenario.same("OpenCV", ["/usr/bin/python3", filters], seconds=600, environment=FIRST_DEVICE)
     scenario.check("uses OpenCL: True" in ended.stdout, "OpenCV: works through OpenCL", ended.stdout + ended.stderr)
-    used = max((session["usage"]["launches"] for session in scenario.pool.ask("sessions", "--ended")["sessions"]),
-               default=0)
+    used = max((session["usage"]["launches"] for session in scenario.pool.ended_sessions()), default=0)
     scenario.check(used > 10, f"OpenCV: launched {used} kernels in the pool")
 
 

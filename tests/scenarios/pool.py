@@ -296,6 +296,11 @@ class Pool(Side):
         answer = self.ask("sessions")
         return answer["sessions"] if answer else []
 
+    def ended_sessions(self):
+        """When all programs have ended: a session ends a moment after its program."""
+        wait_until(lambda: not self.sessions(), 5)
+        return self.ask("sessions", "--ended")["sessions"]
+
     def workers_ready(self):
         status = self.status()
         return sum(device["workers"]["ready"] for device in status["devices"]) if status else 0

@@ -122,8 +122,8 @@ def an_endless_kernel(scenario, one):
     out, err = endless.communicate(timeout=60)  # alone on the device it would run for ever
     scenario.check("finish" in out, "a program whose kernel never ends has its API's error", out + err)
     scenario.check("limits.command_s" in err, "and is told why on its standard error", err)
-    ended = scenario.pool.command("sessions", "--ended").stdout
-    scenario.check("limits.command_s" in ended, "so is the owner", ended)
+    ended = lambda: scenario.pool.command("sessions", "--ended").stdout
+    scenario.check(wait_until(lambda: "limits.command_s" in ended(), 5), "so is the owner", ended())
     scenario.check(used_within([one], 1)[0][0] > 0, "the tenant that it kept waiting works on")
 
 
