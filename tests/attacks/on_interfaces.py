@@ -119,13 +119,13 @@ def give_orders_to_the_daemon(w):
 
 
 @attack(always="a worker whose daemon lives answers nobody else")
-def call_at_another_workers_door(w):
-    """A kernel calls at another worker's door as a new daemon would, and gets its pages."""
+def connect_to_another_workers_adoption_socket(w):
+    """A kernel connects to another worker's adoption socket as a new daemon would, and gets its pages."""
     pid = w.other_worker()
     number = next(name for name in os.listdir(os.path.join(w.pool.runtime, "workers"))
                   if name.endswith(".life") and open(os.path.join(w.pool.runtime, "workers", name), encoding="ascii")
                   .read().split()[0] == str(pid))[:-5]
-    with w.launch("call_at_door", os.path.join(w.pool.runtime, "workers", number, "door.sock")) as run:
+    with w.launch("connect_for_adoption", os.path.join(w.pool.runtime, "workers", number, "adoption.sock")) as run:
         run.reaches()
         said = (run.peek() or ["ended"])[:2]
         return bool(inodes(pid) & {pair for one in run.wide() for pair in inodes(one)}), said

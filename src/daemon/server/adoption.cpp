@@ -53,15 +53,15 @@ Status Adoption::expect(LivingWorker living) {
   return Status();
 }
 
-// The file at the door is the worker's own to replace: who answers there is the kernel's word.
+// The adoption socket's file is the worker's own to replace: who answers there is the kernel's word.
 Status Adoption::call_on(Expected& expected) {
   const std::uint32_t number = expected.worker.number;
-  auto link = call_stranger(folder_.worker_door(number));
+  auto link = call_stranger(folder_.adoption_socket(number));
   if (!link.ok()) return link.status();
   auto peer = identify_peer(link.value().fd());
   if (!peer.ok()) return peer.status();
   if (peer.value().credentials.pid != expected.worker.process.pid)
-    return Status(Code::permission_denied, "another process answers at its door");
+    return Status(Code::permission_denied, "another process answers at its adoption socket");
   expected.link = link.take();
   expected.pidfd = std::move(peer.value().pidfd);
   auto watched = loop_.watch(expected.link.fd(), EPOLLIN, [this, number](std::uint32_t) { hear(number); });

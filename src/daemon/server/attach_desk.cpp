@@ -97,7 +97,7 @@ void AttachDesk::refuse(Caller& caller, const Status& why) {
   refusals_.write("refused tenant " + wanted_name(caller) + " (uid " + std::to_string(who.uid) + "), " +
                       caller.request.program + " (pid " + std::to_string(who.pid) + "): " + why.message(),
                   now_ns());
-  door_.refuse(caller, why);
+  tenant_socket_.refuse(caller, why);
 }
 
 // ---- giving a session to a worker ----
@@ -233,7 +233,7 @@ void AttachDesk::worker_attached(Worker& worker) {
   fds[wire::reply_fd_arena] = memory.arena.get();
   fds[wire::reply_fd_session] = attaching.program_end.fd();
   fds[wire::reply_fd_output] = attaching.output.get();
-  if (Status sent = door_.answer(*attaching.caller, reply, traits, fds); !sent.ok())
+  if (Status sent = tenant_socket_.answer(*attaching.caller, reply, traits, fds); !sent.ok())
     return pool_.end(worker, "the program left before it had its session");
   sessions_.go_live(*attaching.session);
   serve_waiting(worker.device);

@@ -18,7 +18,7 @@
 #include "daemon/server/seats.h"
 #include "daemon/server/session_table.h"
 #include "daemon/server/tenant_cache.h"
-#include "daemon/server/tenant_door.h"
+#include "daemon/server/tenant_socket.h"
 #include "daemon/server/worker_pool.h"
 
 namespace sluice::server {
@@ -35,7 +35,7 @@ class AttachDesk final : public CallerListener {
 
   // REQUIRES: all of these outlive the desk.
   AttachDesk(EventLoop& loop, const RuntimeFolder& folder, TenantCache& cache, const DevicePool& devices,
-             Reception& reception, Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantDoor& door,
+             Reception& reception, Seats& seats, WorkerPool& pool, SessionTable& sessions, TenantSocket& tenant_socket,
              FenceSet without, Settings settings)
       : loop_(loop),
         folder_(folder),
@@ -45,7 +45,7 @@ class AttachDesk final : public CallerListener {
         seats_(seats),
         pool_(pool),
         sessions_(sessions),
-        door_(door),
+        tenant_socket_(tenant_socket),
         without_(without),
         of_users_(settings.attach_per_s, burst_s * settings.attach_per_s),
         of_tenants_(settings.attach_per_s, burst_s * settings.attach_per_s),
@@ -102,7 +102,7 @@ class AttachDesk final : public CallerListener {
   Seats& seats_;
   WorkerPool& pool_;
   SessionTable& sessions_;
-  TenantDoor& door_;
+  TenantSocket& tenant_socket_;
   FenceSet without_;
   std::map<std::uint32_t, std::deque<Waiting>> waiting_;  // by device, the first come first
   std::map<std::uint32_t, Attaching> attaching_;          // by worker number

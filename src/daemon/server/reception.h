@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "daemon/server/identity.h"
 #include "daemon/server/seats.h"
-#include "daemon/server/tenant_door.h"
+#include "daemon/server/tenant_socket.h"
 #include "daemon/server/token_buckets.h"
 #include "daemon/store/registry.h"
 

@@ -19,7 +19,8 @@ namespace sluice::server {
 namespace {
 
 constexpr std::size_t life_bytes_max = 256;
-constexpr std::size_t path_bytes_max = 107 - std::string_view("/workers/4294967295/door.sock").size();  // see unix(7)
+constexpr std::size_t path_bytes_max =
+    107 - std::string_view("/workers/4294967295/adoption.sock").size();  // see unix(7)
 constexpr std::string_view life_suffix = ".life";
 constexpr std::string_view session_suffix = ".session";
 constexpr std::string_view charges_suffix = ".charges";

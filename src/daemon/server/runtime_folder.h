@@ -3,7 +3,7 @@
 //   <runtime>/sluiced.lock    locked (fcntl(2)): one daemon per folder
 //   <runtime>/tenant.sock, admin.sock
 //   <runtime>/workers/7       of worker 7, which itself cannot see it:
-//       door.sock             where a new daemon calls on it once it has a session
+//       adoption.sock         where a new daemon calls on it once it has a session
 //   <runtime>/workers/7.life  who worker 7 is (pid, start time, boot): how a new daemon tells a living worker's folder
 //                             from a dead one's
 //   <runtime>/workers/7.session its SessionNote, once it has one: what it says to a new daemon is compared with this.
@@ -61,7 +61,7 @@ class RuntimeFolder {
 
   // ---- workers' folders ----
   std::string worker_folder(std::uint32_t number) const;
-  std::string worker_door(std::uint32_t number) const { return worker_folder(number) + "/door.sock"; }
+  std::string adoption_socket(std::uint32_t number) const { return worker_folder(number) + "/adoption.sock"; }
   Status make_worker_folder(std::uint32_t number) const;
   // Writes the worker's .life file, and its .session file.
   Status record_life(std::uint32_t number, pid_t pid) const;

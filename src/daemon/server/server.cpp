@@ -122,9 +122,9 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
             return evidence_of(worker, devices_.find(worker.device)->traits, options_.config.jail_without);
           },
           build_limit(options_.config)),
-      door_(loop_, aside_, desk_),
-      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, door_, options_.config.jail_without,
-            {options_.config.attach_per_s, options_.config.workers_ready}),
+      tenant_socket_(loop_, aside_, desk_),
+      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, tenant_socket_,
+            options_.config.jail_without, {options_.config.attach_per_s, options_.config.workers_ready}),
       adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
       tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config),
                     [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
@@ -150,7 +150,7 @@ void Server::limit(const Session& session) {
     pool_.end(*session.worker, "its limits could not be set: " + set.message());
 }
 
-Server::~Server() { door_.close(); }
+Server::~Server() { tenant_socket_.close(); }
 
 Status Server::start_leases() {
   if (Status started = leases_.start(); !started.ok()) return started;
@@ -229,7 +229,7 @@ Status Server::take_over() {
   pool_.number_from(last_number_);
   // Programs may knock from now on; they are let in when the books are whole.
   const unsigned mode = options_.user_pool ? 0600 : 0666;
-  if (Status listening = door_.listen(folder_.tenant_socket(), mode); !listening.ok()) return listening;
+  if (Status listening = tenant_socket_.listen(folder_.tenant_socket(), mode); !listening.ok()) return listening;
   if (Status opened = admin_.open(folder_.admin_socket()); !opened.ok()) return opened;
   return adoption_.start(std::move(living_), [this] { open_to_tenants(); });
 }
@@ -240,7 +240,7 @@ void Server::open_to_tenants() {
   for (const PoolDevice& device : devices_.devices())
     if (device.enabled) pool_.serve(device.index);
   tenant_admin_.open();
-  if (Status opened = door_.open(); !opened.ok()) return fail(opened);
+  if (Status opened = tenant_socket_.open(); !opened.ok()) return fail(opened);
   log::info("ready: programs may come in at {}", folder_.tenant_socket());
   sd_notify(0, "READY=1\nSTATUS=serving");
 }
@@ -266,7 +266,7 @@ void Server::hand_over() {
 void Server::stop() {
   if (std::exchange(stopping_, true)) return;
   sd_notify(0, "STOPPING=1");
-  door_.close();
+  tenant_socket_.close();
   admin_.close();
   adoption_.give_up();
   pool_.shut_down();

@@ -27,7 +27,7 @@
 #include "daemon/server/session_table.h"
 #include "daemon/server/tenant_admin.h"
 #include "daemon/server/tenant_cache.h"
-#include "daemon/server/tenant_door.h"
+#include "daemon/server/tenant_socket.h"
 #include "daemon/server/worker_groups.h"
 #include "daemon/server/worker_launcher.h"
 #include "daemon/server/worker_pool.h"
@@ -98,7 +98,7 @@ class Server final : private WorkerListener {
   LeaseDesk leases_;
   Reception reception_;
   SessionTable sessions_;
-  TenantDoor door_;
+  TenantSocket tenant_socket_;
   AttachDesk desk_;
   Adoption adoption_;
   TenantAdmin tenant_admin_;

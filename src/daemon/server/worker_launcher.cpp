@@ -107,13 +107,13 @@ Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<
   if (!group.ok()) return group.status();
   auto pair = wire::MessageSocket::pair();
   if (!pair.ok()) return pair.status();
-  auto door = wire::bind_at(folder_.worker_door(number), 0600);
-  if (!door.ok()) return door.status();
+  auto adoption_socket = wire::bind_at(folder_.adoption_socket(number), 0600);
+  if (!adoption_socket.ok()) return adoption_socket.status();
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
   ProcessStart start = jailed(number, std::move(arguments));
   start.environment.emplace_back(jail_cache);
-  start.descriptors = {pair.value().second.fd(), door.value().get()};
+  start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};
   start.log = log.value().write_end.get();
   if (group.value()) start.cgroup_files = group.value()->procs_files();
   auto process = start_process(start);

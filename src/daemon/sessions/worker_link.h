@@ -1,9 +1,9 @@
 // The private link between sluiced and its workers: messages over a SOCK_SEQPACKET socket.
 //
-// A worker is started with its end of the link as descriptor 3 (`worker_link_fd`), its door as descriptor 4, and the
-// device to open on its command line. A tenant's kernel may be native code inside the worker, so what a worker sends is
-// as hostile as what a program sends: parsed, bounded, and accepted only where the protocol has it. A worker sends each
-// kind of message at most once for each daemon that it meets, and no descriptors but with Adopt.
+// A worker is started with its end of the link as descriptor 3 (`worker_link_fd`), its adoption socket as descriptor 4,
+// and the device to open on its command line. A tenant's kernel may be native code inside the worker, so what a worker
+// sends is as hostile as what a program sends: parsed, bounded, and accepted only where the protocol has it. A worker
+// sends each kind of message at most once for each daemon that it meets, and no descriptors but with Adopt.
 //
 // Each message is u32 magic | u32 version | u32 kind | u32 length, then as many bytes, which hold the parts that
 // the kind has (the table in worker_link.cpp), in this order: devices, record, text. Devices and records
@@ -15,7 +15,7 @@
 //                     Ended     the session is over, and why; the worker exits soon
 //                     Released  all that the session held is given back, so that its slice is free; the worker saves
 //                               what later sessions gain from, for released_ns_max at most
-//                     Adopt     to a new daemon, which called at the worker's door: here is a living session
+//                     Adopt     to a new daemon, which connected to the adoption socket: here is a living session
 //                                                               + descriptors in the order of AdoptFd
 //   daemon -> worker  Attach    serve this session              + descriptors in the order of AttachFd
 //                     Adopted   answer to Adopt               + descriptors in the order of AdoptedFd
@@ -47,7 +47,7 @@ inline constexpr int worker_messages_max = 4;
 inline constexpr std::size_t worker_text_bytes_max = 4096;
 // A socket that the daemon has bound and the worker listens at once it serves a session: where the next daemon calls on
 // it. Its place in the file system is one that only the daemon's user can enter.
-inline constexpr int worker_door_fd = 4;
+inline constexpr int worker_adoption_fd = 4;
 // The tenant's cache folder, in a worker that serves a session: a mount of its own. It stays open in what the worker
 // starts, such as a linker, which finds the folder as worker_cache_path.
 inline constexpr int worker_cache_fd = 9;

@@ -14,14 +14,14 @@ constexpr int answer_ms = 10'000;
 
 }  // namespace
 
-DaemonLink::DaemonLink(wire::MessageSocket link, UniqueFd door, Adoption adoption)
-    : link_(std::move(link)), door_(std::move(door)), adoption_(std::move(adoption)) {}
+DaemonLink::DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, Adoption adoption)
+    : link_(std::move(link)), adoption_socket_(std::move(adoption_socket)), adoption_(std::move(adoption)) {}
 
 int DaemonLink::timeout_ms() const { return state_ == State::claiming ? answer_ms : -1; }
 
 Status DaemonLink::attend() {
   if (state_ != State::alone) return attend_link();
-  answer_door();
+  answer_new_daemon();
   return Status();
 }
 
@@ -49,10 +49,10 @@ Status DaemonLink::hear(wire::Message received) {
   return Status();
 }
 
-// Presents the session to the caller: only the daemon's user can reach the door's place. Who it is cannot be asked: in
-// the worker's user namespace the daemon is nobody.
-void DaemonLink::answer_door() {
-  wire::MessageSocket caller{UniqueFd(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))};
+// Presents the session to the caller: only the daemon's user can reach the socket's folder. Who it is cannot be asked:
+// in the worker's user namespace the daemon is nobody.
+void DaemonLink::answer_new_daemon() {
+  wire::MessageSocket caller{UniqueFd(accept4(adoption_socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))};
   if (!caller.valid()) return;
   if (!caller.send(encode_worker_message(adoption_.claim), adoption_.fds(), now_ns() + send_ns).ok()) return;
   link_ = std::move(caller);

@@ -1,8 +1,8 @@
 // DaemonLink: the worker's tie to sluiced, which may die and come back.
 //
 // While the daemon lives, its end of the link stays open and nothing is said on it. When it dies, the worker of an
-// attached session goes on, and the next daemon calls on it at its door, a socket in the worker's own folder that was
-// made before the jail was shut: from inside, a worker can connect to nothing, so that what its tenant's kernels do
+// attached session goes on, and the next daemon connects to its adoption socket in the worker's own folder, which
+// was made before the jail was shut: from inside, a worker can connect to nothing, so that what its tenant's kernels do
 // there reaches nobody's sockets. By one thread, the control thread.
 #pragma once
 
@@ -27,11 +27,11 @@ struct Adoption {
 
 class DaemonLink {
  public:
-  // `door`: a listening socket (wire::listen_at) that only whoever runs the pool can reach.
-  DaemonLink(wire::MessageSocket link, UniqueFd door, Adoption adoption);
+  // `adoption_socket`: a listening socket (wire::listen_at) that only whoever runs the pool can reach.
+  DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, Adoption adoption);
 
   // What to poll for reading, and for how long; -1: for ever.
-  int fd() const { return state_ == State::alone ? door_.get() : link_.fd(); }
+  int fd() const { return state_ == State::alone ? adoption_socket_.get() : link_.fd(); }
   int timeout_ms() const;
 
   // fd() is readable, or the time is over. Not ok: the daemon wants the session to end; unavailable: because its
@@ -46,11 +46,11 @@ class DaemonLink {
 
   Status attend_link();
   Status hear(wire::Message received);
-  void answer_door();
+  void answer_new_daemon();
 
   State state_ = State::linked;
   wire::MessageSocket link_;
-  UniqueFd door_;
+  UniqueFd adoption_socket_;
   Adoption adoption_;
 };
 

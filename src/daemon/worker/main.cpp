@@ -118,11 +118,11 @@ Status prepare(backend::Device& device, bool has_cache, const Options& options) 
 }
 
 // The daemon has made the socket; listening is what tells the next daemon who answers there (SO_PEERCRED, unix(7)).
-Result<UniqueFd> open_door() {
-  UniqueFd door(worker_door_fd);
-  if (fcntl(door.get(), F_SETFD, FD_CLOEXEC) != 0 || listen(door.get(), 1) != 0)
+Result<UniqueFd> open_adoption_socket() {
+  UniqueFd adoption_socket(worker_adoption_fd);
+  if (fcntl(adoption_socket.get(), F_SETFD, FD_CLOEXEC) != 0 || listen(adoption_socket.get(), 1) != 0)
     return errno_status("listen for the next daemon", errno);
-  return door;
+  return adoption_socket;
 }
 
 // Everything from Attach to the end. The process is not torn down but left: a driver's threads may still be busy, and
@@ -133,8 +133,8 @@ Result<UniqueFd> open_door() {
                         const Options& options) {
   const bool has_cache = place_cache(received.fds);
   auto session = Session::open(device, attach.record, limits_of(options), received.fds);
-  auto door = open_door();
-  Status ready = session.ok() ? door.status() : session.status();
+  auto adoption_socket = open_adoption_socket();
+  Status ready = session.ok() ? adoption_socket.status() : session.status();
   if (ready.ok()) ready = print_to(std::move(received.fds[attach_fd_output]));
   if (ready.ok()) ready = prepare(device, has_cache, options);
   if (!ready.ok()) {
@@ -152,7 +152,7 @@ Result<UniqueFd> open_door() {
   Adoption adoption{attach, [&serving] { return serving.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
                     followed};
   adoption.claim.kind = WorkerMessageKind::adopt;
-  Control control(DaemonLink(std::move(link), door.take(), std::move(adoption)),
+  Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(adoption)),
                   std::move(received.fds[attach_fd_session]), serving.builds());
   std::thread dispatcher([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);

@@ -84,8 +84,8 @@ kernel void say_to_socket(global char* words, global long* out) {
   out[3] = sys3(SYS_read, made, answer, 4000);
   for (int i = 0; i < 32; ++i) out[8 + i] = Q(answer + 8 * i);
 }
-// words: path. What a new daemon does at a worker's door: connects, and keeps the descriptors that come.
-kernel void call_at_door(global char* words, global long* out) {
+// words: path. What a new daemon does to adopt a worker: connects, and keeps the descriptors that come.
+kernel void connect_for_adoption(global char* words, global long* out) {
   const long made = connected_to_path(word(words, 0), 5), room = memory(65536);
   out[0] = made;
   if (made < 0) return;

@@ -127,8 +127,8 @@ UniqueFd foreign_page() { return wire::SharedMemory::create("foreign", report_pa
 
 class Serving {
  public:
-  Serving(UniqueFd door, wire::MessageSocket link, WorkerMessage attach, std::vector<UniqueFd> fds)
-      : door_(std::move(door)), link_(std::move(link)), attach_(std::move(attach)) {
+  Serving(UniqueFd adoption_socket, wire::MessageSocket link, WorkerMessage attach, std::vector<UniqueFd> fds)
+      : adoption_socket_(std::move(adoption_socket)), link_(std::move(link)), attach_(std::move(attach)) {
     control_ = std::move(fds[attach_fd_control]);
     arena_ = std::move(fds[attach_fd_arena]);
     report_ = wire::SharedMemory::map(std::move(fds[attach_fd_report]), report_page_bytes).take();
@@ -222,14 +222,14 @@ class Serving {
     std::array<int, adopt_fds> fds{control_.get(), arena_.get(), report_fd, terms_.fd()};
     const UniqueFd slow = told_to("hoarder") ? lingering_socket() : UniqueFd();
     if (slow.valid()) fds.fill(slow.get());
-    pollfd awaited[] = {{session_.get(), POLLIN, 0}, {door_.get(), POLLIN, 0}};
+    pollfd awaited[] = {{session_.get(), POLLIN, 0}, {adoption_socket_.get(), POLLIN, 0}};
     poll(awaited, 2, -1);
     if (awaited[0].revents != 0) std::exit(0);  // the program has gone in the meantime
-    link_ = wire::MessageSocket(UniqueFd(accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    link_ = wire::MessageSocket(UniqueFd(accept4(adoption_socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
     tell(link_, claim, fds);
   }
 
-  UniqueFd door_;
+  UniqueFd adoption_socket_;
   wire::MessageSocket link_;
   WorkerMessage attach_;
   wire::SharedMemory report_, terms_;
@@ -266,9 +266,9 @@ int main(int argc, char** argv) {
   auto attach = decode_worker_message(received.value().bytes);
   if (!attach.ok() || told_to("die")) return 9;
   if (told_to("deaf")) sleep_for_ever();
-  UniqueFd door(worker_door_fd);
-  if (listen(door.get(), 1) != 0) return 7;
-  Serving serving(std::move(door), std::move(link), attach.take(), std::move(received.value().fds));
+  UniqueFd adoption_socket(worker_adoption_fd);
+  if (listen(adoption_socket.get(), 1) != 0) return 7;
+  Serving serving(std::move(adoption_socket), std::move(link), attach.take(), std::move(received.value().fds));
   serving.work();
   serving.say_attached();
   serving.serve();

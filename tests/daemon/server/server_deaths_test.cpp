@@ -214,16 +214,16 @@ TEST_CASE("a program's death ends its session, although another process holds it
   CHECK(promised(pool) == 0);
 }
 
-TEST_CASE("whoever answers at a worker's door in its place is told nothing, and ends that session") {
+TEST_CASE("a process that answers at a worker's adoption socket in its place is told nothing, and ends that session") {
   PoolUnderTest pool;
   const Program program(pool, {"alice"});
   const pid_t worker = pool.sessions()[0].at("worker_pid");
-  std::string door;
+  std::string adoption_socket;
   for (const auto& entry : std::filesystem::directory_iterator(pool.folder() + "/workers"))
     if (entry.path().extension() == ".session")
-      door = (entry.path().parent_path() / entry.path().stem() / "door.sock").string();
-  REQUIRE(door != "");
-  const auto impostor = wire::listen_at(door, 0600);
+      adoption_socket = (entry.path().parent_path() / entry.path().stem() / "adoption.sock").string();
+  REQUIRE(adoption_socket != "");
+  const auto impostor = wire::listen_at(adoption_socket, 0600);
   REQUIRE(impostor.ok());
   pool.kill_daemon();
   pool.start_daemon();

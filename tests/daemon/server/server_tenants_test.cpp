@@ -101,7 +101,7 @@ TEST_CASE("a tenant has as many sessions as it may, whoever's they are") {
   CHECK(attach(pool).reply.granted == 1);
 }
 
-TEST_CASE("a revoked token opens no door") {
+TEST_CASE("a revoked token is refused") {
   const PoolUnderTest pool(strict());
   create(pool, tenant("alice", gib, json::array()));
   const json made = ask(pool, "tenant-token-create", {{"tenant", "alice"}, {"label", "for the farm"}});

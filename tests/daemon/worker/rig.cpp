@@ -43,14 +43,14 @@ Worker::Setting Worker::on_rusticl() {
 Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
-  auto door = wire::bind_at(door_path(), 0600);
-  REQUIRE(door.ok());
+  auto adoption_socket = wire::bind_at(adoption_socket_path(), 0600);
+  REQUIRE(adoption_socket.ok());
   server::ProcessStart start;
   start.program = SLUICE_JAILER;
   start.arguments = {"--read", SLUICE_WORKER, "--", SLUICE_WORKER, "--device", "0", "--number", "7", "--log", "warn"};
   start.arguments.insert(start.arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
   start.uid = geteuid(), start.gid = getegid();
-  start.descriptors = {pair.value().second.fd(), door.value().get()};
+  start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};
   std::map<std::string, std::string> variables{
       {"PATH", "/usr/bin:/bin"}, {"POCL_CACHE_DIR", "/tmp/cache"}, {"HOME", "/tmp"}, {"OCL_ICD_VENDORS", pocl_icd}};
   for (const auto& [name, value] : setting_.environment) variables[name] = value;

@@ -88,7 +88,7 @@ class Worker {
   int report_fd() const { return report_.fd(); }
   // As a new daemon that the worker has told what it serves: sends it a page of its own.
   void take_over(const wire::MessageSocket& link);
-  std::string door_path() const { return runtime_.path() + "/door.sock"; }
+  std::string adoption_socket_path() const { return runtime_.path() + "/adoption.sock"; }
   // The next message on the link, or nothing if the worker closed it.
   std::optional<WorkerMessage> hear();
   void tell(WorkerMessageKind kind);

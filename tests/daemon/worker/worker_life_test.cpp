@@ -172,7 +172,7 @@ TEST_CASE("a kernel that writes out of bounds ends its worker, and both sides he
 
 // As a new daemon does.
 wire::MessageSocket call_on(const Worker& worker) {
-  auto link = wire::MessageSocket::connect(worker.door_path());
+  auto link = wire::MessageSocket::connect(worker.adoption_socket_path());
   REQUIRE(link.ok());
   CHECK(link.value().peer().value().pid == worker.pid());
   return link.take();
@@ -208,7 +208,7 @@ TEST_CASE("an attached worker outlives its daemon and presents itself to the nex
   CHECK(worker.alive());
 }
 
-TEST_CASE("a daemon that calls and dies again leaves the door open for the next") {
+TEST_CASE("a daemon that connects and dies again does not keep the next one from adopting") {
   Worker worker;
   worker.attach();
   worker.drop_link();

@@ -1,4 +1,4 @@
-// TenantDoor: the socket at which programs ask for sessions. Everything that comes in here is hostile until checked.
+// TenantSocket: the socket at which programs ask for sessions. Everything that comes in here is hostile until checked.
 //
 // A caller that does not say what it wants within greeting_ns_max is dropped; one that breaks the protocol is refused;
 // so is one whose user has callers_per_user_max connections already, and at twice as many it is not even heard; when
@@ -43,17 +43,17 @@ class CallerListener {
   ~CallerListener() = default;
 };
 
-class TenantDoor {
+class TenantSocket {
  public:
   static constexpr Nanoseconds greeting_ns_max = 5 * ns_per_s;
   static constexpr std::size_t callers_per_user_max = 64;
   static constexpr std::size_t callers_max = 1024;
 
-  // REQUIRES: all of these outlive the door.
-  TenantDoor(EventLoop& loop, Aside& aside, CallerListener& listener)
+  // REQUIRES: all of these outlive this.
+  TenantSocket(EventLoop& loop, Aside& aside, CallerListener& listener)
       : loop_(loop), aside_(aside), listener_(listener) {}
-  TenantDoor(const TenantDoor&) = delete;
-  TenantDoor& operator=(const TenantDoor&) = delete;
+  TenantSocket(const TenantSocket&) = delete;
+  TenantSocket& operator=(const TenantSocket&) = delete;
 
   // Programs can connect from now on, and wait.
   Status listen(const std::string& path, unsigned mode);

@@ -1,4 +1,4 @@
-#include "daemon/server/tenant_door.h"
+#include "daemon/server/tenant_socket.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -28,21 +28,21 @@ void send_refusal(const wire::MessageSocket& socket, const Status& why) {
 
 }  // namespace
 
-Status TenantDoor::listen(const std::string& path, unsigned mode) {
+Status TenantSocket::listen(const std::string& path, unsigned mode) {
   auto socket = wire::listen_at(path, mode);
   if (!socket.ok()) return socket.status();
   socket_ = socket.take();
   return Status();
 }
 
-Status TenantDoor::open() {
+Status TenantSocket::open() {
   auto watched = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); });
   if (!watched.ok()) return watched.status();
   watch_ = watched.take();
   return Status();
 }
 
-void TenantDoor::close() {
+void TenantSocket::close() {
   pause_.reset();
   watch_.reset();
   socket_.reset();
@@ -55,13 +55,13 @@ void TenantDoor::close() {
 
 // ---- letting in ----
 
-void TenantDoor::accept_some() {
+void TenantSocket::accept_some() {
   for (int i = 0; i < accepts_per_round; ++i)
     if (!accept_one()) return;
 }
 
 // False: nobody else is waiting, or there is no room.
-bool TenantDoor::accept_one() {
+bool TenantSocket::accept_one() {
   UniqueFd fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.valid()) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) pause();
@@ -73,7 +73,7 @@ bool TenantDoor::accept_one() {
 }
 
 // The socket stays readable while we cannot accept: looking at it would spin.
-void TenantDoor::pause() {
+void TenantSocket::pause() {
   log::warn("out of descriptors: new programs wait");
   watch_.reset();
   pause_ = loop_.at(now_ns() + pause_ns, [this] {
@@ -81,7 +81,7 @@ void TenantDoor::pause() {
   });
 }
 
-void TenantDoor::admit(UniqueFd fd, Peer peer) {
+void TenantSocket::admit(UniqueFd fd, Peer peer) {
   const unsigned uid = peer.credentials.uid;
   auto caller = std::make_unique<Caller>();
   caller->id = next_id_++;
@@ -102,14 +102,14 @@ void TenantDoor::admit(UniqueFd fd, Peer peer) {
   callers_.emplace(caller->id, std::move(caller));
 }
 
-void TenantDoor::make_room() {
+void TenantSocket::make_room() {
   if (callers_.size() < callers_max) return;
   const auto silent =
       std::find_if(callers_.begin(), callers_.end(), [](const auto& entry) { return !entry.second->asked; });
   if (silent != callers_.end()) drop(*silent->second);
 }
 
-std::size_t TenantDoor::callers_of(unsigned uid) const {
+std::size_t TenantSocket::callers_of(unsigned uid) const {
   return static_cast<std::size_t>(std::count_if(callers_.begin(), callers_.end(), [uid](const auto& entry) {
     return entry.second->peer.credentials.uid == uid;
   }));
@@ -117,7 +117,7 @@ std::size_t TenantDoor::callers_of(unsigned uid) const {
 
 // ---- hearing ----
 
-void TenantDoor::hear(Caller& caller, std::uint32_t events) {
+void TenantSocket::hear(Caller& caller, std::uint32_t events) {
   if (caller.asked) {
     // There is nothing more to say: it has left, or does not keep to the protocol. Either way it is out.
     listener_.caller_left(caller);
@@ -143,19 +143,19 @@ void TenantDoor::hear(Caller& caller, std::uint32_t events) {
 
 // ---- answering ----
 
-Status TenantDoor::answer(Caller& caller, const wire::AttachReply& reply, const wire::DeviceTraits& traits,
-                          std::span<const int> fds) {
+Status TenantSocket::answer(Caller& caller, const wire::AttachReply& reply, const wire::DeviceTraits& traits,
+                            std::span<const int> fds) {
   Status sent = caller.socket.send(wire::encode_attach_reply(reply, traits), fds, 0);
   drop(caller);
   return sent;
 }
 
-void TenantDoor::refuse(Caller& caller, const Status& why) {
+void TenantSocket::refuse(Caller& caller, const Status& why) {
   send_refusal(caller.socket, why);
   drop(caller);
 }
 
-void TenantDoor::drop(Caller& caller) {
+void TenantSocket::drop(Caller& caller) {
   const auto node = callers_.extract(caller.id);
   const unsigned uid = caller.peer.credentials.uid;
   caller.watch.reset();
@@ -165,7 +165,7 @@ void TenantDoor::drop(Caller& caller) {
   close_aside(uid, std::move(fds));
 }
 
-void TenantDoor::close_aside(unsigned uid, std::vector<UniqueFd> fds) {
+void TenantSocket::close_aside(unsigned uid, std::vector<UniqueFd> fds) {
   aside_.run(uid, [held = std::make_shared<std::vector<UniqueFd>>(std::move(fds))] {});
 }
 
