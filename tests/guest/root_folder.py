@@ -16,6 +16,7 @@ PACKAGES = ("linux-image-amd64", "systemd-sysv", "udev", "dbus", "kmod", "procps
 USERS = {"alice": 1000, "mallory": 1001}
 DEBOOTSTRAP_S_MAX, INSTALL_S_MAX, IMAGE_S_MAX = 3600, 300, 900
 IMAGE_BYTES = 4 << 30  # sparse
+WORKER_S_MAX = 300
 TESTS_FOLDER = "opt/sluice-tests"
 
 # What a guest without a network, a console's user and a future does not need.
@@ -108,6 +109,7 @@ def install(build, source, root):
     """Sluice as an administrator installs it, its service enabled, and the tests. `root` begins with links to the files of
     Debian: here files may be added or replaced, and none written over."""
     run(["cmake", "--install", build, "--prefix", "/usr"], INSTALL_S_MAX, env={**os.environ, "DESTDIR": root})
+    be_patient(os.path.join(root, "usr/etc/sluice/sluiced.toml"))
     tests = os.path.join(root, TESTS_FOLDER)
     for name in ("bin", "sbin", "libexec", "shim", "programs"):
         shutil.copytree(os.path.join(build, name), os.path.join(tests, "build", name), symlinks=True)
@@ -117,6 +119,14 @@ def install(build, source, root):
         file.write(SERVICE)
     run(["systemctl", f"--root={root}", "mask", *MASKED], INSTALL_S_MAX)
     run(["systemctl", f"--root={root}", "enable", "sluiced.service", "sluice-tests.service"], INSTALL_S_MAX)
+
+
+def be_patient(configuration):
+    """In a guest a driver may take minutes to load."""
+    with open(configuration, encoding="utf-8") as file:
+        text = file.read()
+    with open(configuration, "w", encoding="utf-8") as file:
+        file.write(text.replace("[workers]\n", f"[workers]\nstart_timeout_s = {WORKER_S_MAX}\n"))
 
 
 def make_image(root, image):
