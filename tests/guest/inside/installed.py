@@ -163,7 +163,7 @@ def check_survival(report, what, end_daemon, usual_s):
         after = program.session()
         report.check(after and (after["id"], after["worker_pid"]) == (before["id"], before["worker_pid"]),
                      f"{what}: it knows the session", journal())
-        goes_on = wait_until(lambda: charged(program.session()) > charged(after) >= charged(before), 30, 0.2)
+        goes_on = wait_until(lambda: charged(program.session()) > charged(after) >= charged(before), READY_S_MAX, 0.2)
         report.check(goes_on, f"{what}: charges go on from where they were", f"{before}\n{after}\n{program.session()}")
         status, text = program.end()
         report.check(status == 0 and "rounds" in text, f"{what}: the program ends with the right results",
