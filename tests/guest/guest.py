@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import sys
-import tempfile
 import time
 
 from machine import EMULATOR, Machine, kvm_is_there
@@ -106,8 +105,9 @@ def main():
         say(f"skipped: {reason}")
         return SKIPPED
     build = os.path.abspath(arguments.build)
-    os.makedirs(os.path.join(build, "guest"), exist_ok=True)
-    work = tempfile.mkdtemp(prefix=f"{arguments.boot}-", dir=os.path.join(build, "guest"))
+    work = os.path.join(build, "guest", arguments.boot)
+    shutil.rmtree(work, ignore_errors=True)  # of a run that was killed, or that left it for a look
+    os.makedirs(work)
     try:
         began = time.monotonic()
         disk = Disk(build, SOURCE, work)

@@ -4,7 +4,12 @@ disk are lost with the machine."""
 import json
 import os
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "scenarios"))
+
+from pool import die_with_parent  # noqa: E402
 
 EMULATOR = "qemu-system-x86_64"
 MEMORY, PROCESSORS = "4G", 2
@@ -30,7 +35,8 @@ class Machine:
         for path in (self.console_path, self.reports_path):
             with open(path, "wb"):
                 pass
-        self.child = subprocess.Popen(self.command(), env={**os.environ, "TMPDIR": self.work}, stdin=subprocess.DEVNULL)
+        self.child = subprocess.Popen(self.command(), env={**os.environ, "TMPDIR": self.work}, stdin=subprocess.DEVNULL,
+                                      preexec_fn=die_with_parent)
         return self
 
     def __exit__(self, *_):

@@ -50,7 +50,8 @@ def wait_ready():
 
 
 def command_of(user, *argv):
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env", "/usr/bin/sluice", "run", "--", *argv]
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env", "/usr/bin/sluice", "run", "--",
+            *argv]
 
 
 def run_as(user, *argv):
