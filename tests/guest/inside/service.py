@@ -64,7 +64,7 @@ class Program:
 
     def __init__(self, user, *argv):
         self.user = user
-        self.child = subprocess.Popen(command_of(user, *argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(command_of(user, *argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
     def __enter__(self):
