@@ -56,6 +56,9 @@ Status shut_jail(const FenceSet& without) {
   if (setrlimit(RLIMIT_CORE, &no_core) != 0) return errno_status("forbid core dumps", errno);
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno_status("forbid debugging", errno);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_status("forbid new privileges", errno);
+  // Its rules come with the session; but a worker that could not have them must not wait for one.
+  if (!without.has(Fence::landlock))
+    if (Status there = file_rules_available(); !there.ok()) return without_advice(Fence::landlock, there);
   if (without.has(Fence::seccomp)) return Status();
   Status filtered = allow_known_calls();
   return filtered.ok() ? filtered : without_advice(Fence::seccomp, filtered);

@@ -62,11 +62,18 @@ Status allow(int rules, const char* path, std::uint64_t rights) {
   return Status();
 }
 
+// The version of Landlock's interface; below 1: there is none.
+long landlock_abi() { return syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION); }
+
 }  // namespace
 
+Status file_rules_available() {
+  return landlock_abi() >= 1 ? Status() : Status(Code::unsupported, "the kernel has no Landlock");
+}
+
 Result<UniqueFd> make_file_rules(const FilePaths& paths) {
-  const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (abi < 1) return Status(Code::unsupported, "the kernel has no Landlock");
+  const long abi = landlock_abi();
+  if (abi < 1) return file_rules_available();
   landlock_ruleset_attr attributes{};
   attributes.handled_access_fs = rights_of_abi(abi);
   UniqueFd rules(

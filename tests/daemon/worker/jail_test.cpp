@@ -1,8 +1,11 @@
 #include "daemon/worker/jail.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +17,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -65,6 +69,31 @@ TEST_CASE("a jailed worker writes its own folder and reads nothing of the tenant
   const Place place;
   CHECK(jailed(place, [&] { return open_error(place.inside + "/new", O_CREAT | O_WRONLY); }) == 0);
   if (kernel_hides_files()) CHECK(jailed(place, [&] { return open_error(place.outside, O_RDONLY); }) == EACCES);
+}
+
+// From now on as on a kernel that has no Landlock.
+bool lose_landlock() {
+  constexpr unsigned create_ruleset = 444, number_at = offsetof(seccomp_data, nr);
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number_at), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, create_ruleset, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program{4, filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST_CASE("where the kernel cannot hide files a worker says so before it is ready, and names the key that accepts it") {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!lose_landlock()) _exit(99);
+    const Status shut = shut_jail({});
+    if (shut.ok()) _exit(1);
+    if (shut.message().find("jail.without = [\"landlock\"]") == std::string::npos) _exit(2);
+    _exit(shut_jail(*FenceSet::parse("landlock")).ok() ? 0 : 3);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 // What drivers do on their threads.
