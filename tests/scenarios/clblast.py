@@ -1,18 +1,22 @@
 #!/usr/bin/python3
 """CLBlast: a program of ours that calls routines of all three levels, and the package's tuners, which compile and run
-dozens of variants of a kernel and check each against a reference."""
+dozens of variants of a kernel and check each against a reference.
+
+    clblast.py [--build DIR] [FEWER]      so many times fewer variants
+"""
 
 import re
 
 from scenario import run
 
-# No smaller: the largest variant of xaxpy writes 131072 values whether they are there or not.
+# One in so many variants, and sizes. No smaller: the largest variant of xaxpy writes 131072 values whether they are there
+# or not.
 TUNERS = {
-    "clblast_tuner_xaxpy": ["-n", "262144", "-fraction", "8"],
-    "clblast_tuner_xgemm": ["-m", "128", "-n", "128", "-k", "128", "-fraction", "2048"],
-    "clblast_tuner_xdot": ["-n", "65536", "-fraction", "1"],
-    "clblast_tuner_copy_fast": ["-m", "256", "-n", "256", "-fraction", "16"],
-    "clblast_tuner_xger": ["-m", "256", "-n", "256", "-fraction", "16"],
+    "clblast_tuner_xaxpy": (8, "-n", "262144"),
+    "clblast_tuner_xgemm": (2048, "-m", "128", "-n", "128", "-k", "128"),
+    "clblast_tuner_xdot": (1, "-n", "65536"),
+    "clblast_tuner_copy_fast": (16, "-m", "256", "-n", "256"),
+    "clblast_tuner_xger": (16, "-m", "256", "-n", "256"),
 }
 
 
@@ -24,8 +28,9 @@ def verdicts(text):
 
 def main(scenario):
     scenario.same("CLBlast's routines", [scenario.program("blas")])
-    for tuner, options in TUNERS.items():
-        line = [tuner, *options, "-runs", "1"]
+    fewer = int(scenario.arguments[0]) if scenario.arguments else 1
+    for tuner, (fraction, *options) in TUNERS.items():
+        line = [tuner, *options, "-fraction", str(fraction * fewer), "-runs", "1"]
         native = scenario.native.run(line, cwd=scenario.work)
         pooled = scenario.pool.run(line, cwd=scenario.work)
         wanted, natively_odd = verdicts(native.stdout)
