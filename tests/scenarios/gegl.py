@@ -51,7 +51,7 @@ def main(scenario):
                 os.remove(path)
         difference = largest_difference(*pictures)
         scenario.check(difference in (0, 1), f"GEGL, {title}: the same picture", f"largest difference: {difference}")
-    for session in scenario.pool.ask("sessions", "--ended")["sessions"]:
+    for session in scenario.pool.ended_sessions():
         launches += session["usage"]["launches"]
     scenario.check(launches >= len(OPERATIONS), f"GEGL: launched {launches} kernels in the pool")
 

@@ -70,7 +70,7 @@ def main(scenario):
     scenario.check(wanted[0] == got[0], "makes the same moves")
     scenario.check(wanted[1] == got[1] and len(wanted[1]) >= MOVES, f"visits the same {len(wanted[1])} moves as often",
                    f"natively:    {wanted[1]}\nin the pool: {got[1]}")
-    launches = sum(session["usage"]["launches"] for session in scenario.pool.ask("sessions", "--ended")["sessions"])
+    launches = sum(session["usage"]["launches"] for session in scenario.pool.ended_sessions())
     scenario.check(launches > 100 * MOVES, f"launched {launches} kernels in the pool")
 
 

@@ -36,7 +36,7 @@ def main(scenario):
             scenario.check(ended.returncode == 0 and "sum 4950" in ended.stdout, f"a program runs on {platform}",
                            ended.stdout + ended.stderr)
             wait_until(pool.idle, 5)  # the session ends a moment after its program
-            sessions = pool.ask("sessions", "--ended")["sessions"]
+            sessions = pool.ended_sessions()
             scenario.check([session["device"] for session in sessions] == [index], "on that device", sessions)
             scenario.check_clean(pool)
         scenario.check_left(pool)

@@ -53,7 +53,7 @@ def main(scenario):
     scenario.check(abs(wanted[0] - got[0]) <= DECIBELS_APART_MAX and abs(wanted[1] - got[1]) <= SSIM_APART_MAX,
                    "as near to the source as natively")
     scenario.check(abs(wanted[2] - got[2]) <= SIZES_APART_MAX * wanted[2], "and as large")
-    launches = sum(session["usage"]["launches"] for session in scenario.pool.ask("sessions", "--ended")["sessions"])
+    launches = sum(session["usage"]["launches"] for session in scenario.pool.ended_sessions())
     scenario.check(launches > 10 * FRAMES, f"launched {launches} kernels in the pool")
 
 
