@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from world import SLICE, World, find_build, lives, wait_until
+from world import SLICE, USER_LACKS, World, find_build, lives, wait_until
 
 SESSION_S_MAX = 10
 GROUP_TREES = "/sys/fs/cgroup"
@@ -97,7 +97,7 @@ def main():
     print(f"seed {arguments.seed}", flush=True)
     mounts_before = mounts()
     mode = "root" if os.geteuid() == 0 else "user"
-    with World(find_build(arguments.build), mode, name="kills") as world:
+    with World(find_build(arguments.build), mode, USER_LACKS if mode == "user" else (), name="kills") as world:
         other = world.other_worker()
         pool = pool_of(other)
         killer = Killer(world, arguments.seed)

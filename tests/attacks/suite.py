@@ -7,14 +7,12 @@ import signal
 import time
 import traceback
 
-from world import World, wait_until
+from world import USER_LACKS, World, wait_until
 
 # The fences around what a worker can reach. An attack on reach is stopped by each of its fences alone: all of the jail is
 # taken down, and then one fence at a time put up again.
 JAIL = ("user-namespace", "pid-namespace", "mount-namespace", "network-namespace", "ipc-namespace", "own-uid", "seccomp",
         "landlock")
-# What a pool without root lacks: one user, and a control group only where one was delegated.
-USER_LACKS = ("own-uid", "cgroup")
 
 attacks = []
 

@@ -28,6 +28,8 @@ MARK = b"XXXXXXXX"  # what attacks write into others' memory
 SLICE = 64 << 20
 RESULT_S_MAX = 20
 TENANTS = "share_uid = true"
+# What a pool without root lacks: one user, and a control group only where one was delegated.
+USER_LACKS = ("own-uid", "cgroup")
 # Less than an installed pool gives, so that its limits are quickly met.
 WORKER_MEMORY, WORKER_PROCESSES = 512 << 20, 128
 JAIL = f'worker_memory = "{WORKER_MEMORY >> 20}MiB"\nworker_processes = {WORKER_PROCESSES}\n'
