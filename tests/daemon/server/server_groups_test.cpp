@@ -80,7 +80,8 @@ TEST_CASE("each worker has a group with all its processes, and a pool that has s
   const std::string base = base_of(pool, cgroups::Controller::memory);
   CHECK(pool.wait_until([&] { return groups_of(pool).size() == 2; }));
   for (const std::string& number : groups_of(pool)) {
-    CHECK_FALSE(read_of(base + "/" + number + "/worker", "cgroup.procs", "cgroup.procs").empty());
+    const std::string worker = base + "/" + number + "/worker";  // which enters it itself, a moment later
+    CHECK(pool.wait_until([&] { return !read_of(worker, "cgroup.procs", "cgroup.procs").empty(); }));
     CHECK(read_of(base_of(pool, cgroups::Controller::pids) + "/" + number, "pids.max", "pids.max") == "512");
   }
   pool.stop_daemon();
