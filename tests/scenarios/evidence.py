@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 
-from pool import wait_until
+from pool import fences_denied_here, wait_until
 from scenario import run
 
 UNITS = os.cpu_count()
@@ -279,6 +279,10 @@ def survives_the_daemon(scenario, pool):
     busy.end()
 
 
+def believing(scenario):
+    return f"[jail]\nwithout = {json.dumps(['evidence', *fences_denied_here(scenario.build)])}\n"
+
+
 def main(scenario):
     calibrated = scenario.native.run(load(scenario)[:3] + ["--calibrate"])
     scenario.check(calibrated.returncode == 0, "the load is calibrated natively", calibrated.stdout + calibrated.stderr)
@@ -289,7 +293,7 @@ def main(scenario):
     dies_while_it_computes(scenario, scenario.pool)
     a_cap_holds(scenario, scenario.pool)
     survives_the_daemon(scenario, scenario.pool)
-    with scenario.new_pool(name="believed", config='[jail]\nwithout = ["evidence"]\n') as pool:
+    with scenario.new_pool(name="believed", config=believing(scenario)) as pool:
         create(scenario, pool, *names)
         charged, used, _ = mixed(scenario, pool)
         scenario.check(sum(charged.values()) < 0.99 * sum(used.values()) / UNITS and charged["spins"] < used["spins"] / UNITS,

@@ -103,18 +103,23 @@ def control_groups(runtime):
     return [folder for base in bases for folder, _, _ in os.walk(base, topdown=False)]
 
 
+def fences_denied_here(build):
+    """Fences that this machine denies its ordinary users. Root has them all."""
+    if os.geteuid() == 0:
+        return []
+    doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE, text=True,
+                            check=False)
+    return json.loads(doctor.stdout)["jail_without"]
+
+
 def jail_section(build, config, reports):
     """What a sanitizer reads in a worker; for an ordinary user, to do without the fences that this machine denies him.
     Nothing where neither is needed: builds to compare with may not know the section."""
     if "[jail]" in config:
         return ""
-    readable, without = reports.readable_by_workers(), []
+    readable, without = reports.readable_by_workers(), fences_denied_here(build)
     if "thread" in reports.sanitizers:  # its runtime looks for files of its own when a worker starts the linker
         without = ["mount-namespace", "landlock", "own-uid"]
-    elif os.geteuid() != 0:
-        doctor = subprocess.run([os.path.join(build, "bin", "sluice"), "doctor", "--json"], stdout=subprocess.PIPE,
-                                text=True, check=False)
-        without = json.loads(doctor.stdout)["jail_without"]
     if not readable and not without:
         return ""
     return f"[jail]\nreadable = {json.dumps(readable)}\nwithout = {json.dumps(without)}\n"
