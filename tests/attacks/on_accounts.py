@@ -9,7 +9,6 @@ from world import SLICE, cpu_s, lives, mappings, memory_of, wait_until
 
 PROCESSORS = len(os.sched_getaffinity(0))
 CAP_MILLI = 100
-ARENA_OVERHEAD = 256 << 20  # wire/arena.h
 BUILD_BYTES = 1900 << 20  # more than a session's builds may have
 NO_GROUP = "no control group bounds it"
 
@@ -101,7 +100,7 @@ def last_bytes(pid, start, end):
 @attack(row="6", user=None, always="the arena is no larger than the slice and a constant")
 def use_all_of_the_arena(w):
     """A kernel touches every page of the arena, far beyond what was allocated."""
-    bound = SLICE + ARENA_OVERHEAD
+    bound = SLICE * 1.25 + (64 << 20)
     with w.launch("touch_mapping", "sluice-arena") as run:
         run.reaches(seconds=10)
         wait_until(lambda: arena_bytes(run.worker) <= bound, 5, 0.05)  # the daemon looks every second, or more often

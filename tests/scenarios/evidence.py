@@ -178,7 +178,7 @@ def honest_ones(scenario, pool):
             lives.append(Life(scenario, pool, mode, *beside))
         if what.startswith("alone") and mode == "deep":
             iterations_per_s = lives[-1].iterations / max(lives[-1].charged_s, 1e-9)
-        if lives[-1].agrees() or any(one.quiet for one in lives):
+        if lives[-1].agrees() or not beside or any(one.quiet for one in lives):
             scenario.check(lives[-1].agrees(), f"{what} is charged what its events say", "; ".join(map(str, lives)))
         else:
             scenario.note(f"{what}, on a machine that does other things: {lives[-1]}; nothing follows from it")

@@ -183,23 +183,21 @@ Status WorkerCgroup::limit_cpu(std::optional<std::uint32_t> milli_cores) {
   if (tree == nullptr) return Status(Code::unsupported, "no cpu controller");
   const std::string group = worker(*tree);
   const std::string burst = group + (tree->hierarchy.unified ? "/cpu.max.burst" : "/cpu.cfs_burst_us");
-  const CpuQuota quota = cpu_quota(milli_cores.value_or(1));
-  if (milli_cores) (void)layout_->files->write(burst, "0");
-  const Status set = tree->hierarchy.unified ? limit_unified_cpu(group, milli_cores ? &quota : nullptr)
-                                             : limit_v1_cpu(group, milli_cores ? &quota : nullptr);
-  if (set.ok() && milli_cores) (void)layout_->files->write(burst, std::to_string(quota.quota_us));
+  const auto quota = milli_cores ? std::optional(cpu_quota(*milli_cores)) : std::nullopt;
+  if (quota) (void)layout_->files->write(burst, "0");
+  const Status set = tree->hierarchy.unified ? limit_unified_cpu(group, quota) : limit_v1_cpu(group, quota);
+  if (set.ok() && quota) (void)layout_->files->write(burst, std::to_string(quota->quota_us));
   return set;
 }
 
-Status WorkerCgroup::limit_unified_cpu(const std::string& group, const CpuQuota* quota) const {
-  const std::string limit =
-      quota != nullptr ? std::to_string(quota->quota_us) + " " + std::to_string(quota->period_us) : "max";
+Status WorkerCgroup::limit_unified_cpu(const std::string& group, const std::optional<CpuQuota>& quota) const {
+  const std::string limit = quota ? std::to_string(quota->quota_us) + " " + std::to_string(quota->period_us) : "max";
   return write(group + "/cpu.max", limit);
 }
 
 // A quota is checked against the period that stands: without one, any period is fine.
-Status WorkerCgroup::limit_v1_cpu(const std::string& group, const CpuQuota* quota) const {
-  if (Status lifted = write(group + "/cpu.cfs_quota_us", "-1"); !lifted.ok() || quota == nullptr) return lifted;
+Status WorkerCgroup::limit_v1_cpu(const std::string& group, const std::optional<CpuQuota>& quota) const {
+  if (Status lifted = write(group + "/cpu.cfs_quota_us", "-1"); !lifted.ok() || !quota) return lifted;
   if (Status set = write(group + "/cpu.cfs_period_us", std::to_string(quota->period_us)); !set.ok()) return set;
   return write(group + "/cpu.cfs_quota_us", std::to_string(quota->quota_us));
 }

@@ -55,7 +55,14 @@ struct Limits {
   std::optional<std::uint32_t> milli_cores = {};  // nothing: all that there are
 };
 
-struct CpuQuota;
+// A CPU limit as the kernel wants it: so much time in each period.
+struct CpuQuota {
+  std::uint64_t quota_us = 0, period_us = 0;
+  friend bool operator==(const CpuQuota&, const CpuQuota&) = default;
+};
+// Periods of 10 ms: with longer ones a worker would stand still for longer at a time. Small limits need longer ones,
+// for the kernel takes no quota below 1 ms. What is left of one may be used in a later one, up to as much again.
+CpuQuota cpu_quota(std::uint32_t milli_cores);
 
 class WorkerCgroup {
  public:
@@ -99,8 +106,8 @@ class WorkerCgroup {
   Status pass_on(const Tree& tree) const;
   void open_count();
   // No quota: as much as there is.
-  Status limit_unified_cpu(const std::string& group, const CpuQuota* quota) const;
-  Status limit_v1_cpu(const std::string& group, const CpuQuota* quota) const;
+  Status limit_unified_cpu(const std::string& group, const std::optional<CpuQuota>& quota) const;
+  Status limit_v1_cpu(const std::string& group, const std::optional<CpuQuota>& quota) const;
   void kill_one_by_one();
   void kill_members(const std::string& procs_file);
   Status write(const std::string& path, const std::string& text) const;
@@ -110,14 +117,5 @@ class WorkerCgroup {
   std::shared_ptr<const CpuCount> cpu_;
   std::uint64_t memory_limit_bytes_ = 0;
 };
-
-// A CPU limit as the kernel wants it: so much time in each period.
-struct CpuQuota {
-  std::uint64_t quota_us = 0, period_us = 0;
-  friend bool operator==(const CpuQuota&, const CpuQuota&) = default;
-};
-// Periods of 10 ms: with longer ones a worker would stand still for longer at a time. Small limits need longer ones,
-// for the kernel takes no quota below 1 ms. What is left of one may be used in a later one, up to as much again.
-CpuQuota cpu_quota(std::uint32_t milli_cores);
 
 }  // namespace sluice::cgroups

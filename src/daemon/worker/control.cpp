@@ -42,7 +42,7 @@ Status Control::wait_for_end() {
     }
     if (Status builds = builds_.check(); !builds.ok()) return builds;
     if (awaited[0].revents != 0)
-      return program_left() ? Status() : Status(Code::protocol_fault, "the program spoke on the session socket");
+      return program_spoke() ? Status(Code::protocol_fault, "the program spoke on the session socket") : Status();
     if (awaited[2].revents != 0 || (ready == 0 && wait_ms == link_ms)) {
       const Status heard = link_.attend();
       if (heard.code() == Code::unavailable) return Status();
@@ -53,9 +53,9 @@ Status Control::wait_for_end() {
 
 // A program says nothing on the session socket; one that has closed its half of it is as good as gone. What it said is
 // taken out: of a socket that ends with unread words the kernel tells the peer that it was reset, before any reason.
-bool Control::program_left() const {
+bool Control::program_spoke() const {
   char byte = 0;
-  return ::recv(session_.fd(), &byte, sizeof byte, MSG_DONTWAIT) <= 0;
+  return ::recv(session_.fd(), &byte, sizeof byte, MSG_DONTWAIT) > 0;
 }
 
 void Control::tell_program(const Status& end) const {

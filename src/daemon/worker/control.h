@@ -32,7 +32,7 @@ class Control {
   DaemonLink& link() { return link_; }
 
  private:
-  bool program_left() const;
+  bool program_spoke() const;
 
   DaemonLink link_;
   wire::MessageSocket session_;

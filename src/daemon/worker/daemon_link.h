@@ -27,7 +27,7 @@ struct Adoption {
 
 class DaemonLink {
  public:
-  // `adoption_socket`: a listening socket (wire::listen_at) that only whoever runs the pool can reach.
+  // `adoption_socket`: a listening socket (wire::bind_at) that only whoever runs the pool can reach.
   DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, Adoption adoption);
 
   // What to poll for reading, and for how long; -1: for ever.
