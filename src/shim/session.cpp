@@ -100,10 +100,10 @@ Answer Session::call_bytes(std::span<std::byte> command, std::size_t data_room) 
 wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data_room, std::vector<std::byte>& data) {
   if (lost()) return wire::Outcome::device_lost;
   const bool wants_data = data_room > 0;
-  const auto data_at = wants_data ? make_room(data_room) : std::optional<std::uint64_t>(0);
+  const auto data_at = wants_data ? allocate_in_turn(data_room, 1) : std::optional<std::uint64_t>(0);
   const auto reply_at = data_at ? make_slot() : std::nullopt;
   if (!reply_at) {
-    if (data_at && wants_data) drop_room(*data_at);
+    if (data_at && wants_data) release_answer(*data_at);
     return wire::Outcome::out_of_host_memory;
   }
   auto* reply = slot_at<wire::ReplySlot>(*reply_at);
@@ -124,32 +124,35 @@ wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data
   } else if (wants_data) {
     data.assign(arena_at(*data_at), arena_at(*data_at) + needed);
   }
-  if (wants_data) drop_room(*data_at);
+  if (wants_data) release_answer(*data_at);
   note(replies_, *reply_at, false);
   drop_slot(*reply_at);
   return outcome;
 }
 
-// What lies beside objects in the arena is bounded, and many threads that build at once want more than that. Each of
-// them has its turn: a call that is under way ends, or the session is lost, and then nobody waits any more.
-std::optional<std::uint64_t> Session::make_room(std::size_t bytes) {
+// What lies beside objects in the arena is bounded, and many threads that build at once want more than that. Whoever
+// has room for an answer has posted its call, or is about to, and gives it back; so there is an end to waiting for
+// those, and with none of them there is nobody to wait for.
+std::optional<std::uint64_t> Session::allocate_in_turn(std::uint64_t bytes, std::size_t answers) {
   constexpr std::chrono::milliseconds look_again(100);  // transfers give room back, too, and say nothing
-  std::unique_lock lock(rooms_);
+  std::unique_lock lock(turns_);
   for (;;) {
     const auto at = allocate(bytes);
-    rooms_in_use_ += at ? 1 : 0;
-    if (at || rooms_in_use_ == 0 || lost()) return at;
-    room_dropped_.wait_for(lock, look_again);
+    if (at) answers_ += answers;
+    if (at || answers_ == 0 || lost()) return at;
+    answer_released_.wait_for(lock, look_again);
   }
 }
 
-void Session::drop_room(std::uint64_t at) {
+std::optional<std::uint64_t> Session::allocate_in_turn(std::uint64_t bytes) { return allocate_in_turn(bytes, 0); }
+
+void Session::release_answer(std::uint64_t at) {
   release(at);
   {
-    const std::lock_guard lock(rooms_);
-    --rooms_in_use_;
+    const std::lock_guard lock(turns_);
+    --answers_;
   }
-  room_dropped_.notify_all();
+  answer_released_.notify_all();
 }
 
 // ---- the arena ----

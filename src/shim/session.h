@@ -94,6 +94,8 @@ class Session {
   // Offset in the arena, or nothing if it is full.
   std::optional<std::uint64_t> allocate(std::uint64_t bytes,
                                         wire::ArenaAllocator::Use use = wire::ArenaAllocator::Use::beside);
+  // As allocate, beside objects; but waits while answers that calls are waiting for have the room.
+  std::optional<std::uint64_t> allocate_in_turn(std::uint64_t bytes);
   // The range must not be used by any command that has not completed.
   void release(std::uint64_t at);
 
@@ -114,8 +116,8 @@ class Session {
   }
   Answer call_bytes(std::span<std::byte> command, std::size_t data_room);
   wire::Outcome call_once(std::span<std::byte> command, std::size_t& data_room, std::vector<std::byte>& data);
-  std::optional<std::uint64_t> make_room(std::size_t bytes);
-  void drop_room(std::uint64_t at);
+  std::optional<std::uint64_t> allocate_in_turn(std::uint64_t bytes, std::size_t answers);
+  void release_answer(std::uint64_t at);
   std::optional<std::uint64_t> make_slot();
   void drop_slot(std::uint64_t at);
   template <typename Slot>
@@ -140,9 +142,9 @@ class Session {
   std::mutex output_mutex_;  // held from a read of output_ until what came is written
   UniqueFd output_;          // the read end of the pipe that is the worker's stdout
 
-  std::mutex rooms_;  // guards rooms_in_use_
-  std::condition_variable room_dropped_;
-  std::size_t rooms_in_use_ = 0;  // for answers
+  std::mutex turns_;  // guards answers_
+  std::condition_variable answer_released_;
+  std::size_t answers_ = 0;  // that have room in the arena
 
   std::mutex books_;  // guards what follows
   wire::ArenaAllocator allocator_;

@@ -174,24 +174,34 @@ TEST_CASE("threads that share a queue each read back what they wrote") {
   REQUIRE(wrong == 0);
 }
 
-TEST_CASE("many threads that build at once wait for each other's room, and none is refused") {
+// Builds a text of so many bytes on each of 48 threads, of which at least `at_once` must come to the worker before any
+// build ends.
+void build_at_once(std::size_t text_bytes, std::size_t at_once) {
   Program program;
-  constexpr std::size_t count = 48;  // the room for their answers is enough for 32
+  constexpr std::size_t count = 48;
+  const std::string text = "kernel void nothing() {}" + std::string(text_bytes, ' ');
   std::vector<cl_int> errors(count, CL_SUCCESS);
   std::vector<std::jthread> threads;
   for (cl_int& error : errors)
     threads.emplace_back([&] {
-      const char* source = "kernel void nothing() {}";
+      const char* source = text.c_str();
       cl_program built = clCreateProgramWithSource(program.context, 1, &source, nullptr, nullptr);
       error = clBuildProgram(built, 1, &program.device, "", nullptr, nullptr);
       clReleaseProgram(built);
     });
   const auto seen = [&] { return program.pool.commands_seen(sluice::wire::Op::program_build); };
-  for (int i = 0; i < 5000 && seen() < count / 2; ++i) usleep(1000);
-  CHECK(seen() >= count / 2);
+  for (int i = 0; i < 5000 && seen() < at_once; ++i) usleep(1000);
+  CHECK(seen() >= at_once);
   usleep(50'000);  // so that those come for whom there is no room
+  CHECK(seen() < count);
   program.pool.fail_builds();
   threads.clear();
   for (const cl_int error : errors) CHECK(error == CL_BUILD_PROGRAM_FAILURE);
   CHECK(seen() == count);
 }
+
+TEST_CASE("many threads that build at once wait for the room of each other's answers, and none is refused") {
+  build_at_once(64, 24);
+}
+
+TEST_CASE("so they do for the room of each other's texts") { build_at_once(2 << 20, 12); }

@@ -44,7 +44,7 @@ class RequestBlob {
     wire::Encoder encoder;
     encode(encoder, request);
     bytes_ = encoder.bytes().size();
-    at_ = session_.allocate(bytes_);
+    at_ = session_.allocate_in_turn(bytes_);
     if (at_) std::memcpy(session_.arena_at(*at_), encoder.bytes().data(), bytes_);
   }
   RequestBlob(const RequestBlob&) = delete;

@@ -8,8 +8,7 @@ TEST_CASE("a session that is closed with a kernel in flight is charged for it, a
   Desked session(1);
   Desk desk;
   REQUIRE(desk.open(session.proved("alice")).ok());
-  take_lease(session);
-  REQUIRE(session.holder.begin());
+  begin_command(session);
   pass(30 * ns_per_ms);
   session.clock->used_ns = 40 * ns_per_ms;  // and reports nothing
   const metering::Account account = desk.close(session.id);
@@ -36,8 +35,7 @@ TEST_CASE(
   Desk desk;
   REQUIRE(desk.open(a.proved("alice")).ok());
   REQUIRE(desk.open(b.proved("bob")).ok());
-  take_lease(a);
-  REQUIRE(a.holder.begin());
+  begin_command(a);
   b.holder.want();
   REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
   const Nanoseconds asked_ns = now_ns();
@@ -93,8 +91,7 @@ TEST_CASE("a capped worker that uses up its budget and says nothing is asked bac
   ComputeTerms capped;
   capped.cap = MilliGpu{100};
   REQUIRE(desk.open(session.proved("alice", capped)).ok());
-  take_lease(session);
-  REQUIRE(session.holder.begin());
+  begin_command(session);
   session.clock->used_ns = 20 * ns_per_ms;
   CHECK(comes_true([&] { return session.holder.asked_back(); }));
   CHECK(session.holder.end(true));

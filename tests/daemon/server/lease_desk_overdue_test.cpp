@@ -11,11 +11,8 @@ TEST_CASE("a holder that does not give back is reported once, after the time tha
   LeaseDesk::Settings settings;
   settings.overdue_ns = 300 * ns_per_ms;
   Desk desk(settings);
-  REQUIRE(desk.open(a.opening("alice")).ok());
-  REQUIRE(desk.open(b.opening("bob")).ok());
-  a.holder.want();
-  REQUIRE(comes_true([&] { return a.holder.held(); }));
-  REQUIRE(a.holder.begin());
+  open_both(desk, a, b);
+  begin_command(a);
   const Nanoseconds before = now_ns();
   b.holder.want();
   pollfd overdue{desk.overdue_fd(), POLLIN, 0};
@@ -36,11 +33,8 @@ TEST_CASE("a holder that gives back in time is not reported") {
   LeaseDesk::Settings settings;
   settings.overdue_ns = 2 * ns_per_s;
   Desk desk(settings);
-  REQUIRE(desk.open(a.opening("alice")).ok());
-  REQUIRE(desk.open(b.opening("bob")).ok());
-  a.holder.want();
-  REQUIRE(comes_true([&] { return a.holder.held(); }));
-  REQUIRE(a.holder.begin());
+  open_both(desk, a, b);
+  begin_command(a);
   b.holder.want();
   REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
   REQUIRE(a.holder.end(false));

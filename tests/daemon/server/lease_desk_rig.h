@@ -88,6 +88,17 @@ inline void take_lease(Desked& session) {
   REQUIRE(comes_true([&] { return session.holder.held(); }));
 }
 
+inline void begin_command(Desked& session) {
+  take_lease(session);
+  REQUIRE(session.holder.begin());
+}
+
+// As sessions of two tenants, on one device.
+inline void open_both(Desk& desk, Desked& alices, Desked& bobs) {
+  REQUIRE(desk.open(alices.opening("alice")).ok());
+  REQUIRE(desk.open(bobs.opening("bob")).ok());
+}
+
 // A worker that always has more to do, in commands of half a millisecond, on a device that does nothing.
 class Busy {
  public:

@@ -14,8 +14,7 @@ TEST_CASE("a tenant that is suspended loses the lease at once, and has it again 
   Desked session(1);
   Desk desk;
   REQUIRE(desk.open(session.opening("alice")).ok());
-  session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.held(); }));
+  take_lease(session);
   ComputeTerms suspended;
   suspended.suspended = true;
   desk.set_terms("alice", suspended);
@@ -31,9 +30,7 @@ TEST_CASE("a holder that is busy when its tenant is suspended is asked back, and
   Desked session(1);
   Desk desk;
   REQUIRE(desk.open(session.opening("alice")).ok());
-  session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.held(); }));
-  REQUIRE(session.holder.begin());
+  begin_command(session);
   ComputeTerms suspended;
   suspended.suspended = true;
   desk.set_terms("alice", suspended);
@@ -48,8 +45,7 @@ TEST_CASE("a cap that is set on a running tenant holds for the lease that it has
   Desk desk;
   REQUIRE(desk.open(session.opening("alice")).ok());
   CHECK(session.holder.cap_milli() == 1000);
-  session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.held(); }));
+  take_lease(session);
   REQUIRE(session.holder.terms().budget_ns == UINT64_MAX);
   ComputeTerms capped;
   capped.cap = MilliGpu{100};
@@ -88,9 +84,7 @@ TEST_CASE("what a session ran without a lease, as it had stepped aside, counts a
   ComputeTerms terms;
   terms.cap = MilliGpu{100};
   REQUIRE(desk.open(session.opening("alice", terms)).ok());
-  session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.held(); }));
-  REQUIRE(session.holder.begin());
+  begin_command(session);
   session.holder.step_aside();
   pass(60 * ns_per_ms);
   session.meter.device_ns += 50 * ns_per_ms;  // of another queue
@@ -123,8 +117,7 @@ TEST_CASE("a capped tenant's sessions wait together, and go on without anybody's
   ComputeTerms capped;
   capped.cap = MilliGpu{100};
   REQUIRE(desk.open(a.opening("alice", capped)).ok());
-  a.holder.want();
-  REQUIRE(comes_true([&] { return a.holder.held(); }));
+  take_lease(a);
   // A fifth of a second of the device's time: two seconds of such a tenant's.
   REQUIRE(a.holder.begin());
   pass(200 * ns_per_ms);

@@ -17,8 +17,7 @@ TEST_CASE("a session gets the lease when it wants it, with all of an idle device
   REQUIRE(desk.open(session.opening("alice")).ok());
   CHECK_FALSE(session.holder.held());
   CHECK(desk.state(session) == Why::State::idle);
-  session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.held(); }));
+  take_lease(session);
   CHECK(session.holder.terms().budget_ns == UINT64_MAX);
   CHECK(session.holder.terms().until_ns == UINT64_MAX);
   CHECK(session.holder.terms().linger_ns == UINT64_MAX);
@@ -48,8 +47,7 @@ TEST_CASE("a wish is not lost when it comes again and again while the session is
 TEST_CASE("two busy sessions take turns, and never hold the lease at once") {
   Desked a(1), b(2);
   Desk desk;
-  REQUIRE(desk.open(a.opening("alice")).ok());
-  REQUIRE(desk.open(b.opening("bob")).ok());
+  open_both(desk, a, b);
   Busy busy_a(a), busy_b(b);
   // A page is looked at later than the other: the lease may have gone over between, but not also come back.
   CHECK(comes_true([&] { return busy_a.leases() >= 10 && busy_b.leases() >= 10; }));
@@ -71,11 +69,8 @@ TEST_CASE("sessions on different devices do not wait for each other") {
 TEST_CASE("when the holder's session is closed, the lease passes on") {
   Desked a(1), b(2);
   Desk desk;
-  REQUIRE(desk.open(a.opening("alice")).ok());
-  REQUIRE(desk.open(b.opening("bob")).ok());
-  a.holder.want();
-  REQUIRE(comes_true([&] { return a.holder.held(); }));
-  REQUIRE(a.holder.begin());
+  open_both(desk, a, b);
+  begin_command(a);
   b.holder.want();
   REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
   CHECK_FALSE(b.holder.held());
@@ -114,8 +109,7 @@ TEST_CASE("while one session is alone with its lease, busy or idle, the desk's t
     if (!before.contains(thread)) desks_thread = thread;
   REQUIRE(desks_thread != 0);
   REQUIRE(desk.open(session.opening("alice")).ok());
-  session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.held(); }));
+  take_lease(session);
   pass(50 * ns_per_ms);
   const std::uint64_t switches = switches_of(desks_thread);
   const Nanoseconds end = now_ns() + ns_per_s / 2;

@@ -43,6 +43,12 @@ void run_once(Worker& worker, ObjectId program) {
   CHECK(reinterpret_cast<const int*>(worker.at(buffer.arena_at))[15] == 11);
 }
 
+void build_and_run(Worker& worker) {
+  const ObjectId program = worker.mint();
+  REQUIRE(worker.build(program, source).outcome == Outcome::ok);
+  run_once(worker, program);
+}
+
 TEST_CASE("an idle session saves what it built, and the next one takes it from there") {
   const ScratchFolder cache;
   wire::KernelTraits fresh;
@@ -106,9 +112,7 @@ TEST_CASE("a damaged file in the cache is built anew") {
   for (int round = 0; round < 2; ++round) {
     Worker worker(with_cache(cache));
     worker.attach();
-    const ObjectId program = worker.mint();
-    REQUIRE(worker.build(program, source).outcome == Outcome::ok);
-    run_once(worker, program);
+    build_and_run(worker);
     worker.drop_session();
     worker.wait_for_exit();
     REQUIRE(entries(cache.path() + "/programs") == 1);
@@ -159,9 +163,7 @@ TEST_CASE("a build that ends its worker when it is loaded does so once: the tena
   }
   Worker worker(with_cache(cache));
   worker.attach();
-  const ObjectId program = worker.mint();
-  REQUIRE(worker.build(program, source).outcome == Outcome::ok);
-  run_once(worker, program);
+  build_and_run(worker);
 }
 
 TEST_CASE("a build is not saved once the driver's cache has been emptied under it") {
@@ -176,9 +178,7 @@ TEST_CASE("a build is not saved once the driver's cache has been emptied under i
   }
   Worker worker(with_cache(cache));
   worker.attach();
-  const ObjectId program = worker.mint();
-  REQUIRE(worker.build(program, source).outcome == Outcome::ok);
-  run_once(worker, program);
+  build_and_run(worker);
 }
 
 TEST_CASE("a text that includes files is not taken from the cache: the files may have changed") {

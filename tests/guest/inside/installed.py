@@ -5,9 +5,9 @@ import os
 import re
 import time
 
-from report import read, run, said, wait_until
+from report import read, run, said
 from service import (PROGRAMS, READY_S_MAX, UNITS, Program, ask, journal, main_pid, processes, run_as, runs_as_worker,
-                     sessions, state, status_of, systemctl, wait_ready)
+                     sessions, state, status_of, systemctl, wait_ready, wait_until)
 
 EXPOSURE_MAX = 4.0  # as tools/check-unit
 WORKERS_GROUP = "/sluice.slice/sluice-workers.service"

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 import tty
 
 PORT = "/dev/ttyS1"
@@ -42,16 +41,6 @@ def run(*argv, seconds=COMMAND_S_MAX):
 
 def said(ended):
     return f"status {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-
-
-def wait_until(condition, seconds, pause_s=0.05):
-    """True as soon as condition() is; False if it is not within `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(pause_s)
-    return True
 
 
 def read(path):

@@ -4,8 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
-from report import run, wait_until
+from report import run
+
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path += [os.path.join(TESTS, "attacks"), os.path.join(TESTS, "scenarios")]
+
+from world import status_of, wait_until  # noqa: E402
 
 UNITS = ("sluiced.service", "sluice-workers.service", "sluice.slice")
 PROGRAMS = "/opt/sluice-tests/build/programs"
@@ -94,15 +100,6 @@ class Program:
 def processes(wanted):
     """Pids of processes about which wanted(pid) is true."""
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if wanted(pid)]
-
-
-def status_of(pid):
-    """/proc/PID/status as a dictionary; empty if the process is gone."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-    except OSError:
-        return {}
 
 
 def runs_as_worker(pid):

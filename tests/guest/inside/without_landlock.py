@@ -1,8 +1,8 @@
 """A kernel in which a fence is missing: Landlock is not in its list of security modules."""
 
 from installed import check_programs
-from report import read, run, said, wait_until
-from service import CONFIGURATION, READY_S_MAX, ask, journal, run_as, systemctl, wait_ready, workers_ready
+from report import read, run, said
+from service import CONFIGURATION, READY_S_MAX, ask, journal, run_as, systemctl, wait_ready, wait_until, workers_ready
 
 NAMES_THE_KEY = 'jail.without = ["landlock"]'
 
