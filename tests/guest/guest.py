@@ -23,7 +23,7 @@ CONSOLE_LINES = 150
 
 # What each boot adds to the kernel's command line. Debian's kernel has Landlock in its list of security modules.
 BOOTS = {
-    "installed": "",
+    "version-2": "",
     "attacks": "",
     "version-1": "systemd.unified_cgroup_hierarchy=0",
     "without-landlock": "lsm=lockdown,yama,integrity,apparmor",

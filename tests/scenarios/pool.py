@@ -119,7 +119,7 @@ def jail_section(build, config, reports):
         return ""
     readable, without = reports.readable_by_workers(), fences_denied_here(build)
     if "thread" in reports.sanitizers:  # its runtime looks for files of its own when a worker starts the linker
-        without = ["mount-namespace", "landlock", "own-uid"]
+        without = sorted({*without, "mount-namespace", "landlock", "own-uid"})
     if not readable and not without:
         return ""
     return f"[jail]\nreadable = {json.dumps(readable)}\nwithout = {json.dumps(without)}\n"

@@ -4,13 +4,13 @@
 import re
 import traceback
 
-import attacks
-import installed
+import all_attacks
 import version_1
+import version_2
 import without_landlock
 from report import Report, read
 
-CHECKS = {"installed": installed.main, "attacks": attacks.main, "version-1": version_1.main,
+CHECKS = {"version-2": version_2.main, "attacks": all_attacks.main, "version-1": version_1.main,
           "without-landlock": without_landlock.main}
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 
-from installed import check_doctor, check_privileges, check_programs, create_tenants
+from version_2 import check_doctor, check_privileges, check_programs, create_tenants
 from report import read
 from service import PROGRAMS, UNITS, Program, journal, main_pid, state, wait_ready
 

@@ -1,6 +1,6 @@
 """A kernel in which a fence is missing: Landlock is not in its list of security modules."""
 
-from installed import check_programs
+from version_2 import check_programs
 from report import read, run, said
 from service import CONFIGURATION, READY_S_MAX, ask, journal, run_as, systemctl, wait_ready, wait_until, workers_ready
 
