@@ -22,6 +22,15 @@ function(sluice_always_optimise)
   endif()
 endfunction()
 
+# Evaluates the costly contracts (src/base/contract.h) of these targets: in every build that has tests.
+function(sluice_check_costly_contracts)
+  if(SLUICE_TESTS)
+    foreach(target ${ARGN})
+      target_compile_definitions(${target} PRIVATE SLUICE_COSTLY_CONTRACTS)
+    endforeach()
+  endif()
+endfunction()
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # The sloppiness is what lets ccache work beside the tests' precompiled header.

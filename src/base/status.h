@@ -65,4 +65,30 @@ class [[nodiscard]] Result {
   std::variant<T, Status> state_;
 };
 
+namespace status_detail {
+inline void take(const Status&) {}
+template <typename T>
+T take(Result<T>& result) {
+  return result.take();
+}
+inline Status status_of(Status& status) { return std::move(status); }
+template <typename T>
+Status status_of(const Result<T>& result) {
+  return result.status();
+}
+}  // namespace status_detail
+
 }  // namespace sluice
+
+// Passes a failure on to the caller, and is the value otherwise:
+//
+//   SLUICE_TRY(file.lock());                        // a Status
+//   const UniqueFd fd = SLUICE_TRY(open_file(path));  // a Result
+//
+// For functions that return a Status or a Result. A statement expression: GCC's and Clang's.
+#define SLUICE_TRY(expression)                                                           \
+  __extension__({                                                                        \
+    auto sluice_outcome = (expression);                                                  \
+    if (!sluice_outcome.ok()) return ::sluice::status_detail::status_of(sluice_outcome); \
+    ::sluice::status_detail::take(sluice_outcome);                                       \
+  })

@@ -54,4 +54,26 @@ TEST_CASE("a result can hold what only moves") {
 }
 
 }  // namespace
+
+namespace {
+
+Status fail_if(bool fails) { return fails ? Status(Code::exhausted, "full") : Status(); }
+Result<std::unique_ptr<int>> make_if(bool works) {
+  if (!works) return Status(Code::not_found, "nothing");
+  return std::make_unique<int>(7);
+}
+Result<int> twice(bool first_fails, bool second_works) {
+  SLUICE_TRY(fail_if(first_fails));
+  const std::unique_ptr<int> made = SLUICE_TRY(make_if(second_works));
+  return *made * 2;
+}
+
+}  // namespace
+
+TEST_CASE("SLUICE_TRY passes a failure on, and is the value otherwise") {
+  CHECK(twice(false, true).value() == 14);
+  CHECK(twice(true, true).status().code() == Code::exhausted);
+  CHECK(twice(false, false).status().message() == "nothing");
+}
+
 }  // namespace sluice
