@@ -5,17 +5,18 @@
 #include <tuple>
 
 #include "allocator/amounts.h"
+#include "allocator/explanation_text.h"
 #include "allocator/policy.h"
 
 namespace sluice::allocator {
 namespace {
 
 bool of_class(const Device& device, const Shape& shape) {
-  return shape.classes == any_class || (shape.classes >> device.device_class & 1) != 0;
+  return device.offered && class_fits(device.device_class, shape.classes);
 }
 
 Device idle(Device device) {
-  device.healthy = true;
+  device.healthy = device.offered;
   device.milli_free = device.milli_total;
   device.memory_free = device.memory_total;
   return device;
@@ -24,60 +25,9 @@ Device idle(Device device) {
 Device as_it_is(Device device) { return device; }
 
 Device healthy(Device device) {
-  device.healthy = true;
+  device.healthy = device.offered;
   return device;
 }
-
-// ---- in words ----
-
-std::string milli(std::uint64_t amount) {
-  std::string text = std::to_string(amount);
-  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, 1, ',');
-  return text + "m";
-}
-
-std::string classes_named(ClassMask classes, std::span<const std::string> names) {
-  if (classes == any_class) return "";
-  std::string text;
-  for (; classes != 0; classes &= classes - 1) {
-    const auto number = static_cast<std::size_t>(std::countr_zero(classes));
-    if (!text.empty()) text += " or ";
-    text += number < names.size() ? names[number] : std::to_string(number);
-  }
-  return " of class " + text;
-}
-
-std::string memory_asked(const Shape& shape) {
-  if (shape.memory_bytes > 0) return "/" + writable_bytes(shape.memory_bytes);
-  return shape.memory_parts > 0 ? "/one part in " + std::to_string(shape.memory_parts) + " of its memory" : "";
-}
-
-std::string devices_asked(const Shape& shape, std::span<const std::string> names) {
-  const std::string each = milli(shape.gpu_milli) + memory_asked(shape);
-  if (shape.devices == 1) return "gap of " + each + classes_named(shape.classes, names);
-  return std::to_string(shape.devices) + (shape.linked ? " linked" : "") + " devices of one node with " + each +
-         classes_named(shape.classes, names);
-}
-
-std::string devices_asked_anywhere(const Shape& shape, std::span<const std::string> names) {
-  return std::to_string(shape.devices) + " devices with " + milli(shape.gpu_milli) + memory_asked(shape) +
-         classes_named(shape.classes, names) + ", of however many nodes";
-}
-
-std::string node_asked(const Shape& shape) {
-  std::string text = milli(shape.cpu_milli) + " of CPU";
-  if (shape.host_memory_bytes > 0) text += " and " + writable_bytes(shape.host_memory_bytes) + " of host memory";
-  return text;
-}
-
-std::string plan_in_words(const Pool& pool, const Plan& plan) {
-  std::uint64_t moved = 0;
-  for (const Move& move : plan.moves) moved += shape_of(pool.slices().at(move.slice).request).total_milli();
-  if (plan.moves.size() == 1) return "one move of " + milli(moved) + " would make room";
-  return std::to_string(plan.moves.size()) + " moves of " + milli(moved) + " together would make room";
-}
-
-// ---- looking ----
 
 // The device that misses the request by least.
 struct NearestDevice {
@@ -98,10 +48,12 @@ class Inquiry {
     count_free();
     if (shape_.devices > 0 && !any_of_class()) return refuse(Obstacle::no_devices, no_devices());
     if (request_.spreadable && shape_.devices > 1) return too_few_anywhere();
-    if (!any_node(idle, true)) return refuse(Obstacle::larger_than_any, larger_than_any());
+    if (!any_node(idle, true))
+      return shape_.devices == 1 && most_devices_idle() == 0 ? no_device(Obstacle::larger_than_any)
+                                                             : refuse(Obstacle::larger_than_any, larger_than_any());
     if (!any_node(as_it_is, false)) {
       if (any_node(healthy, false)) return refuse(Obstacle::health, "it would fit where a device is unhealthy");
-      return shape_.devices > 1 ? too_few_devices() : no_gap();
+      return shape_.devices > 1 ? too_few_devices() : no_device(Obstacle::devices);
     }
     if (nearest_with_less_of_the_node()) return refuse(Obstacle::node, std::move(sentence_));
     return refuse(Obstacle::affinity, "it would fit, but not " + affinity_in_words());
@@ -111,7 +63,7 @@ class Inquiry {
   Explanation refuse(Obstacle obstacle, std::string reason) {
     explanation_.obstacle = obstacle;
     explanation_.reason = std::move(reason);
-    if (plan_) explanation_.reason += "; " + plan_in_words(pool_, *plan_);
+    if (plan_) explanation_.reason += "; " + plan_text(pool_, *plan_);
     return std::move(explanation_);
   }
 
@@ -132,12 +84,17 @@ class Inquiry {
     return "as it was asked for";
   }
 
-  std::string no_devices() const { return "the pool has no devices" + classes_named(shape_.classes, names_); }
+  std::string no_devices() const { return "the pool has no devices" + classes_text(shape_.classes, names_); }
 
   void count_free() {
     for (NodeIndex node = 0; node < pool_.node_count(); ++node)
       for (const Device& device : pool_.view(node).devices)
-        if (device.healthy && of_class(device, shape_)) explanation_.milli_free += device.milli_free;
+        if (of_class(device, shape_)) {
+          ++devices_there_;
+          if (!device.healthy) continue;
+          explanation_.milli_free += device.milli_free;
+          explanation_.memory_free_bytes += device.memory_free;
+        }
   }
 
   template <typename As>
@@ -170,10 +127,16 @@ class Inquiry {
     return false;
   }
 
-  std::string larger_than_any() const {
+  // Of one node, that would each hold the request if they were idle.
+  std::uint32_t most_devices_idle() const {
     std::uint32_t most = 0;
     for (NodeIndex node = 0; node < pool_.node_count(); ++node)
       most = std::max(most, devices_fitting(pool_.view(node), idle));
+    return most;
+  }
+
+  std::string larger_than_any() const {
+    const std::uint32_t most = most_devices_idle();
     const std::string even_idle = ", even if all were idle";
     const std::string rest = " has " + node_asked(shape_) + even_idle;
     if (shape_.devices == 0) return "no node" + rest;
@@ -207,6 +170,7 @@ class Inquiry {
         const Device& device = view.devices[i];
         if (!device.healthy || !of_class(device, shape_) || (allowed >> i & 1) == 0) continue;
         if (shape_.gpu_milli > 0 && device.milli_free == 0) continue;
+        if (device.memory_free == 0 && memory_wanted_bytes(device, shape_) > 0) continue;
         const std::uint64_t missing = missing_of(device);
         if (best.found() && std::tuple(!has_rest, missing) >= std::tuple(!best_has_rest, best.missing)) continue;
         best = {node, i, missing};
@@ -226,22 +190,38 @@ class Inquiry {
     explanation_.nearest_site = Site{node, devices};
   }
 
-  std::string free_in_total() const { return "; " + milli(explanation_.milli_free) + " free in total"; }
+  std::string free_in_total() const { return "; " + grouped_milli(explanation_.milli_free) + " free in total"; }
 
-  Explanation no_gap() {
+  // No device has room for a share. `obstacle`: larger_than_any or devices.
+  Explanation no_device(Obstacle obstacle) {
+    std::string text = "no device" + classes_text(shape_.classes, names_) +
+                       (obstacle == Obstacle::larger_than_any ? " is large enough for " : " has room now for ") +
+                       share_asked(shape_);
     const NearestDevice nearest = nearest_device();
-    std::string text = "no " + devices_asked(shape_, names_);
-    if (!nearest.found()) return refuse(Obstacle::devices, text + ": nothing is free" + free_in_total());
+    if (!nearest.found()) return refuse(obstacle, text + ": nothing is free");
     const Device& device = pool_.view(nearest.node).devices[nearest.device];
+    offer_share(nearest.node, nearest.device);
+    text += "; the nearest is " + device_text(pool_, nearest.node, nearest.device, names_) + " with " +
+            share_text(device.milli_free, device.memory_free) + " free, where " + offered_text(device) + " would fit";
+    if (devices_there_ > 1)
+      text += "; " + share_text(explanation_.milli_free, explanation_.memory_free_bytes) + " are free in total";
+    return refuse(obstacle, std::move(text));
+  }
+
+  void offer_share(NodeIndex node, unsigned place) {
+    const Device& device = pool_.view(node).devices[place];
     Request instead = request_;
     instead.gpu.value = std::min(shape_.gpu_milli, device.milli_free);
-    const std::uint64_t memory = memory_wanted_bytes(device, shape_);
-    if (memory > device.memory_free) instead.memory_bytes = device.memory_free;
-    if (memory == 0 || device.memory_free > 0) offer(nearest.node, DeviceMask{1} << nearest.device, instead);
-    text += ": the nearest gap is " + milli(device.milli_free);
-    if (memory > 0) text += "/" + writable_bytes(device.memory_free);
-    text += " on " + pool_.name(nearest.node) + ", device " + std::to_string(nearest.device);
-    return refuse(Obstacle::devices, text + free_in_total());
+    if (memory_wanted_bytes(device, shape_) > device.memory_free) instead.memory_bytes = device.memory_free;
+    offer(node, DeviceMask{1} << place, instead);
+  }
+
+  std::string offered_text(const Device& device) const {
+    const Shape instead = shape_of(*explanation_.nearest);
+    const std::string share = share_text(instead.gpu_milli, memory_wanted_bytes(device, instead));
+    return instead.cpu_milli < shape_.cpu_milli || instead.host_memory_bytes < shape_.host_memory_bytes
+               ? share + " with " + node_asked(instead)
+               : share;
   }
 
   Explanation too_few_devices() {
@@ -322,12 +302,11 @@ class Inquiry {
     }
     offer(best, first_fitting(best, shape_.devices), request_);
     const Node& node = pool_.view(best).node;
-    const std::string gap = shape_.devices == 0 ? "no node"
-                                                : "no node of the " + std::to_string(nodes) + " with a " +
-                                                      std::string(shape_.devices == 1 ? "" : "place for ") +
-                                                      devices_asked(shape_, names_);
-    sentence_ = gap + " has " + node_asked(shape_) + " free: the nearest is " + pool_.name(best) + " with " +
-                milli(node.cpu_free) + " of CPU" +
+    const std::string share = shape_.devices == 1 ? share_asked(shape_) + classes_text(shape_.classes, names_)
+                                                  : devices_asked(shape_, names_);
+    const std::string those = shape_.devices == 0 ? "" : " of the " + std::to_string(nodes) + " with room for " + share;
+    sentence_ = "no node" + those + " has " + node_asked(shape_) + " free: the nearest is " + pool_.name(best) +
+                " with " + grouped_milli(node.cpu_free) + " of CPU" +
                 (shape_.host_memory_bytes > 0 ? " and " + writable_bytes(node.host_free) + " of host memory" : "") +
                 free_in_total();
     return true;
@@ -338,6 +317,7 @@ class Inquiry {
   const Shape shape_;
   const std::optional<Plan>& plan_;
   const std::span<const std::string> names_;
+  std::size_t devices_there_ = 0;  // of the classes asked for, healthy or not
   Explanation explanation_;
   std::string sentence_;
 };

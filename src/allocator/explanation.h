@@ -30,8 +30,9 @@ struct Explanation {
   // request. Absent: nothing of the kind would.
   std::optional<Request> nearest;
   std::optional<Site> nearest_site;  // absent where it would be spread
-  std::uint64_t milli_free = 0;      // in total, of the classes asked for, of healthy devices
-  std::string reason;                // a sentence for people
+  // In total, of the classes asked for, of healthy devices.
+  std::uint64_t milli_free = 0, memory_free_bytes = 0;
+  std::string reason;  // a sentence for people
 };
 
 // `plan`: the moves that would make room, if somebody looked for them. `class_names`: by number, for the sentence.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "allocator/balance.h"
+#include "allocator/best_fit_memory.h"
 #include "allocator/known_policies.h"
 
 namespace sluice::allocator {
@@ -16,6 +17,8 @@ constexpr std::array all{
            true, true, true},
     Policy{"fgd", "fragmentation gradient descent (Weng et al., USENIX ATC 2023)", rate_fragmentation_gradient, true,
            true},
+    Policy{"best-fit-memory", "the device that has the least left afterwards, compute and memory; for a few devices",
+           rate_best_fit_memory, true, false},
     Policy{"best-fit", "the node that has the least left afterwards", rate_best_fit, true, false},
     Policy{"worst-fit", "the node that has the most left afterwards", rate_worst_fit, true, false},
     Policy{"dot-product", "the least product of wish and room, CPU and GPU (Tetris, SIGCOMM 2014)", rate_dot_product,

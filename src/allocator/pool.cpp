@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "allocator/amounts.h"
+
 namespace sluice::allocator {
 namespace {
 
@@ -27,6 +29,16 @@ bool all_linked(const NodeView& view, DeviceMask devices) {
   bool linked = true;
   for_each_device(devices, [&](unsigned i) { linked = linked && view.devices[i].link_group == group; });
   return linked;
+}
+
+bool differs_in_amounts_alone(Request before, const Request& after) {
+  before.gpu = after.gpu;
+  before.memory_bytes = after.memory_bytes;
+  before.memory_parts = after.memory_parts;
+  before.cpu_milli = after.cpu_milli;
+  before.host_memory_bytes = after.host_memory_bytes;
+  before.priority = after.priority;
+  return before == after;
 }
 
 }  // namespace
@@ -67,9 +79,11 @@ Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
               spec.host_memory_bytes,
               spec.host_memory_bytes};
     std::uint64_t milli = 0;
-    for (const DeviceSpec& device : spec.devices) {
+    for (const DeviceSpec& given : spec.devices) {
+      DeviceSpec device = given;
+      if (!device.offered) device.gpu_milli = 0, device.memory_bytes = 0;
       devices_.push_back({device.gpu_milli, device.gpu_milli, device.memory_bytes, device.memory_bytes,
-                          device.device_class, device.link_group, true, device.weight_milli});
+                          device.device_class, device.link_group, device.offered, device.offered, device.weight_milli});
       node.link_groups = std::max(node.link_groups, device.link_group + 1u);
       milli += device.gpu_milli;
       class_milli_[device.device_class] += device.gpu_milli;
@@ -104,13 +118,18 @@ DeviceMask Pool::allowed_devices(NodeIndex node, const Request& request) const {
   return ~taken;
 }
 
-Status Pool::check(const Request& request, const Site& site) const {
+Status Pool::check_site(const Request& request, const Site& site) const {
   if (site.node >= nodes_.size()) return {Code::invalid_argument, "no such node"};
-  const auto [node, devices] = view(site.node);
   if (std::popcount(site.devices) != static_cast<int>(request.devices))
     return {Code::invalid_argument, "the site has not as many devices as asked for"};
-  if (static_cast<std::uint32_t>(std::bit_width(site.devices)) > node.device_count)
+  if (static_cast<std::uint32_t>(std::bit_width(site.devices)) > nodes_[site.node].device_count)
     return {Code::invalid_argument, "the node has no such device"};
+  return {};
+}
+
+Status Pool::check(const Request& request, const Site& site) const {
+  SLUICE_TRY(check_site(request, site));
+  const auto [node, devices] = view(site.node);
   const Shape shape = shape_of(request);
   const DeviceMask allowed = allowed_devices(site.node, request);
   bool fits = node.cpu_free >= shape.cpu_milli && node.host_free >= shape.host_memory_bytes &&
@@ -121,13 +140,46 @@ Status Pool::check(const Request& request, const Site& site) const {
   return fits ? Status() : Status(Code::exhausted, "no room for it on " + names_[site.node]);
 }
 
-Status Pool::place(SliceId id, const Request& request, const Site& site) {
+Status Pool::place(SliceId id, const Request& request, const Site& site, Overcommit overcommit) {
   if (slices_.contains(id)) return {Code::invalid_argument, "there is such a slice already"};
-  if (Status status = check(request, site); !status.ok()) return status;
+  SLUICE_TRY(overcommit == Overcommit::allow ? check_site(request, site) : check(request, site));
   const Slice& slice = slices_.emplace(id, Slice{request, site, enter(shape_of(request))}).first->second;
   take(slice);
   settle(id, slice);
   return {};
+}
+
+Status Pool::resize(SliceId id, const Request& request, Overcommit overcommit) {
+  const auto found = slices_.find(id);
+  if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
+  Slice& slice = found->second;
+  if (!differs_in_amounts_alone(slice.request, request))
+    return {Code::invalid_argument, "only the amounts of a slice can change where it is"};
+  if (overcommit == Overcommit::refuse && !has_room_to_grow(slice, request))
+    return {Code::exhausted, "no room for it to grow on " + names_[slice.site.node]};
+  give(slice);
+  unsettle(id, slice.site.node);
+  leave(slice.shape);
+  slice.request = request;
+  slice.shape = enter(shape_of(request));
+  take(slice);
+  settle(id, slice);
+  return {};
+}
+
+bool Pool::has_room_to_grow(const Slice& slice, const Request& to) const {
+  const Shape before = shape_of(slice.request), after = shape_of(to);
+  const auto [node, devices] = view(slice.site.node);
+  bool room = shortfall(after.cpu_milli, before.cpu_milli) <= node.cpu_free &&
+              shortfall(after.host_memory_bytes, before.host_memory_bytes) <= node.host_free;
+  // clang 14 cannot capture a structured binding.
+  for_each_device(slice.site.devices, [&, span = devices](unsigned i) {
+    const std::uint64_t milli = shortfall(after.gpu_milli, before.gpu_milli);
+    const std::uint64_t memory = shortfall(memory_wanted_bytes(span[i], after), memory_wanted_bytes(span[i], before));
+    room = room && milli <= span[i].milli_free && memory <= span[i].memory_free &&
+           (span[i].healthy || (milli == 0 && memory == 0));
+  });
+  return room;
 }
 
 ShapeIndex Pool::enter(const Shape& shape) {
@@ -219,7 +271,8 @@ void Pool::take_back() {
 
 Status Pool::set_health(NodeIndex node, unsigned device, bool healthy) {
   if (node >= nodes_.size() || device >= nodes_[node].device_count) return {Code::not_found, "no such device"};
-  devices_of(node)[device].healthy = healthy;
+  Device& changing = devices_of(node)[device];
+  changing.healthy = healthy && changing.offered;
   changed(node);
   return {};
 }
@@ -227,14 +280,14 @@ Status Pool::set_health(NodeIndex node, unsigned device, bool healthy) {
 void Pool::take(const Slice& slice) {
   const Shape shape = shape_of(slice.request);
   Node& node = nodes_[slice.site.node];
-  node.cpu_free -= shape.cpu_milli;
-  node.host_free -= shape.host_memory_bytes;
-  const std::span<Device> devices = devices_of(slice.site.node);
+  node_excess_.reserve(slice.site.node, 0, node.cpu_free, shape.cpu_milli);
+  node_excess_.reserve(slice.site.node, 1, node.host_free, shape.host_memory_bytes);
   for_each_device(slice.site.devices, [&](unsigned i) {
-    devices[i].milli_free -= shape.gpu_milli;
-    devices[i].memory_free -= memory_wanted_bytes(devices[i], shape);
+    const std::uint32_t place = node.first_device + i;
+    Device& device = devices_[place];
+    milli_free_ -= device_excess_.reserve(place, 0, device.milli_free, shape.gpu_milli);
+    device_excess_.reserve(place, 1, device.memory_free, memory_wanted_bytes(device, shape));
   });
-  milli_free_ -= shape.total_milli();
   count_tenant(slice, 1);
   changed(slice.site.node);
 }
@@ -242,14 +295,14 @@ void Pool::take(const Slice& slice) {
 void Pool::give(const Slice& slice) {
   const Shape shape = shape_of(slice.request);
   Node& node = nodes_[slice.site.node];
-  node.cpu_free += shape.cpu_milli;
-  node.host_free += shape.host_memory_bytes;
-  const std::span<Device> devices = devices_of(slice.site.node);
+  node_excess_.release(slice.site.node, 0, node.cpu_free, shape.cpu_milli);
+  node_excess_.release(slice.site.node, 1, node.host_free, shape.host_memory_bytes);
   for_each_device(slice.site.devices, [&](unsigned i) {
-    devices[i].milli_free += shape.gpu_milli;
-    devices[i].memory_free += memory_wanted_bytes(devices[i], shape);
+    const std::uint32_t place = node.first_device + i;
+    Device& device = devices_[place];
+    milli_free_ += device_excess_.release(place, 0, device.milli_free, shape.gpu_milli);
+    device_excess_.release(place, 1, device.memory_free, memory_wanted_bytes(device, shape));
   });
-  milli_free_ += shape.total_milli();
   count_tenant(slice, -1);
   changed(slice.site.node);
 }

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "allocator/overcommitted.h"
 #include "allocator/request.h"
 #include "base/status.h"
 
@@ -34,6 +35,7 @@ struct DeviceSpec {
   std::uint8_t device_class = 0;             // REQUIRES: < classes_max
   std::uint8_t link_group = 0;               // of the node's, numbered from 0. REQUIRES: < devices_per_node_max
   std::uint32_t weight_milli = even_weight;  // what it does in a second beside the reference device
+  bool offered = true;  // false: it has no room for anything; slices are on it only by Overcommit::allow
 };
 
 struct NodeSpec {
@@ -50,6 +52,7 @@ struct Device {
   std::uint8_t device_class = 0;
   std::uint8_t link_group = 0;
   bool healthy = true;  // an unhealthy device keeps what it has and takes nothing more
+  bool offered = true;  // else it is not healthy either, and its totals are 0
   std::uint32_t weight_milli = even_weight;
 };
 
@@ -113,6 +116,12 @@ DeviceMask linked_devices(const NodeView& view, DeviceMask among, std::uint32_t 
 // CPU, host memory and enough devices; says nothing of affinity.
 bool node_fits(const NodeView& view, const Shape& shape);
 
+// What to do where a site has not enough free.
+enum class Overcommit : std::uint8_t {
+  refuse,
+  allow,  // promise more than there is, whatever the request says of classes, links and affinity
+};
+
 class Pool {
  public:
   // REQUIRES: of each node at most devices_per_node_max devices.
@@ -144,7 +153,11 @@ class Pool {
 
   // invalid_argument: the id is taken, the site names what is not there or not the number of devices asked for;
   // exhausted: it does not fit.
-  Status place(SliceId id, const Request& request, const Site& site);
+  Status place(SliceId id, const Request& request, const Site& site, Overcommit overcommit = Overcommit::refuse);
+  // The slice has the amounts of `request` from now on, where it is. exhausted: it would take more of a device or of
+  // the node than is free there, or any more of an unhealthy device; invalid_argument: the request differs in more
+  // than amounts and priority; not_found. If it fails, nothing changes.
+  Status resize(SliceId id, const Request& request, Overcommit overcommit = Overcommit::refuse);
   Status release(SliceId id);                 // not_found
   Status move(SliceId id, const Site& site);  // as place; the slice keeps its old site if it fails
 
@@ -165,7 +178,9 @@ class Pool {
   std::uint64_t lasting_changes() const { return changes_end() - passing_changes_; }
 
  private:
+  Status check_site(const Request& request, const Site& site) const;
   Status check(const Request& request, const Site& site) const;
+  bool has_room_to_grow(const Slice& slice, const Request& to) const;
   struct CountedShape {
     Shape shape;
     std::uint32_t slices = 0;  // none: the index is free for another shape
@@ -200,6 +215,8 @@ class Pool {
   std::vector<NodeIndex> changes_;
   std::uint64_t changes_begin_ = 0, passing_changes_ = 0, last_version_ = 0;
   std::vector<Trial> trials_;
+  Overcommitted device_excess_;  // by place in devices_: milli-GPU, memory
+  Overcommitted node_excess_;    // CPU, host memory
   std::uint64_t milli_total_ = 0, milli_free_ = 0, largest_cpu_ = 0, largest_gpu_ = 0;
   std::uint64_t class_milli_[classes_max] = {};
   unsigned class_count_ = 0;

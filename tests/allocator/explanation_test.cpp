@@ -39,10 +39,11 @@ TEST_CASE("a gap that is too small is named, with what is free in total and what
   REQUIRE(explanation.nearest);
   CHECK(explanation.nearest->gpu.value == 100);
   CHECK(explanation.nearest->memory_bytes == 4 * gib);
-  CHECK(
-      explanation.reason ==
-      "no gap of 200m/4 GiB: the nearest gap is 100m/7 GiB on n1, device 0; 300m free in total; one move of 100m would "
-      "make room");
+  CHECK(explanation.reason ==
+        "no device has room now for 200m and 4 GiB of memory; the nearest is device 0 of n1 with 100m and 7 GiB of "
+        "memory "
+        "free, where 100m and 4 GiB of memory would fit; 300m and 21 GiB of memory are free in total; one move of 100m "
+        "would make room");
 }
 
 TEST_CASE("a class that the pool does not have is named") {
@@ -62,6 +63,33 @@ TEST_CASE("what would not fit an idle pool is told from what would have to wait"
   CHECK(three.obstacle == Obstacle::larger_than_any);
   CHECK(three.milli_free == 2000);
   CHECK(three.reason == "no 3 devices of one node with 1,000m, even if all were idle: no node has more than 2");
+}
+
+TEST_CASE("a refusal names the nearest device of a machine, and what would fit there") {
+  Pool pool({{"machine", 0, 0, 0, {{1000, 8 * gib, 0}, {1000, 8 * gib, 1}}}});
+  const std::string names[] = {"A100", "T4"};
+  REQUIRE(pool.place(1, share(900), {0, 1}).ok());
+  REQUIRE(pool.place(2, share(600, 1, 5 * gib), {0, 2}).ok());
+  const Explanation now = explain(pool, share(500, 1, 4 * gib), std::nullopt, names);
+  CHECK(now.obstacle == Obstacle::devices);
+  CHECK(now.nearest_site == Site{0, 2});
+  CHECK(now.reason ==
+        "no device has room now for 500m and 4 GiB of memory; the nearest is device 1 (T4) with 400m and 3 GiB of "
+        "memory free, where 400m and 3 GiB of memory would fit; 500m and 11 GiB of memory are free in total");
+  const Explanation ever = explain(pool, share(500, 1, 9 * gib), std::nullopt, names);
+  CHECK(ever.obstacle == Obstacle::larger_than_any);
+  CHECK(ever.reason.find("no device is large enough for 500m and 9 GiB of memory; the nearest is device 1 (T4)") == 0);
+  REQUIRE(ever.nearest);
+  CHECK(ever.nearest->memory_bytes == 3 * gib);
+}
+
+TEST_CASE("devices that are not offered are not there for a request, whatever is on them") {
+  Pool pool({{"machine", 0, 0, 0, {{1000, 8 * gib, 0, 0, even_weight, false}}}});
+  CHECK(explain(pool, share(100)).obstacle == Obstacle::no_devices);
+  REQUIRE(pool.place(1, share(500, 1, gib), {0, 1}, Overcommit::allow).ok());
+  REQUIRE(pool.set_health(0, 0, true).ok());
+  CHECK_FALSE(fits(pool, share(0)));
+  CHECK(explain(pool, share(100)).reason == "the pool has no devices");
 }
 
 TEST_CASE("fewer devices are offered where a node has not so many idle") {
@@ -88,9 +116,8 @@ TEST_CASE("where the devices are free but not the CPU beside them, that is what 
   REQUIRE(explanation.nearest);
   CHECK(explanation.nearest->cpu_milli == 4'000);
   CHECK(explanation.reason ==
-        "no node of the 2 with a gap of 500m has 6,000m of CPU free: the nearest is n2 with 4,000m of CPU; 2,500m free "
-        "in "
-        "total");
+        "no node of the 2 with room for 500m has 6,000m of CPU free: the nearest is n2 with 4,000m of CPU; 2,500m free "
+        "in total");
 }
 
 TEST_CASE("an unhealthy device and the tenant's own wish are named as what stands in the way") {

@@ -196,6 +196,64 @@ TEST_CASE("an unhealthy device takes nothing more and gives back what it has") {
   CHECK(pool.place(2, share(1000), {1, 1}).ok());
 }
 
+TEST_CASE("a slice changes its size where it is, if what it takes more is free there") {
+  Pool pool = two_nodes();
+  REQUIRE(pool.place(1, share(400, 3 * gib), {0, 1}).ok());
+  REQUIRE(pool.place(2, share(400, 3 * gib), {0, 1}).ok());
+  CHECK(pool.resize(1, share(600, 5 * gib)).ok());
+  CHECK(pool.view(0).devices[0].milli_free == 0);
+  CHECK(pool.view(0).devices[0].memory_free == 0);
+  CHECK(pool.resize(1, share(601, gib)).code() == Code::exhausted);
+  CHECK(pool.resize(1, share(100, 5 * gib + 1)).code() == Code::exhausted);
+  CHECK(pool.resize(1, share(100, gib)).ok());
+  CHECK(pool.resize(2, share(900, 7 * gib)).ok());
+  CHECK(pool.resize(3, share(1)).code() == Code::not_found);
+  check_sums(pool);
+  check_residents(pool);
+}
+
+TEST_CASE("a size is all that can change where a slice is") {
+  Pool pool = two_nodes();
+  REQUIRE(pool.place(1, share(400), {0, 1}).ok());
+  Request two = share(400), of_a_class = share(300), of_a_tenant = share(300);
+  two.devices = 2;
+  of_a_class.classes = 1;
+  of_a_tenant.tenant = 9;
+  for (const Request& other : {two, of_a_class, of_a_tenant})
+    CHECK(pool.resize(1, other).code() == Code::invalid_argument);
+  CHECK(pool.view(0).devices[0].milli_free == 600);
+}
+
+TEST_CASE("on an unhealthy device a slice may shrink, and not grow") {
+  Pool pool = two_nodes();
+  REQUIRE(pool.place(1, share(400, gib), {0, 1}).ok());
+  REQUIRE(pool.set_health(0, 0, false).ok());
+  CHECK(pool.resize(1, share(401, gib)).code() == Code::exhausted);
+  CHECK(pool.resize(1, share(300, gib)).ok());
+}
+
+TEST_CASE("what is promised beyond what there is must be given back before anything is free again") {
+  Pool pool = two_nodes();
+  REQUIRE(pool.place(1, share(900, 6 * gib), {0, 1}).ok());
+  CHECK(pool.place(2, share(900, 6 * gib), {0, 1}).code() == Code::exhausted);
+  REQUIRE(pool.place(2, share(900, 6 * gib), {0, 1}, Overcommit::allow).ok());
+  REQUIRE(pool.resize(2, share(1000, 7 * gib), Overcommit::allow).ok());
+  const Device& device = pool.view(0).devices[0];
+  CHECK(device.milli_free == 0);
+  CHECK(device.memory_free == 0);
+  CHECK(pool.milli_free() == 2000);
+  CHECK(pool.resize(1, share(901, gib)).code() == Code::exhausted);
+  CHECK(pool.resize(1, share(500, gib)).ok());
+  CHECK(device.milli_free == 0);
+  CHECK(device.memory_free == 0);
+  CHECK(pool.release(2).ok());
+  CHECK(device.milli_free == 500);
+  CHECK(device.memory_free == 7 * gib);
+  CHECK(pool.milli_free() == 2500);
+  CHECK(pool.place(3, share(100), {4, 1}, Overcommit::allow).code() == Code::invalid_argument);
+  CHECK(pool.place(3, share(100), {1, 2}, Overcommit::allow).code() == Code::invalid_argument);
+}
+
 TEST_CASE("affinity keeps a tenant's slices together or apart, and looks at no other tenant's") {
   Pool pool = two_nodes();
   const auto wish = [](std::uint64_t tenant, Affinity affinity) {
