@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "daemon/server/adoption_claim.h"
+#include "daemon/server/sessions/adoption_claim.h"
 #include "daemon/sessions/worker_link.h"
 #include "tests/fuzz/check.h"
 
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (!note.ok()) return 0;
   check_note(note.value());
   const unsigned wrong = data[0] >> 4;
-  StrangeMessage message;
+  UntrustedMessage message;
   message.bytes.assign(claimed.begin(), claimed.end());
   if ((data[0] & 1) != 0) message.bytes = claim_of(note.value());
   message.fds = descriptors(wrong);

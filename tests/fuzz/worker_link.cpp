@@ -16,7 +16,7 @@
 #include <filesystem>
 
 #include "base/log.h"
-#include "daemon/server/worker_pool.h"
+#include "daemon/server/workers/worker_pool.h"
 #include "tests/fuzz/check.h"
 
 namespace {
@@ -79,7 +79,7 @@ struct Surroundings {
 class Rig {
  public:
   Rig(const Surroundings& around, bool serving, std::span<const std::byte> steps)
-      : pool_(loop_, around.launcher, aside_, listener_, {0, 0, ns_per_s}), steps_(steps) {
+      : pool_(loop_, around.launcher, tasks_, listener_, {0, 0, ns_per_s}), steps_(steps) {
     FUZZ_CHECK(loop_.open().ok());
     auto link = wire::MessageSocket::pair().take();
     auto log = make_worker_pipe().take();
@@ -100,7 +100,7 @@ class Rig {
     loop_.run();
     FUZZ_CHECK(pool_.size() == 0);
     FUZZ_CHECK(listener_.gone == (listener_.taken ? 1 : 0));
-    FUZZ_CHECK(aside_.finish(now_ns() + 10 * ns_per_s));
+    FUZZ_CHECK(tasks_.finish(now_ns() + 10 * ns_per_s));
   }
 
  private:
@@ -140,7 +140,7 @@ class Rig {
   }
 
   EventLoop loop_;
-  Aside aside_;
+  BlockingTasks tasks_;
   Listener listener_;
   WorkerPool pool_;
   wire::MessageSocket worker_;

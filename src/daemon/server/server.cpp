@@ -62,8 +62,8 @@ WorkerPool::Settings pool_settings(const Config& config) {
   return {config.workers_ready, std::max(2u, std::thread::hardware_concurrency()), config.start_timeout_s * ns_per_s};
 }
 
-LeaseDesk::Settings lease_settings(const Config& config) {
-  LeaseDesk::Settings settings;
+LeaseScheduler::Settings lease_settings(const Config& config) {
+  LeaseScheduler::Settings settings;
   settings.overdue_ns = config.command_s * ns_per_s;
   return settings;
 }
@@ -108,49 +108,50 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       ids_(folder_.session_ids()),
       groups_(std::move(groups)),
       launcher_(options_.jailer_program, options_.worker_program, folder_, groups_, options_.config),
-      pool_(loop_, launcher_, aside_, *this, pool_settings(options_.config)),
+      pool_(loop_, launcher_, tasks_, *this, pool_settings(options_.config)),
       registry_(std::move(registry)),
       cache_(folder_.cache(), launcher_.cache_owner()),
       janitor_(cache_rules(options_.config, folder_)),
-      seats_(devices_, rules_of(options_)),
+      slices_(devices_, rules_of(options_)),
       leases_(lease_settings(options_.config)),
-      reception_(registry_, seats_, identity_rules(options_),
-                 [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
+      identification_(registry_, slices_, identity_rules(options_),
+                      [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
       sessions_(
-          loop_, aside_, folder_, seats_, pool_, ids_, leases_, grants_,
+          loop_, tasks_, folder_, slices_, pool_, ids_, leases_, grants_,
           [this](const Worker& worker) {
-            return evidence_of(worker, devices_.find(worker.device)->traits, options_.config.jail_without);
+            return evidence_of(worker.group, worker.process.pid, devices_.find(worker.device)->traits,
+                               options_.config.jail_without);
           },
           build_limit(options_.config)),
-      tenant_socket_(loop_, aside_, desk_),
-      desk_(loop_, folder_, cache_, devices_, reception_, seats_, pool_, sessions_, tenant_socket_,
-            options_.config.jail_without, {options_.config.attach_per_s, options_.config.workers_ready}),
-      adoption_(loop_, folder_, aside_, seats_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
-      tenant_admin_(registry_, seats_, sessions_, pool_, desk_, tenant_defaults(options_.config),
+      tenant_listener_(loop_, tasks_, opener_),
+      opener_(loop_, folder_, cache_, devices_, identification_, slices_, pool_, sessions_, tenant_listener_,
+              options_.config.jail_without, {options_.config.attach_per_s, options_.config.workers_ready}),
+      adoption_(loop_, folder_, tasks_, slices_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
+      tenant_admin_(registry_, slices_, sessions_, pool_, opener_, tenant_defaults(options_.config),
                     [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
-      discovery_(loop_, launcher_, aside_) {
+      discovery_(loop_, launcher_, tasks_) {
   cache_.withhold_while([this] { return janitor_.disk_is_full(); });
   sessions_.on_use([this](std::uint64_t tenant, bool began) { janitor_.session_changed(tenant, began); });
-  seats_.on_terms_changed([this](const Tenant& tenant) { terms_changed(tenant); });
+  slices_.on_terms_changed([this](const Tenant& tenant) { terms_changed(tenant); });
 }
 
 void Server::terms_changed(const Tenant& tenant) {
   leases_.set_terms(lease_key(tenant), tenant.terms);
   grants_.set_limit(lease_key(tenant), tenant.slice.memory_bytes);
   for (const auto& [id, session] : sessions_.live())
-    if (session->seat.tenant == &tenant) limit(*session);
+    if (session->use.tenant == &tenant) limit(*session);
 }
 
 void Server::limit(const Session& session) {
   const PoolDevice* device = devices_.find(session.record.device_index);
   if (device == nullptr) return;
-  const auto cpu = cpu_fence(device->traits, session.seat.tenant->terms.cap);
+  const auto cpu = cpu_fence(device->traits, session.use.tenant->terms.cap);
   if (Status set = pool_.limit(*session.worker, session.record.arena_bytes, cpu); !set.ok())
     pool_.end(*session.worker, "its limits could not be set: " + set.message());
 }
 
-Server::~Server() { tenant_socket_.close(); }
+Server::~Server() { tenant_listener_.close(); }
 
 Status Server::start_leases() {
   if (Status started = leases_.start(); !started.ok()) return started;
@@ -189,8 +190,8 @@ int Server::run() {
   loop_.run();
   folder_.remove_sockets();
   // Of workers whose end there was no time to see.
-  for (const cgroups::WorkerCgroup& group : groups_.leftovers({})) aside_.run(Aside::nobody, group.removal());
-  if (!aside_.finish(now_ns() + tidy_ns_max)) log::warn("some of what workers left could not be removed in time");
+  for (const cgroups::WorkerCgroup& group : groups_.leftovers({})) tasks_.run(BlockingTasks::no_user, group.removal());
+  if (!tasks_.finish(now_ns() + tidy_ns_max)) log::warn("some of what workers left could not be removed in time");
   groups_.remove();
   return exit_code_;
 }
@@ -200,7 +201,7 @@ void Server::remove_leftovers() {
   for (const LivingWorker& worker : living_) numbers.push_back(worker.number);
   for (const cgroups::WorkerCgroup& group : groups_.leftovers(numbers)) {
     last_number_ = std::max(last_number_, group.number());
-    aside_.run(Aside::nobody, group.removal());
+    tasks_.run(BlockingTasks::no_user, group.removal());
   }
 }
 
@@ -227,9 +228,9 @@ void Server::devices_found(Result<std::vector<wire::DeviceTraits>> found) {
 
 Status Server::take_over() {
   pool_.number_from(last_number_);
-  // Programs may knock from now on; they are let in when the books are whole.
+  // Programs can connect from now on; they are admitted once the books are whole.
   const unsigned mode = options_.user_pool ? 0600 : 0666;
-  if (Status listening = tenant_socket_.listen(folder_.tenant_socket(), mode); !listening.ok()) return listening;
+  if (Status listening = tenant_listener_.listen(folder_.tenant_socket(), mode); !listening.ok()) return listening;
   if (Status opened = admin_.open(folder_.admin_socket()); !opened.ok()) return opened;
   return adoption_.start(std::move(living_), [this] { open_to_tenants(); });
 }
@@ -240,7 +241,7 @@ void Server::open_to_tenants() {
   for (const PoolDevice& device : devices_.devices())
     if (device.enabled) pool_.serve(device.index);
   tenant_admin_.open();
-  if (Status opened = tenant_socket_.open(); !opened.ok()) return fail(opened);
+  if (Status opened = tenant_listener_.open(); !opened.ok()) return fail(opened);
   log::info("ready: programs may come in at {}", folder_.tenant_socket());
   sd_notify(0, "READY=1\nSTATUS=serving");
 }
@@ -266,7 +267,7 @@ void Server::hand_over() {
 void Server::stop() {
   if (std::exchange(stopping_, true)) return;
   sd_notify(0, "STOPPING=1");
-  tenant_socket_.close();
+  tenant_listener_.close();
   admin_.close();
   adoption_.give_up();
   pool_.shut_down();
@@ -282,7 +283,7 @@ void Server::stop_when_empty() {
 // ---- questions ----
 
 Result<nlohmann::json> Server::answer(const nlohmann::json& request) {
-  const PoolView pool{devices_,           seats_,          pool_, sessions_, leases_, folder_.path(),
+  const PoolView pool{devices_,           slices_,         pool_, sessions_, leases_, folder_.path(),
                       options_.user_pool, started_unix_ns_};
   const auto field = request.find("verb");
   const std::string verb = field != request.end() && field->is_string() ? field->get<std::string>() : "";

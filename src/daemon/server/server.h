@@ -1,36 +1,36 @@
 // Server: the daemon, put together. It starts in steps, each of which ends in the loop: look for devices, take over
 // the sessions of a daemon before, keep workers, let programs in.
 //
-// One thread, beside the LeaseDesk's and Aside's. run() returns once the server has stopped, with the process's exit
-// code.
+// One thread, beside the LeaseScheduler's and BlockingTasks's. run() returns once the server has stopped, with the
+// process's exit code.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <string>
 
-#include "daemon/server/admin.h"
-#include "daemon/server/admin_views.h"
-#include "daemon/server/adoption.h"
-#include "daemon/server/aside.h"
-#include "daemon/server/attach_desk.h"
-#include "daemon/server/cache_janitor.h"
-#include "daemon/server/config.h"
-#include "daemon/server/device_pool.h"
-#include "daemon/server/discovery.h"
-#include "daemon/server/event_loop.h"
-#include "daemon/server/lease_desk.h"
-#include "daemon/server/reception.h"
-#include "daemon/server/runtime_folder.h"
-#include "daemon/server/seats.h"
-#include "daemon/server/session_ids.h"
-#include "daemon/server/session_table.h"
-#include "daemon/server/tenant_admin.h"
-#include "daemon/server/tenant_cache.h"
-#include "daemon/server/tenant_socket.h"
-#include "daemon/server/worker_groups.h"
-#include "daemon/server/worker_launcher.h"
-#include "daemon/server/worker_pool.h"
+#include "daemon/server/admin/admin_listener.h"
+#include "daemon/server/admin/admin_views.h"
+#include "daemon/server/admin/tenant_admin.h"
+#include "daemon/server/cache/cache_janitor.h"
+#include "daemon/server/cache/tenant_cache.h"
+#include "daemon/server/devices/device_pool.h"
+#include "daemon/server/devices/lease_scheduler.h"
+#include "daemon/server/front/identification.h"
+#include "daemon/server/front/tenant_listener.h"
+#include "daemon/server/runtime/blocking_tasks.h"
+#include "daemon/server/runtime/config.h"
+#include "daemon/server/runtime/event_loop.h"
+#include "daemon/server/runtime/runtime_folder.h"
+#include "daemon/server/sessions/adoption.h"
+#include "daemon/server/sessions/session_ids.h"
+#include "daemon/server/sessions/session_opener.h"
+#include "daemon/server/sessions/session_table.h"
+#include "daemon/server/tenants/slice_table.h"
+#include "daemon/server/workers/discovery.h"
+#include "daemon/server/workers/worker_groups.h"
+#include "daemon/server/workers/worker_launcher.h"
+#include "daemon/server/workers/worker_pool.h"
 #include "daemon/store/registry.h"
 
 namespace sluice::server {
@@ -61,10 +61,10 @@ class Server final : private WorkerListener {
  private:
   Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups, store::Registry registry);
 
-  void worker_ready(std::uint32_t device) override { desk_.worker_ready(device); }
-  void worker_attached(Worker& worker) override { desk_.worker_attached(worker); }
-  void worker_released(Worker& worker, const std::string& reason) override { desk_.worker_released(worker, reason); }
-  void worker_gone(Worker& worker, const std::string& reason) override { desk_.worker_gone(worker, reason); }
+  void worker_ready(std::uint32_t device) override { opener_.worker_ready(device); }
+  void worker_attached(Worker& worker) override { opener_.worker_attached(worker); }
+  void worker_released(Worker& worker, const std::string& reason) override { opener_.worker_released(worker, reason); }
+  void worker_gone(Worker& worker, const std::string& reason) override { opener_.worker_gone(worker, reason); }
 
   void terms_changed(const Tenant& tenant);
   void limit(const Session& session);
@@ -83,7 +83,7 @@ class Server final : private WorkerListener {
   ServerOptions options_;
   RuntimeFolder folder_;
   EventLoop loop_;
-  Aside aside_;
+  BlockingTasks tasks_;
   std::uint64_t started_unix_ns_;
   DevicePool devices_;
   SessionIds ids_;
@@ -93,16 +93,16 @@ class Server final : private WorkerListener {
   store::Registry registry_;
   TenantCache cache_;
   CacheJanitor janitor_;
-  Seats seats_;
+  SliceTable slices_;
   MemoryGrants grants_;
-  LeaseDesk leases_;
-  Reception reception_;
+  LeaseScheduler leases_;
+  Identification identification_;
   SessionTable sessions_;
-  TenantSocket tenant_socket_;
-  AttachDesk desk_;
+  TenantListener tenant_listener_;
+  SessionOpener opener_;
   Adoption adoption_;
   TenantAdmin tenant_admin_;
-  Admin admin_;
+  AdminListener admin_;
   Discovery discovery_;
   std::vector<LivingWorker> living_;
   std::uint32_t last_number_ = 0;

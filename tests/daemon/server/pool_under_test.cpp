@@ -14,9 +14,9 @@
 #include <fstream>
 
 #include "base/log.h"
-#include "daemon/server/files.h"
+#include "daemon/server/runtime/files.h"
 #include "daemon/server/server.h"
-#include "daemon/server/worker_groups.h"
+#include "daemon/server/workers/worker_groups.h"
 
 namespace sluice::test {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
-#include "daemon/server/config.h"
+#include "daemon/server/runtime/config.h"
 #include "wire/handshake.h"
 #include "wire/message_socket.h"
 

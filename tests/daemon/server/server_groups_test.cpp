@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "daemon/cgroups/cgroups.h"
-#include "daemon/server/files.h"
-#include "daemon/server/worker_groups.h"
+#include "daemon/server/runtime/files.h"
+#include "daemon/server/workers/worker_groups.h"
 #include "tests/daemon/server/pool_under_test.h"
 #include "wire/arena.h"
 

@@ -11,7 +11,7 @@
 #include <array>
 #include <filesystem>
 
-#include "daemon/server/process.h"
+#include "daemon/server/runtime/process.h"
 #include "tests/daemon/drivers.h"
 
 namespace sluice::test {

@@ -1,0 +1,115 @@
+#include "daemon/server/devices/device_pool.h"
+
+#include <fnmatch.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace sluice::server {
+namespace {
+
+bool matches(const DeviceRule& rule, const PoolDevice& device) {
+  if (rule.index) return *rule.index == device.index;
+  return fnmatch(rule.name.c_str(), device.traits.name.c_str(), FNM_CASEFOLD) == 0;
+}
+
+bool on_host_memory(const PoolDevice& device) { return device.traits.buffers_in_arena || device.traits.unified_memory; }
+
+std::uint64_t rest_of(std::uint64_t offered, std::uint64_t promised) { return offered - std::min(offered, promised); }
+
+}  // namespace
+
+DevicePool::DevicePool(std::vector<wire::DeviceTraits> found, const std::vector<DeviceRule>& rules,
+                       std::uint64_t host_memory_bytes) {
+  if (found.size() > allocator::devices_max) {
+    warnings_.push_back("of the " + std::to_string(found.size()) + " devices found, only the first " +
+                        std::to_string(allocator::devices_max) + " are used");
+    found.resize(allocator::devices_max);
+  }
+  for (wire::DeviceTraits& traits : found) {
+    PoolDevice device;
+    device.index = static_cast<std::uint32_t>(devices_.size());
+    device.memory_offered_bytes = traits.global_memory_bytes;
+    device.traits = std::move(traits);
+    devices_.push_back(std::move(device));
+  }
+  std::vector<bool> fixed(devices_.size());
+  for (const DeviceRule& rule : rules) {
+    apply(rule);
+    for (const PoolDevice& device : devices_)
+      if (rule.memory_bytes && matches(rule, device)) fixed[device.index] = true;
+  }
+  limit_host_memory(host_memory_bytes, fixed);
+}
+
+void DevicePool::apply(const DeviceRule& rule) {
+  bool matched = false;
+  for (PoolDevice& device : devices_) {
+    if (!matches(rule, device)) continue;
+    matched = true;
+    if (rule.enabled) device.enabled = *rule.enabled;
+    if (rule.gpu) device.gpu_offered = *rule.gpu;
+    if (!rule.memory_bytes) continue;
+    device.memory_offered_bytes = *rule.memory_bytes;
+    if (*rule.memory_bytes > device.traits.global_memory_bytes)
+      warnings_.push_back(rule.where + ": offers " + format_bytes(*rule.memory_bytes) + " of '" + device.traits.name +
+                          "', which has " + format_bytes(device.traits.global_memory_bytes));
+  }
+  if (!matched)
+    warnings_.push_back(rule.where + ": [[device]] matches none of the " + std::to_string(devices_.size()) +
+                        " devices found");
+}
+
+void DevicePool::limit_host_memory(std::uint64_t host_memory_bytes, const std::vector<bool>& fixed) {
+  const auto sharers = std::count_if(devices_.begin(), devices_.end(),
+                                     [](const PoolDevice& device) { return device.enabled && on_host_memory(device); });
+  if (sharers == 0) return;
+  const std::uint64_t part = host_memory_bytes / 4 * 3 / static_cast<std::uint64_t>(sharers);
+  for (PoolDevice& device : devices_)
+    if (on_host_memory(device) && !fixed[device.index])
+      device.memory_offered_bytes = std::min(device.memory_offered_bytes, part);
+}
+
+const PoolDevice* DevicePool::find(std::uint32_t index) const {
+  return index < devices_.size() ? &devices_[index] : nullptr;
+}
+
+allocator::Inventory DevicePool::inventory() const {
+  allocator::Inventory inventory;
+  for (const PoolDevice& device : devices_) {
+    if (!device.enabled) continue;
+    const auto gpu_free = static_cast<std::uint32_t>(rest_of(device.gpu_offered.value, device.gpu_promised.value));
+    inventory.push_back({device.index, device.traits.name, device.gpu_offered, MilliGpu{gpu_free},
+                         device.memory_offered_bytes,
+                         rest_of(device.memory_offered_bytes, device.memory_promised_bytes)});
+  }
+  return inventory;
+}
+
+void DevicePool::promise(std::uint32_t index, MilliGpu gpu, std::uint64_t memory_bytes) {
+  devices_[index].gpu_promised.value += gpu.value;
+  devices_[index].memory_promised_bytes += memory_bytes;
+}
+
+void DevicePool::take_back(std::uint32_t index, MilliGpu gpu, std::uint64_t memory_bytes) {
+  devices_[index].gpu_promised.value -= gpu.value;
+  devices_[index].memory_promised_bytes -= memory_bytes;
+}
+
+wire::DeviceTraits slice_traits(const wire::DeviceTraits& device, MilliGpu gpu, std::uint64_t memory_bytes) {
+  wire::DeviceTraits slice = device;
+  slice.global_memory_bytes = memory_bytes;
+  // Programs take the largest buffer there may be and want small ones beside it.
+  slice.allocation_bytes_max = std::min(device.allocation_bytes_max, memory_bytes - memory_bytes / 64);
+  if (gpu.value > 0) {
+    const std::uint64_t scaled = (std::uint64_t{device.compute_units} * gpu.value + 500) / 1000;
+    slice.compute_units = static_cast<std::uint32_t>(std::max<std::uint64_t>(scaled, 1));
+  }
+  return slice;
+}
+
+std::uint64_t host_memory_bytes() {
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace sluice::server

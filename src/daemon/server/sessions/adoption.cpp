@@ -1,0 +1,168 @@
+#include "daemon/server/sessions/adoption.h"
+
+#include <sys/epoll.h>
+
+#include <array>
+
+#include "base/log.h"
+#include "daemon/server/front/peer.h"
+#include "daemon/server/runtime/untrusted_socket.h"
+#include "daemon/server/sessions/adoption_claim.h"
+#include "daemon/server/workers/worker_log.h"
+
+namespace sluice::server {
+namespace {
+
+SessionMemoryNote note_of(const AdoptedMemory& adopted) {
+  SessionMemoryNote note = adopted.memory.note();
+  if (const auto before = wire::look_at_memory(adopted.terms_before.fd()); before.ok())
+    note.terms_before = before.value().identity;
+  return note;
+}
+
+}  // namespace
+
+Status Adoption::start(std::vector<LivingWorker> living, std::function<void()> done) {
+  done_ = std::move(done);
+  grants_.hold();
+  for (LivingWorker& worker : living)
+    if (Status expected = expect(std::move(worker)); !expected.ok()) return expected;
+  if (!expected_.empty()) log::info("waiting for {} workers of the daemon before", expected_.size());
+  finish_if_done();
+  return Status();
+}
+
+Status Adoption::expect(LivingWorker living) {
+  const std::uint32_t number = living.number;
+  const Nanoseconds patience = living.session ? patience_ns_max : idle_patience_ns_max;
+  Expected& expected = expected_[number];
+  expected.worker = std::move(living);
+  auto watched = loop_.watch(expected.worker.process.pidfd.get(), EPOLLIN, [this, number](std::uint32_t) {
+    tasks_.run(BlockingTasks::no_user, pool_.removal(number));
+    forget(number);
+  });
+  if (!watched.ok()) return watched.status();
+  expected.exit_watch = watched.take();
+  expected.patience =
+      loop_.at(now_ns() + patience, [this, number] { reject(number, "it did not answer this daemon"); });
+  if (!expected.worker.unreadable.ok()) {
+    log::warn("worker {} cannot be taken over, and is ended: {}", number, expected.worker.unreadable.message());
+    kill_process(expected.worker.process);
+    return Status();
+  }
+  if (!expected.worker.session) return Status();  // it leaves by itself
+  if (Status called = connect_to(expected); !called.ok()) reject(number, called.message());
+  return Status();
+}
+
+// The adoption socket's file is the worker's own to replace: who answers there is the kernel's word.
+Status Adoption::connect_to(Expected& expected) {
+  const std::uint32_t number = expected.worker.number;
+  auto link = connect_untrusted(folder_.adoption_socket(number));
+  if (!link.ok()) return link.status();
+  auto peer = identify_peer(link.value().fd());
+  if (!peer.ok()) return peer.status();
+  if (peer.value().credentials.pid != expected.worker.process.pid)
+    return Status(Code::permission_denied, "another process answers at its adoption socket");
+  expected.link = link.take();
+  expected.pidfd = std::move(peer.value().pidfd);
+  auto watched = loop_.watch(expected.link.fd(), EPOLLIN, [this, number](std::uint32_t) { on_readable(number); });
+  if (!watched.ok()) return watched.status();
+  expected.link_watch = watched.take();
+  return Status();
+}
+
+void Adoption::on_readable(std::uint32_t number) {
+  Expected& expected = expected_.at(number);
+  const SessionNote& note = *expected.worker.session;
+  UntrustedMessage message = receive_untrusted(expected.link.fd(), worker_message_bytes_max);
+  if (message.status.code() == Code::deadline_exceeded) return;
+  expected.link_watch.reset();
+  Status taken = check_claim(message, note);
+  if (taken.ok()) taken = take_over(expected, message.fds);
+  tasks_.close(note.record.client_uid, std::move(message.fds));
+  if (taken.ok()) return forget(number);
+  reject(number, taken.message());
+}
+
+// Moves out of `fds` what it keeps.
+Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
+  const SessionRecord& record = expected.worker.session->record;
+  if (!registry_.list().ids().contains(record.tenant_id))
+    return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
+  auto memory = adopt_memory(*expected.worker.session, fds, without_);
+  if (!memory.ok()) return memory.status();
+  auto log = make_worker_pipe();
+  if (!log.ok()) return log.status();
+  const TermsPage& before = *reinterpret_cast<const TermsPage*>(memory.value().terms_before.data());
+  memory.value().memory.terms_page().epoch.store(before.epoch.load() + 1, std::memory_order_relaxed);
+  const auto use = slices_.adopt(record, registry_.list().find(record.tenant_id));
+  if (!use.ok()) return use.status();
+  Process process;
+  process.pid = expected.worker.process.pid;
+  process.pidfd = std::move(expected.pidfd);
+  auto worker =
+      pool_.adopt(expected.worker.number, record.device_index,
+                  {std::move(process), std::move(expected.link), std::move(log.value().read_end)}, record.client_uid);
+  if (!worker.ok()) {
+    slices_.release(use.value());
+    return worker.status();
+  }
+  std::array<int, adopted_fds> sent{};
+  sent[adopted_fd_log] = log.value().write_end.get();
+  sent[adopted_fd_terms] = memory.value().memory.terms.fd();
+  sent[adopted_fd_kick] = memory.value().memory.kick.get();
+  const SessionNote note{record, note_of(memory.value())};
+  Status adopted = sessions_.adopt(record, use.value(), *worker.value(), std::move(memory.value().memory), before,
+                                   expected.worker.account);
+  if (adopted.ok()) send_adopted(*worker.value(), note, sent);
+  else slices_.release(use.value());
+  return adopted;
+}
+
+// Once the page has all that the worker must find there. Noted first: a daemon that dies in between is followed by one
+// that believes either page. The worker's log went to the daemon before, and has nobody to read it until now.
+void Adoption::send_adopted(Worker& worker, const SessionNote& note, std::span<const int> fds) {
+  WorkerMessage message;
+  message.kind = WorkerMessageKind::adopted;
+  Status sent = folder_.record_session(worker.number, note);
+  if (sent.ok()) sent = worker.link.send(encode_worker_message(message), fds, 0);
+  if (!sent.ok()) pool_.end(worker, "it could not be taken over: " + sent.message());
+}
+
+// Its end is seen by its exit_watch, which does the rest.
+void Adoption::reject(std::uint32_t number, const std::string& why) {
+  const LivingWorker& worker = expected_.at(number).worker;
+  if (worker.session)
+    log::warn("session {} could not be taken over, and is ended: {}", worker.session->record.session_id, why);
+  kill_process(worker.process);
+}
+
+void Adoption::forget(std::uint32_t number) {
+  auto node = expected_.extract(number);
+  close_link(node.mapped());
+  finish_if_done();
+}
+
+// BlockingTasks: unread messages in it may hold descriptors.
+void Adoption::close_link(Expected& expected) {
+  expected.link_watch.reset();
+  if (expected.link.valid()) tasks_.close(expected.worker.session->record.client_uid, one_fd(expected.link.take_fd()));
+}
+
+void Adoption::finish_if_done() {
+  if (!expected_.empty() || !done_) return;
+  grants_.release();
+  std::exchange(done_, nullptr)();
+}
+
+void Adoption::give_up() {
+  for (auto& [number, expected] : expected_) {
+    close_link(expected);
+    expected.exit_watch.reset();
+    end_in_background(tasks_, std::move(expected.worker.process), pool_.removal(number));
+  }
+  expected_.clear();
+}
+
+}  // namespace sluice::server

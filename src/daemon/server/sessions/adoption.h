@@ -1,0 +1,82 @@
+// Adoption: takes over the sessions of a daemon that died, from the workers that went on without it.
+//
+// The dead daemon's notes say which workers live and what each serves (runtime_folder.h). Each of them is called on at
+// its adoption socket and says what it serves; only what agrees with the notes and with the kernel's word about who
+// answered is believed. No program is let in before all have answered or have died, so that the books are whole;
+// whoever has not answered after patience_ns_max is ended.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "daemon/server/runtime/event_loop.h"
+#include "daemon/server/runtime/runtime_folder.h"
+#include "daemon/server/runtime/untrusted_socket.h"
+#include "daemon/server/sessions/session_table.h"
+#include "daemon/server/tenants/slice_table.h"
+#include "daemon/server/workers/worker_pool.h"
+#include "daemon/store/registry.h"
+
+namespace sluice::server {
+
+class Adoption {
+ public:
+  static constexpr Nanoseconds patience_ns_max = 10 * ns_per_s;
+  static constexpr Nanoseconds idle_patience_ns_max = ns_per_s;  // for workers without a session: they leave
+
+  // REQUIRES: all of these outlive the adoption.
+  Adoption(EventLoop& loop, const RuntimeFolder& folder, BlockingTasks& tasks, SliceTable& slices, WorkerPool& pool,
+           SessionTable& sessions, MemoryGrants& grants, const store::Registry& registry, FenceSet without)
+      : loop_(loop),
+        folder_(folder),
+        tasks_(tasks),
+        slices_(slices),
+        pool_(pool),
+        sessions_(sessions),
+        grants_(grants),
+        registry_(registry),
+        without_(without) {}
+  Adoption(const Adoption&) = delete;
+  Adoption& operator=(const Adoption&) = delete;
+
+  // Calls `done` once, from the loop, or at once if nobody is expected.
+  Status start(std::vector<LivingWorker> living, std::function<void()> done);
+  // Ends all that have not been taken over.
+  void give_up();
+
+ private:
+  struct Expected {
+    LivingWorker worker;
+    Watch exit_watch;
+    Timer patience;
+    wire::MessageSocket link;
+    UniqueFd pidfd;  // of who answered
+    Watch link_watch;
+  };
+  Status expect(LivingWorker living);
+  Status connect_to(Expected& expected);
+  void on_readable(std::uint32_t number);
+  Status take_over(Expected& expected, std::vector<UniqueFd>& fds);
+  void send_adopted(Worker& worker, const SessionNote& note, std::span<const int> fds);
+  void reject(std::uint32_t number, const std::string& why);
+  void forget(std::uint32_t number);
+  void close_link(Expected& expected);
+  void finish_if_done();
+
+  EventLoop& loop_;
+  const RuntimeFolder& folder_;
+  BlockingTasks& tasks_;
+  SliceTable& slices_;
+  WorkerPool& pool_;
+  SessionTable& sessions_;
+  MemoryGrants& grants_;
+  const store::Registry& registry_;
+  FenceSet without_;
+  std::map<std::uint32_t, Expected> expected_;  // by worker number
+  std::function<void()> done_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,86 @@
+// MemoryGrants: divides each tenant's memory limit among its sessions, to the byte.
+//
+// What a session may hold is what it was granted; the grants of a tenant never exceed its limit together. A tenant's
+// first session is granted all of it. A later one asks, and what the others do not use is taken from them. A request is
+// refused only if it does not fit beside what the others hold, or are adding, at one moment, whatever they do
+// meanwhile.
+//
+// Sessions report what they hold, and may lie: what counts is never more than what was granted, so a lie harms the
+// session's own tenant alone.
+//
+// Thread-safe: sessions are opened and closed on the main thread, and their requests answered on the LeaseScheduler's.
+// A mutex is held for microseconds, and nothing is called under it but MemoryGrantor.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "daemon/sessions/memory_grant.h"
+
+namespace sluice::server {
+
+class MemoryGrants {
+ public:
+  // `tenant`: the same for all sessions of one tenant, and no other's. A limit that differs from that of the tenant's
+  // other sessions holds for all, as set_limit().
+  void open(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+            std::unique_ptr<MemoryGrantor> grantor);
+  // A session of an earlier daemon, which had granted it `granted_bytes`. Until it has mapped the page of this one, its
+  // grant stays as it is, and other sessions of its tenant that ask for what it has wait for that.
+  void take_over(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+                 std::unique_ptr<MemoryGrantor> grantor, std::uint64_t granted_bytes);
+  // What it held is free for its tenant's others.
+  void close(std::uint64_t session);
+
+  // Sessions of an earlier daemon are still to come: no wish is answered until release().
+  void hold();
+  void release();
+
+  // What is held already stays, and nothing more is granted until it fits. Nothing happens to a tenant without
+  // sessions.
+  void set_limit(const std::string& tenant, std::uint64_t limit_bytes);
+  // Answers the session's wish, if it has one. To be called when its worker kicks.
+  void answer_request(std::uint64_t session);
+
+  std::uint64_t held_by(const std::string& tenant) const;
+
+ private:
+  struct Tenant;
+  struct Session {
+    Tenant* tenant = nullptr;
+    std::unique_ptr<MemoryGrantor> grantor;
+    std::uint64_t granted_bytes = 0;
+    std::uint64_t owed_bytes = 0;    // held under a higher grant than it has now: no more than that is believed
+    std::uint64_t pinned_bytes = 0;  // granted to the wish `answered`, and perhaps not taken yet
+    std::uint64_t answered = 0;
+    bool current = true;
+  };
+  struct Tenant {
+    std::string key;
+    std::uint64_t limit_bytes = 0;
+    std::map<std::uint64_t, Session> sessions;  // by id
+  };
+
+  Session& add(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+               std::unique_ptr<MemoryGrantor> grantor);
+  static std::uint64_t held_of(const Session& session);
+  static std::uint64_t counted_of(const Session& session);
+  static std::uint64_t pinned_of(const Session& session);
+  static std::uint64_t counted_beside(const Tenant& tenant, const Session* session);
+  static void set_granted(Session& session, std::uint64_t bytes);
+  static void lower(Session& session, std::uint64_t to_bytes);
+  static void fit(Tenant& tenant);
+  static bool make_room(Tenant& tenant, const Session& session, std::uint64_t bytes);
+  static void answer(Tenant& tenant, Session& session);
+  void answer_all(Tenant& tenant);
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::map<std::string, std::unique_ptr<Tenant>> tenants_;
+  std::map<std::uint64_t, Tenant*> tenant_of_;  // by session
+  bool holds_ = false;
+};
+
+}  // namespace sluice::server

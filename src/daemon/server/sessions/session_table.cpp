@@ -1,0 +1,276 @@
+#include "daemon/server/sessions/session_table.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+#include <vector>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "daemon/server/runtime/process_identity.h"
+#include "daemon/server/sessions/arena_rule.h"
+
+namespace sluice::server {
+namespace {
+
+// A worker that is told of its program's death gives all back at once; one that is stuck in a kernel, or does not read,
+// is helped along.
+constexpr Nanoseconds worker_patience_ns = 80 * ns_per_ms;
+constexpr Nanoseconds books_every_ns = ns_per_s;  // so much of them may be lost with the daemon
+
+std::string slice_text(const SessionRecord& record) {
+  const std::string memory = format_bytes(record.memory_limit_bytes) + " of memory";
+  return record.gpu_milli > 0 ? format_milli_gpu(MilliGpu{record.gpu_milli}) + ", " + memory : memory;
+}
+
+}  // namespace
+
+std::string lease_key(const Tenant& tenant) { return std::to_string(tenant.key.id); }
+
+Usage read_meter(const metering::MeterPage& meter) {
+  const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+  Usage usage;
+  usage.device_ns = read(meter.device_ns);
+  usage.launches = read(meter.launches);
+  usage.commands = read(meter.commands);
+  usage.failures = read(meter.failures);
+  usage.bytes_in = read(meter.bytes_in) + read(meter.host_bytes_in);
+  usage.bytes_out = read(meter.bytes_out) + read(meter.host_bytes_out);
+  usage.memory_bytes = read(meter.memory_bytes);
+  usage.memory_peak_bytes = read(meter.memory_peak_bytes);
+  return usage;
+}
+
+Usage usage_of(const Session& session) {
+  Usage usage = read_meter(session.memory.report_page().meter);
+  usage.books = session.account.books;
+  return usage;
+}
+
+Result<Session*> SessionTable::add(const SessionRecord& record, const SliceUse& use, Worker& worker,
+                                   SessionMemory memory, LeaseGrantor lease, std::optional<metering::Account> before) {
+  auto session = std::make_unique<Session>();
+  session->record = record;
+  session->use = use;
+  session->worker = &worker;
+  session->memory = std::move(memory);
+  LeaseScheduler::Opening opening;
+  opening.session_id = record.session_id;
+  opening.device = record.device_index;
+  opening.tenant = lease_key(*use.tenant);
+  opening.name = use.tenant->key.name;
+  opening.terms = use.tenant->terms;
+  opening.lease = lease;
+  opening.kick_fd = session->memory.kick.get();
+  opening.meter = &session->memory.report_page().meter;
+  opening.kicked = [&grants = grants_, id = record.session_id] { grants.answer_request(id); };
+  opening.evidence = evidence_(worker);
+  opening.before = before;
+  if (Status opened = leases_.open(opening); !opened.ok()) return opened;
+  used_(record.tenant_id, true);
+  settle(*session);
+  if (build_cpu_ns_max_)
+    session->build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, opening.evidence.proof, session->account);
+  if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
+  arena_wait_ns_ = arena_look_ns;
+  if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
+  return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
+}
+
+Result<Session*> SessionTable::begin(const SessionRecord& record, const SliceUse& use, Worker& worker,
+                                     SessionMemory memory, UniqueFd client) {
+  TermsPage& terms = memory.terms_page();
+  ReportPage& report = memory.report_page();
+  grants_.open(record.session_id, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
+               std::make_unique<PageMemoryGrantor>(terms, report));
+  auto session = add(record, use, worker, std::move(memory), LeaseGrantor(terms, report), {});
+  if (session.ok()) session.value()->client = std::move(client);
+  else grants_.close(record.session_id);
+  return session;
+}
+
+// ---- the books ----
+
+void SessionTable::settle(Session& session) {
+  const metering::Account was = std::exchange(session.account, leases_.settle_books(session.record.session_id));
+  if (was.books != session.account.books || was.cpu_ns != session.account.cpu_ns) note(session);
+}
+
+void SessionTable::settle_books() {
+  for (const auto& [id, session] : sessions_) settle(*session);
+}
+
+void SessionTable::note(const Session& session) {
+  const Status noted = folder_.record_account(session.worker->number, session.record.session_id, session.account);
+  if (!noted.ok() && !note_failed_)
+    log::warn("what sessions are charged would not survive this daemon: {}", noted.message());
+  note_failed_ = !noted.ok();
+}
+
+void SessionTable::check_builds() {
+  std::vector<Worker*> beyond;
+  for (const auto& [id, session] : sessions_)
+    if (session->build_budget && !session->build_budget->allows(session->account)) beyond.push_back(session->worker);
+  for (Worker* worker : beyond)
+    if (worker->end_reason.empty())
+      pool_.dismiss(*worker, "its builds took more processor time than they may (limits.build_s)");
+}
+
+void SessionTable::keep_books() {
+  settle_books();
+  check_builds();
+  if (!sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
+}
+
+// ---- beginnings and ends ----
+
+void SessionTable::go_live(Session& session) {
+  session.live = true;
+  const SessionRecord& record = session.record;
+  log::info("session {}: tenant {} (uid {}), {} (pid {}), device {}, {}", record.session_id, record.tenant,
+            record.client_uid, record.program, record.client_pid, record.device_index, slice_text(record));
+  watch_program(session);
+}
+
+void SessionTable::watch_program(Session& session) {
+  auto watched =
+      loop_.watch(session.client.get(), EPOLLIN, [this, &session](std::uint32_t) { program_exited(session); });
+  if (watched.ok()) session.client_watch = watched.take();
+  else
+    log::warn("session {}: {}; its worker alone watches the program", session.record.session_id,
+              watched.status().message());
+}
+
+// By number and start time; one that died while no daemon was there ends its session now.
+void SessionTable::find_program(Session& session) {
+  const SessionRecord& record = session.record;
+  session.client = open_same_process(static_cast<pid_t>(record.client_pid), record.client_start_ticks);
+  if (session.client.valid()) return watch_program(session);
+  if (record.client_start_ticks != 0) return program_exited(session);
+  log::warn("session {}: it is not known when its program started; its worker alone watches the program",
+            record.session_id);
+}
+
+Status SessionTable::adopt(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
+                           const TermsPage& terms_before, const metering::Account& before) {
+  ids_.skip(record.session_id);
+  TermsPage& terms = memory.terms_page();
+  ReportPage& report = memory.report_page();
+  grants_.take_over(record.session_id, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
+                    std::make_unique<PageMemoryGrantor>(terms, report),
+                    terms_before.memory_granted_bytes.load(std::memory_order_relaxed));
+  const auto session =
+      add(record, use, worker, std::move(memory), LeaseGrantor::take_over(terms, report, terms_before), before);
+  if (!session.ok()) {
+    grants_.close(record.session_id);
+    return session.status();
+  }
+  session.value()->live = true;
+  log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), device {}, {}",
+            record.session_id, record.tenant, record.client_uid, record.program, record.client_pid, record.device_index,
+            slice_text(record));
+  find_program(*session.value());
+  return Status();
+}
+
+std::uint64_t SessionTable::held_by(const Tenant& tenant) const { return grants_.held_by(lease_key(tenant)); }
+
+// While there are sessions. A page that is touched shows in st_blocks, whoever touched it.
+void SessionTable::look_at_arenas() {
+  std::set<const Tenant*> tenants;
+  for (const auto& [id, session] : sessions_) tenants.insert(session->use.tenant);
+  arena_bytes_now_ = 0;
+  for (const Tenant* tenant : tenants) look_at_arenas(*tenant);
+  if (sessions_.empty()) return;
+  // Seldom while nothing changes, so that idle sessions cost an idle daemon next to nothing. What a session touches
+  // between two looks is bounded by its arena's size.
+  const std::uint64_t seen = std::exchange(arena_bytes_seen_, arena_bytes_now_);
+  arena_wait_ns_ = seen != arena_bytes_now_ ? arena_look_ns : std::min(2 * arena_wait_ns_, arena_look_ns_max);
+  arena_look_ = loop_.at(now_ns() + arena_wait_ns_, [this] { look_at_arenas(); });
+}
+
+void SessionTable::look_at_arenas(const Tenant& tenant) {
+  std::vector<ArenaUse> uses;
+  for (const auto& [id, session] : sessions_)
+    if (session->use.tenant == &tenant)
+      if (const auto look = wire::look_at_memory(session->memory.arena.get()); look.ok())
+        uses.push_back({id, look.value().resident_bytes});
+  for (const ArenaUse& use : uses) arena_bytes_now_ += use.resident_bytes;
+  const auto excess = check_arenas(uses, tenant.slice.memory_bytes);
+  if (!excess) {
+    arenas_exceed_since_ns_.erase(tenant.key.id);
+    return;
+  }
+  const Nanoseconds now = now_ns();
+  const Nanoseconds since = arenas_exceed_since_ns_.emplace(tenant.key.id, now).first->second;
+  if (!excess->at_once && now - since < arena_patience_ns) return;
+  Worker& worker = *sessions_.at(excess->session_id)->worker;
+  if (worker.end_reason.empty()) pool_.dismiss(worker, excess->reason);
+}
+
+void SessionTable::end_overdue() {
+  for (const Overdue& overdue : leases_.take_overdue()) {
+    const auto found = sessions_.find(overdue.session_id);
+    if (found == sessions_.end()) continue;
+    pool_.dismiss(*found->second->worker, "a command of it ran for " + format_duration(overdue.waited_ns) +
+                                              " after others had asked for the device (limits.command_s)");
+  }
+}
+
+void SessionTable::program_exited(Session& session) {
+  session.client_watch.reset();
+  pool_.tell_program_gone(*session.worker);
+  session.patience =
+      loop_.at(now_ns() + worker_patience_ns, [this, &session] { pool_.end(*session.worker, "the program has gone"); });
+}
+
+void SessionTable::end(Worker& worker, const std::string& reason) {
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                  [&worker](const auto& entry) { return entry.second->worker == &worker; });
+  if (found == sessions_.end()) return;
+  const auto node = sessions_.extract(found);
+  Session& session = *node.mapped();
+  session.account = leases_.close(node.key());
+  grants_.close(node.key());
+  if (session.live) remember(session, reason);
+  slices_.release(session.use);
+  used_(session.record.tenant_id, false);
+  // Whoever closes the last descriptor of an arena waits for its pages to be freed.
+  tasks_.run(BlockingTasks::no_user,
+             [memory = std::make_shared<SessionMemory>(std::move(session.memory))] { (void)memory; });
+}
+
+const Session* SessionTable::of(const Worker& worker) const {
+  for (const auto& [id, session] : sessions_)
+    if (session->worker == &worker) return session.get();
+  return nullptr;
+}
+
+void SessionTable::remember(const Session& session, const std::string& reason) {
+  const Usage usage = usage_of(session);
+  const std::uint64_t now = unix_now_ns();
+  const std::uint64_t started = session.record.started_unix_ns;
+  log::info(
+      "session {} ended after {}: {}; charged {} of device time ({} reported) and {} of build, {} launches, {} in, {} "
+      "out, peak {}",
+      session.record.session_id, format_duration(now > started ? now - started : 0), reason,
+      format_duration(usage.books.charged_ns), format_duration(usage.books.measured_ns),
+      format_duration(usage.books.build_ns), usage.launches, format_bytes(usage.bytes_in),
+      format_bytes(usage.bytes_out), format_bytes(usage.memory_peak_bytes));
+  ended_.push_front({session.record, usage, now, reason});
+  if (ended_.size() > ended_sessions_max) ended_.pop_back();
+}
+
+void SessionTable::remember_lost(const std::vector<LostSession>& lost) {
+  for (const LostSession& session : lost) {
+    Usage usage;
+    usage.books = session.account.books;
+    usage.device_ns = usage.books.measured_ns;
+    ended_.push_front({session.record, usage, unix_now_ns(), "it ended while no daemon lived"});
+    if (ended_.size() > ended_sessions_max) ended_.pop_back();
+  }
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,154 @@
+// SessionTable: the sessions that live, and the last ones that ended.
+//
+// A session begins when a worker is given it, goes live when its program has been told so, and ends when its worker has
+// given back all that it held, or is gone: then the meter is read a last time and the slice released. A program's
+// death ends its worker.
+//
+// What each has been charged is noted in the runtime folder, once a second where it changed, so that the next daemon
+// goes on from there if this one is killed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/metering/build_budget.h"
+#include "daemon/metering/meter_page.h"
+#include "daemon/server/devices/lease_scheduler.h"
+#include "daemon/server/runtime/event_loop.h"
+#include "daemon/server/runtime/runtime_folder.h"
+#include "daemon/server/runtime/wall_clock.h"
+#include "daemon/server/sessions/memory_grants.h"
+#include "daemon/server/sessions/session_ids.h"
+#include "daemon/server/sessions/session_memory.h"
+#include "daemon/server/tenants/slice_table.h"
+#include "daemon/server/workers/worker_pool.h"
+#include "daemon/sessions/worker_link.h"
+
+namespace sluice::server {
+
+// The meter page at one moment, which is the worker's word, and the session's books, which are not. Bytes count what
+// the worker moved and what the program says it copied itself.
+struct Usage {
+  metering::Books books;
+  std::uint64_t device_ns = 0, launches = 0, commands = 0, failures = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::uint64_t memory_bytes = 0, memory_peak_bytes = 0;
+};
+Usage read_meter(const metering::MeterPage& meter);
+
+struct Session {
+  SessionRecord record;
+  SliceUse use;
+  Worker* worker = nullptr;
+  SessionMemory memory;
+  UniqueFd client;  // a pidfd of the program
+  Watch client_watch;
+  Timer patience;
+  metering::Account account;  // as it was noted last, or asked for
+  std::optional<metering::BuildBudget> build_budget;
+  bool live = false;
+};
+Usage usage_of(const Session& session);
+
+struct EndedSession {
+  SessionRecord record;
+  Usage usage;
+  std::uint64_t ended_unix_ns = 0;
+  std::string reason;
+};
+
+inline constexpr std::size_t ended_sessions_max = 100;
+
+class SessionTable {
+ public:
+  // REQUIRES: all of these outlive the table.
+  // evidence: of a worker that is given a session. build_cpu_ns_max: of one build; nothing: the worker is believed.
+  SessionTable(EventLoop& loop, BlockingTasks& tasks, const RuntimeFolder& folder, SliceTable& slices, WorkerPool& pool,
+               SessionIds& ids, LeaseScheduler& leases, MemoryGrants& grants,
+               std::function<Evidence(const Worker&)> evidence, std::optional<Nanoseconds> build_cpu_ns_max)
+      : loop_(loop),
+        tasks_(tasks),
+        folder_(folder),
+        slices_(slices),
+        pool_(pool),
+        ids_(ids),
+        leases_(leases),
+        grants_(grants),
+        evidence_(std::move(evidence)),
+        build_cpu_ns_max_(build_cpu_ns_max) {}
+
+  std::uint64_t next_id() { return ids_.next(); }
+  // The worker has been given the session. Not ok: it can have no lease, and is not here.
+  Result<Session*> begin(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
+                         UniqueFd client);
+  // The program has been told. From now on its death ends the session.
+  void go_live(Session& session);
+  // A session of an earlier daemon, whose books of it ended with `before`.
+  Status adopt(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
+               const TermsPage& terms_before, const metering::Account& before);
+  // Null: the worker has none here.
+  const Session* of(const Worker& worker) const;
+  // The worker has nothing of it any more. Nothing happens if it had no session here.
+  void end(Worker& worker, const std::string& reason);
+
+  // Sessions that ended while no daemon lived: they are among ended() from now on.
+  void remember_lost(const std::vector<LostSession>& lost);
+
+  // Called when a session of the tenant has begun, and when one has ended.
+  void on_use(std::function<void(std::uint64_t tenant_id, bool began)> listener) { used_ = std::move(listener); }
+
+  // Ends those that keep others waiting for longer than they may.
+  void end_overdue();
+  // Brings the account of every session up to now.
+  void settle_books();
+
+  // The bytes of memory that the tenant's sessions hold.
+  std::uint64_t held_by(const Tenant& tenant) const;
+
+  const std::map<std::uint64_t, std::unique_ptr<Session>>& live() const { return sessions_; }  // by id
+  const std::deque<EndedSession>& ended() const { return ended_; }                             // the latest first
+
+ private:
+  Result<Session*> add(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
+                       LeaseGrantor lease, std::optional<metering::Account> before);
+  void watch_program(Session& session);
+  void find_program(Session& session);
+  void program_exited(Session& session);
+  void look_at_arenas();
+  void look_at_arenas(const Tenant& tenant);
+  void remember(const Session& session, const std::string& reason);
+  void settle(Session& session);
+  void note(const Session& session);
+  void check_builds();
+  void keep_books();
+
+  EventLoop& loop_;
+  BlockingTasks& tasks_;
+  const RuntimeFolder& folder_;
+  SliceTable& slices_;
+  WorkerPool& pool_;
+  SessionIds& ids_;
+  LeaseScheduler& leases_;
+  MemoryGrants& grants_;
+  std::function<void(std::uint64_t, bool)> used_ = [](std::uint64_t, bool) {};
+  std::function<Evidence(const Worker&)> evidence_;
+  std::optional<Nanoseconds> build_cpu_ns_max_;
+  Timer next_books_;
+  bool note_failed_ = false;
+  std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::deque<EndedSession> ended_;
+  Timer arena_look_;
+  Nanoseconds arena_wait_ns_ = 0;                                // from one look to the next
+  std::uint64_t arena_bytes_seen_ = 0, arena_bytes_now_ = 0;     // of all sessions, at the last look and at this one
+  std::map<std::uint64_t, Nanoseconds> arenas_exceed_since_ns_;  // by tenant id
+};
+
+// What a tenant is called at the LeaseScheduler.
+std::string lease_key(const Tenant& tenant);
+
+}  // namespace sluice::server

@@ -1,0 +1,69 @@
+// SliceTable: which tenant holds which slice, and how many sessions use it. A device promises a slice for as long as a
+// session uses it. What the registry says of a tenant with sessions holds for the tenant at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+
+#include "base/status.h"
+#include "daemon/server/devices/device_pool.h"
+#include "daemon/server/tenants/admission.h"
+#include "daemon/server/tenants/tenants.h"
+#include "daemon/sessions/worker_link.h"
+#include "daemon/store/tenant_record.h"
+
+namespace sluice::server {
+
+// One session's use of its tenant's slice.
+struct SliceUse {
+  Tenant* tenant = nullptr;
+  std::uint32_t uid = 0;  // the user whose program it is
+};
+
+class SliceTable {
+ public:
+  // REQUIRES: `pool` outlives the table.
+  SliceTable(DevicePool& pool, AdmissionRules rules) : pool_(pool), rules_(rules) {}
+
+  // Admits one more session of the tenant, or says why not (admission.h). `key`: an ad-hoc tenant's, of its user.
+  Result<SliceUse> admit(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes);
+  // `uid`: the user whose program it is for.
+  Result<SliceUse> admit(const store::TenantRecord& tenant, std::uint32_t uid, MilliGpu gpu,
+                         std::uint64_t memory_bytes);
+  // A session that an earlier daemon admitted. No rule is applied again; the record must only contradict nothing.
+  // `registered`: what the registry says of the tenant of that id now, which counts before what the session was given;
+  // null: it is ad hoc.
+  Result<SliceUse> adopt(const SessionRecord& record, const store::TenantRecord* registered = nullptr);
+  void release(const SliceUse& use);
+
+  // Could change() be called for all of these? exhausted: a device that one of them sits on has no room for more.
+  Status check(std::span<const store::TenantRecord> tenants) const;
+  // The tenant's new amounts and terms hold from now on, for its sessions too. A tenant without sessions is left as it
+  // is.
+  void change(const store::TenantRecord& tenant);
+  // Called by change(), and when a registered tenant's first session is admitted.
+  void on_terms_changed(std::function<void(const Tenant&)> listener) { terms_changed_ = std::move(listener); }
+
+  const Tenants& tenants() const { return tenants_; }
+  const AdmissionRules& rules() const { return rules_; }
+  std::size_t taken() const { return taken_; }
+
+ private:
+  std::optional<LiveSlice> live(const TenantKey& key);
+  Status may_share_user(std::uint32_t uid, const TenantKey& key) const;
+  Result<SliceUse> acquire(const TenantKey& key, std::uint32_t uid, const allocator::Placement& slice);
+  void set_terms(Tenant& tenant, const store::TenantRecord& record);
+
+  DevicePool& pool_;
+  AdmissionRules rules_;
+  Tenants tenants_;
+  std::map<std::uint32_t, std::multiset<std::uint64_t>> tenants_of_users_;  // by user: a tenant's id for each session
+  std::size_t taken_ = 0;
+  std::function<void(const Tenant&)> terms_changed_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,66 @@
+#include "daemon/server/tenants/tenants.h"
+
+#include <pwd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "wire/handshake.h"
+
+namespace sluice::server {
+namespace {
+
+bool same_slice(const allocator::Placement& a, const allocator::Placement& b) {
+  return a.device == b.device && a.gpu == b.gpu && a.memory_bytes == b.memory_bytes;
+}
+
+}  // namespace
+
+Tenant* Tenants::find(std::uint64_t id) {
+  const auto found = tenants_.find(id);
+  return found == tenants_.end() ? nullptr : found->second.get();
+}
+
+const Tenant* Tenants::find(std::uint64_t id) const {
+  const auto found = tenants_.find(id);
+  return found == tenants_.end() ? nullptr : found->second.get();
+}
+
+Tenant* Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
+  auto tenant = std::make_unique<Tenant>();
+  tenant->key = key;
+  tenant->slice = slice;
+  tenant->terms.guarantee = slice.gpu;
+  return tenants_.emplace(key.id, std::move(tenant)).first->second.get();
+}
+
+Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement& slice) {
+  Tenant* tenant = find(key.id);
+  if (tenant == nullptr) return create(key, slice);
+  if (same_slice(tenant->slice, slice)) return tenant;
+  return Status(Code::invalid_argument, "tenant " + key.name + " is here already, with another slice");
+}
+
+bool Tenants::join(Tenant& tenant) {
+  if (tenant.session_count == tenant_sessions_max) return false;
+  ++tenant.session_count;
+  return true;
+}
+
+bool Tenants::leave(Tenant& tenant) {
+  if (--tenant.session_count > 0) return false;
+  tenants_.erase(std::uint64_t{tenant.key.id});
+  return true;
+}
+
+std::string default_tenant_name(std::uint32_t uid) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> users(std::fopen("/etc/passwd", "re"), &std::fclose);
+  std::array<char, 4096> room;
+  passwd entry{};
+  passwd* found = nullptr;
+  while (users && fgetpwent_r(users.get(), &entry, room.data(), room.size(), &found) == 0)
+    if (found->pw_uid == uid && wire::valid_tenant_name(found->pw_name)) return found->pw_name;
+  return "uid-" + std::to_string(uid);
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,136 @@
+#include "daemon/server/workers/worker_launcher.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "daemon/server/workers/worker_log.h"
+
+namespace sluice::server {
+namespace {
+
+// What a driver or its compiler may need of the daemon's own environment. Everything else stays out: what was meant
+// for tenants (LD_PRELOAD, OCL_ICD_VENDORS) must not lead a worker back into the shim.
+constexpr std::array inherited{"PATH", "LANG", "LC_ALL", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+// In the jail, where nothing else can be written.
+constexpr std::string_view jail_home = "HOME=/tmp";
+constexpr std::string_view jail_cache = "POCL_CACHE_DIR=/tmp/cache";
+
+std::vector<std::string> worker_environment(const Config& config) {
+  std::vector<std::string> environment{std::string(jail_home)};
+  for (const char* name : inherited) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && !config.environment.contains(name)) environment.push_back(std::string(name) + "=" + value);
+  }
+  if (!config.icd_dir.empty()) environment.push_back("OCL_ICD_VENDORS=" + config.icd_dir);
+  for (const auto& [name, value] : config.environment) environment.push_back(name + "=" + value);
+  return environment;
+}
+
+std::vector<std::string> readable_paths(const Config& config, const std::string& program) {
+  std::vector<std::string> paths = config.jail_readable;
+  if (!config.icd_dir.empty()) paths.push_back(config.icd_dir);
+  paths.push_back(program);
+  return paths;
+}
+
+// A sanitizer's runtime writes its reports where its options say. No ordinary worker has such a folder.
+std::vector<std::string> writable_paths([[maybe_unused]] const Config& config) {
+#ifdef SLUICE_SANITIZED
+  if (const auto found = config.environment.find("SLUICE_SANITIZER_REPORTS"); found != config.environment.end())
+    return {found->second};
+#endif
+  return {};
+}
+
+void append(std::vector<std::string>& words, const char* option, const std::vector<std::string>& values) {
+  for (const std::string& value : values) words.insert(words.end(), {option, value});
+}
+
+}  // namespace
+
+WorkerLauncher::WorkerLauncher(std::string jailer, std::string program, const RuntimeFolder& folder,
+                               const WorkerGroups& groups, const Config& config)
+    : jailer_(std::move(jailer)),
+      program_(std::move(program)),
+      folder_(folder),
+      groups_(groups),
+      log_level_(config.log_level),
+      without_(config.jail_without),
+      uids_own_(geteuid() == 0 && !config.jail_without.has(Fence::own_uid)),
+      uid_first_(config.uid_first),
+      uid_count_(config.uid_count),
+      build_limits_{"--build-seconds", std::to_string(config.build_s), "--build-memory",
+                    std::to_string(config.build_memory_bytes)},
+      readable_(readable_paths(config, program_)),
+      writable_(writable_paths(config)),
+      environment_(worker_environment(config)) {}
+
+unsigned WorkerLauncher::uid_of(std::uint32_t number) const {
+  return uids_own_ ? uid_first_ + 1 + number % uid_count() : geteuid();
+}
+
+unsigned WorkerLauncher::cache_owner() const { return uids_own_ ? uid_first_ : geteuid(); }
+
+Result<LaunchedWorker> WorkerLauncher::start(std::uint32_t number, std::uint32_t device) const {
+  std::vector<std::string> arguments{"--device", std::to_string(device), "--number", std::to_string(number)};
+  arguments.insert(arguments.end(), build_limits_.begin(), build_limits_.end());
+  return launch(number, std::move(arguments));
+}
+
+Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number) const { return launch(number, {"--probe"}); }
+
+ProcessStart WorkerLauncher::jailed(std::uint32_t number, std::vector<std::string> arguments) const {
+  ProcessStart start;
+  start.program = jailer_;
+  start.without = without_;
+  start.uid = uid_of(number);
+  start.gid = uids_own_ ? start.uid : getegid();
+  start.environment = environment_;
+  std::vector<std::string>& words = start.arguments;
+  words = {"--uid", std::to_string(start.uid), "--gid", std::to_string(start.gid), "--without", without_.to_string()};
+  append(words, "--read", readable_);
+  append(words, "--write", writable_);
+  words.insert(words.end(),
+               {"--", program_, "--pool", folder_.path(), "--log", log_level_, "--without", without_.to_string()});
+  append(words, "--readable", readable_);
+  append(words, "--writable", writable_);
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return start;
+}
+
+Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<std::string> arguments) const {
+  if (Status made = folder_.make_worker_folder(number); !made.ok()) return made;
+  auto group = groups_.make(number);
+  if (!group.ok()) return group.status();
+  auto pair = wire::MessageSocket::pair();
+  if (!pair.ok()) return pair.status();
+  auto adoption_socket = wire::bind_at(folder_.adoption_socket(number), 0600);
+  if (!adoption_socket.ok()) return adoption_socket.status();
+  auto log = make_worker_pipe();
+  if (!log.ok()) return log.status();
+  ProcessStart start = jailed(number, std::move(arguments));
+  start.environment.emplace_back(jail_cache);
+  start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};
+  start.log = log.value().write_end.get();
+  if (group.value()) start.cgroup_files = group.value()->procs_files();
+  auto process = start_process(start);
+  if (!process.ok()) return process.status();
+  LaunchedWorker worker{process.take(), std::move(pair.value().first), std::move(log.value().read_end), group.take()};
+  if (Status noted = folder_.record_life(number, worker.process.pid); !noted.ok()) {
+    end_process(worker.process);
+    return noted;
+  }
+  return worker;
+}
+
+std::function<void()> WorkerLauncher::removal(std::uint32_t number) const {
+  return [groups = groups_.removal(number), folder = folder_.worker_folder_removal(number)] {
+    groups();
+    folder();
+  };
+}
+
+}  // namespace sluice::server

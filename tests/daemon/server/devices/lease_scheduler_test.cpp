@@ -1,0 +1,156 @@
+// Who has the lease, and how often the desk's thread wakes.
+#include <dirent.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "tests/daemon/server/devices/lease_scheduler_rig.h"
+
+namespace sluice::test {
+namespace {
+
+TEST_CASE("a session gets the lease when it wants it, with all of an idle device") {
+  Desked session(1);
+  Desk desk;
+  REQUIRE(desk.open(session.opening("alice")).ok());
+  CHECK_FALSE(session.holder.held());
+  CHECK(desk.state(session) == Why::State::idle);
+  take_lease(session);
+  CHECK(session.holder.terms().budget_ns == UINT64_MAX);
+  CHECK(session.holder.terms().until_ns == UINT64_MAX);
+  CHECK(session.holder.terms().linger_ns == UINT64_MAX);
+  CHECK(desk.state(session) == Why::State::runs);
+}
+
+TEST_CASE("a session that wanted before it was opened is heard") {
+  Desked session(1);
+  session.holder.want();
+  Desk desk;
+  REQUIRE(desk.open(session.opening("alice")).ok());
+  CHECK(session.holder.held());
+}
+
+TEST_CASE("a wish is not lost when it comes again and again while the session is opened and closed") {
+  Desk desk;
+  for (std::uint64_t id = 1; id <= 50; ++id) {
+    Desked session(id);
+    std::thread worker([&] { session.holder.want(); });
+    REQUIRE(desk.open(session.opening("alice")).ok());
+    CHECK(comes_true([&] { return session.holder.held(); }));
+    worker.join();
+    desk.close(id);
+  }
+}
+
+TEST_CASE("two busy sessions take turns, and never hold the lease at once") {
+  Desked a(1), b(2);
+  Desk desk;
+  open_both(desk, a, b);
+  Busy busy_a(a), busy_b(b);
+  // A page is looked at later than the other: the lease may have gone over between, but not also come back.
+  CHECK(comes_true([&] { return busy_a.leases() >= 10 && busy_b.leases() >= 10; }));
+  CHECK(desk.why(1)->asked_back + desk.why(2)->asked_back <= desk.why(1)->leases + desk.why(2)->leases);
+}
+
+TEST_CASE("sessions on different devices do not wait for each other") {
+  Desked a(1), b(2);
+  Desk desk;
+  REQUIRE(desk.open(a.opening("alice")).ok());
+  auto other = b.opening("bob");
+  other.device = 1;
+  REQUIRE(desk.open(other).ok());
+  a.holder.want();
+  b.holder.want();
+  CHECK(comes_true([&] { return a.holder.held() && b.holder.held(); }));
+}
+
+TEST_CASE("when the holder's session is closed, the lease passes on") {
+  Desked a(1), b(2);
+  Desk desk;
+  open_both(desk, a, b);
+  begin_command(a);
+  b.holder.want();
+  REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
+  CHECK_FALSE(b.holder.held());
+  desk.close(a.id);
+  CHECK(b.holder.held());
+  CHECK_FALSE(desk.why(a.id).has_value());
+  desk.close(a.id);
+}
+
+// ---- the thread's sleep ----
+
+std::set<int> threads() {
+  std::set<int> all;
+  DIR* folder = opendir("/proc/self/task");
+  REQUIRE(folder != nullptr);
+  while (const dirent* entry = readdir(folder))
+    if (const int id = std::atoi(entry->d_name); id > 0) all.insert(id);
+  closedir(folder);
+  return all;
+}
+
+std::uint64_t switches_of(int thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/status");
+  std::uint64_t sum = 0, value = 0;
+  for (std::string word; file >> word;)
+    if (word == "voluntary_ctxt_switches:" || word == "nonvoluntary_ctxt_switches:") sum += (file >> value, value);
+  return sum;
+}
+
+TEST_CASE("while one session is alone with its lease, busy or idle, the desk's thread sleeps") {
+  Desked session(1);
+  const std::set<int> before = threads();
+  Desk desk;
+  int desks_thread = 0;
+  for (const int thread : threads())
+    if (!before.contains(thread)) desks_thread = thread;
+  REQUIRE(desks_thread != 0);
+  REQUIRE(desk.open(session.opening("alice")).ok());
+  take_lease(session);
+  pass(50 * ns_per_ms);
+  const std::uint64_t switches = switches_of(desks_thread);
+  const Nanoseconds end = now_ns() + ns_per_s / 2;
+  while (now_ns() < end) {
+    REQUIRE(session.holder.begin());
+    pass(5 * ns_per_ms);
+    REQUIRE_FALSE(session.holder.end(false));
+  }
+  CHECK(switches_of(desks_thread) == switches);
+  CHECK(session.holder.held());
+}
+
+// ---- kicks ----
+
+TEST_CASE("a worker that kicks without end costs the desk little, and its neighbours nothing") {
+  Desked noisy(1), other(2);
+  const std::set<int> before = threads();
+  Desk desk;
+  int desks_thread = 0;
+  for (const int thread : threads())
+    if (!before.contains(thread)) desks_thread = thread;
+  REQUIRE(desk.open(noisy.opening("alice")).ok());
+  REQUIRE(desk.open(other.opening("bob")).ok());
+  std::atomic<bool> over{false};
+  std::thread flood([&] {
+    const std::uint64_t one = 1;
+    while (!over) (void)!::write(noisy.kick.get(), &one, sizeof one);
+  });
+  pass(200 * ns_per_ms);
+  const std::uint64_t switches = switches_of(desks_thread);
+  const Nanoseconds begun = now_ns();
+  take_lease(other);
+  CHECK(now_ns() - begun < 100 * ns_per_ms);
+  pass(500 * ns_per_ms);
+  const double seconds = static_cast<double>(now_ns() - begun) / ns_per_s;
+  CHECK(static_cast<double>(switches_of(desks_thread) - switches) / seconds < 2500);
+  over = true;
+  flood.join();
+  other.holder.give_back(false);
+  take_lease(noisy);  // what it wants is heard in the end
+}
+
+}  // namespace
+}  // namespace sluice::test
