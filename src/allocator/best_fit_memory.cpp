@@ -22,11 +22,11 @@ std::int64_t left_of_all(const NodeView& view, DeviceMask devices, const Shape& 
 
 }  // namespace
 
-std::optional<Rating> rate_best_fit_memory(const RatingQuestion& question) {
-  const NodeView view = question.pool.view(question.node);
+std::optional<Rating> rate_best_fit_memory(const RatingQuery& query) {
+  const NodeView view = query.pool.view(query.node);
   std::optional<Rating> best;
-  for_each_choice(question, [&](DeviceMask devices) {
-    const std::int64_t left = left_of_all(view, devices, question.shape);
+  for_each_choice(query, [&](DeviceMask devices) {
+    const std::int64_t left = left_of_all(view, devices, query.shape);
     if (!best || left < best->cost) best = Rating{left, devices};
   });
   return best;

@@ -9,6 +9,6 @@
 
 namespace sluice::allocator {
 
-std::optional<Rating> rate_best_fit_memory(const RatingQuestion& question);
+std::optional<Rating> rate_best_fit_memory(const RatingQuery& query);
 
 }  // namespace sluice::allocator

@@ -10,14 +10,14 @@ namespace {
 
 constexpr DeviceMask all_devices = ~DeviceMask{0};
 
-const Outlook& nothing_foreseen() {
-  static const Outlook empty;
+const DemandForecast& empty_forecast() {
+  static const DemandForecast empty;
   return empty;
 }
 
-// What a policy may look at: one that does not foresee is spared the counting.
-const Outlook& outlook_for(const Policy& policy, const Outlook& outlook) {
-  return policy.foresees ? outlook : nothing_foreseen();
+// Policies without a forecast get an empty one, which costs no counting.
+const DemandForecast& forecast_for(const Policy& policy, const DemandForecast& forecast) {
+  return policy.uses_forecast ? forecast : empty_forecast();
 }
 
 bool contains(std::span<const NodeIndex> nodes, NodeIndex node) {
@@ -27,17 +27,18 @@ bool contains(std::span<const NodeIndex> nodes, NodeIndex node) {
 }  // namespace
 
 std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const Request& request,
-                                   const Outlook& full_outlook, std::uint64_t draw, std::span<const NodeIndex> except) {
-  const Outlook& outlook = outlook_for(policy, full_outlook);
+                                   const DemandForecast& full_forecast, std::uint64_t draw,
+                                   std::span<const NodeIndex> except) {
+  const DemandForecast& forecast = forecast_for(policy, full_forecast);
   const Shape shape = shape_of(request);
   std::optional<Rating> best;
   NodeIndex best_node = 0;
   for (NodeIndex node = 0; node < pool.node_count(); ++node) {
     const NodeView view = pool.view(node);
     if (contains(except, node) || !node_fits(view, shape)) continue;
-    const Fragmentation fragmentation(view, outlook);
+    const Fragmentation fragmentation(view, forecast);
     const auto rating =
-        policy.rate({pool, node, shape, outlook, fragmentation, pool.allowed_devices(node, request), draw});
+        policy.rate({pool, node, shape, forecast, fragmentation, pool.allowed_devices(node, request), draw});
     if (!rating) continue;
     if (best && (rating->cost > best->cost ||
                  (rating->cost == best->cost && pool.view(node).node.rank >= pool.view(best_node).node.rank)))
@@ -48,14 +49,14 @@ std::optional<Site> choose_by_scan(const Pool& pool, const Policy& policy, const
   return best ? std::optional(Site{best_node, best->devices}) : std::nullopt;
 }
 
-// The fragmentation of each node, counted when it is first asked for.
-class Chooser::NodeBook {
+// The fragmentation of each node, computed when it is first needed.
+class Chooser::FragmentationCache {
  public:
-  explicit NodeBook(std::size_t nodes) : entries_(nodes) {}
+  explicit FragmentationCache(std::size_t nodes) : entries_(nodes) {}
 
-  const Fragmentation& of(NodeIndex node, const NodeView& view, const Outlook& outlook) {
+  const Fragmentation& of(NodeIndex node, const NodeView& view, const DemandForecast& forecast) {
     std::optional<Fragmentation>& entry = entries_[node];
-    if (!entry || !entry->holds_for(view, outlook)) entry.emplace(view, outlook);
+    if (!entry || !entry->holds_for(view, forecast)) entry.emplace(view, forecast);
     return *entry;
   }
 
@@ -73,52 +74,52 @@ struct Chooser::Effort {
 // was, has no part in it.
 class Chooser::Ranking {
  public:
-  Ranking(const Pool& pool, const Policy& policy, NodeBook& book, const Shape& shape, const Outlook& outlook,
-          const Effort& effort)
+  Ranking(const Pool& pool, const Policy& policy, FragmentationCache& fragmentations, const Shape& shape,
+          const DemandForecast& forecast, const Effort& effort)
       : pool_(pool),
         policy_(policy),
-        book_(book),
+        fragmentations_(fragmentations),
         shape_(shape),
         leaves_(std::bit_ceil(std::max<std::size_t>(pool.node_count(), 1))),
         sweep_step_(sweep_step(pool.node_count())),
         ratings_(pool.node_count()),
         winners_(2 * leaves_),
-        seen_(pool.changes_end()),
-        epoch_(outlook.epoch) {
+        seen_(pool.changes().end()),
+        epoch_(forecast.epoch) {
     for (; known_ < std::min(ratings_.size(), effort.first_sight); ++known_) {
       const NodeIndex node = in_sweep(known_);
-      rate(node, outlook);
+      rate(node, forecast);
       winners_[leaves_ + node] = entrant(node);
     }
     swept_ = known_;
     for (std::size_t i = leaves_ - 1; i > 0; --i) winners_[i] = better(winners_[2 * i], winners_[2 * i + 1]);
   }
 
-  void catch_up(const Outlook& outlook, const Effort& effort) {
-    if (policy_.foresees && outlook.epoch != epoch_) {
-      epoch_ = outlook.epoch;
+  void refresh(const DemandForecast& forecast, const Effort& effort) {
+    if (policy_.uses_forecast && forecast.epoch != epoch_) {
+      epoch_ = forecast.epoch;
       swept_ = 0;
     }
-    if (seen_ < pool_.changes_begin()) {
-      seen_ = pool_.changes_end();
+    if (seen_ < pool_.changes().begin()) {
+      seen_ = pool_.changes().end();
       known_ = 0;
-      get_to_know(outlook, effort.first_sight);
+      rate_unknown(forecast, effort.first_sight);
     }
-    const std::uint64_t end = std::min(pool_.changes_end(), seen_ + effort.looks);
+    const std::uint64_t end = std::min(pool_.changes().end(), seen_ + effort.looks);
     for (std::size_t left = effort.changed; left > 0 && seen_ < end; ++seen_)
-      left -= update(pool_.change(seen_), outlook, false) ? 1 : 0;
-    // One or the other: who has just been rated for the first time was rated by this outlook.
-    if (known_ < ratings_.size()) return get_to_know(outlook, effort.changed);
+      left -= update(pool_.changes()[seen_], forecast, false) ? 1 : 0;
+    // Not both: a node that is rated for the first time is rated under this forecast.
+    if (known_ < ratings_.size()) return rate_unknown(forecast, effort.changed);
     for (std::size_t left = effort.swept; left > 0 && swept_ < ratings_.size(); --left, ++swept_)
-      update(in_sweep(swept_), outlook, true);
+      update(in_sweep(swept_), forecast, true);
   }
 
-  // The best of those that `may` be taken and were looked at.
+  // The best rated node that `may` be taken.
   template <typename May>
-  std::optional<Site> choose(const Outlook& outlook, const Effort& effort, May may) {
-    Entrant chosen = best(outlook, effort, may);
-    const bool saw_all = subtrees_.empty() && seen_ == pool_.changes_end() && known_ == ratings_.size();
-    if (chosen.node == no_node && !saw_all) chosen = best_of_some(outlook, effort, may);
+  std::optional<Site> choose(const DemandForecast& forecast, const Effort& effort, May may) {
+    Entrant chosen = best(forecast, effort, may);
+    const bool saw_all = subtrees_.empty() && seen_ == pool_.changes().end() && known_ == ratings_.size();
+    if (chosen.node == no_node && !saw_all) chosen = best_of_some(forecast, effort, may);
     if (chosen.node == no_node) return std::nullopt;
     return Site{chosen.node, ratings_[chosen.node].rating.devices};
   }
@@ -137,7 +138,7 @@ class Chooser::Ranking {
     std::uint32_t rank = ~0u;
     NodeIndex node = no_node;
 
-    // Of equals the lowest rank, then the lowest index. Nobody is worse than any.
+    // Of equal costs the lowest rank, then the lowest index. The default entrant loses to all.
     bool beats(const Entrant& other) const {
       if (cost != other.cost) return cost < other.cost;
       return rank != other.rank ? rank < other.rank : node < other.node;
@@ -158,16 +159,16 @@ class Chooser::Ranking {
     return step;
   }
 
-  // An order in which the first of them are like all of them, however they are listed.
+  // An order whose first nodes are a sample of all nodes, in whatever order these are listed.
   NodeIndex in_sweep(std::size_t place) const { return static_cast<NodeIndex>(place * sweep_step_ % ratings_.size()); }
 
-  // Nodes that were never rated, or of whose changes nobody knows any more.
-  void get_to_know(const Outlook& outlook, std::size_t nodes) {
-    for (; nodes > 0 && known_ < ratings_.size(); ++known_) nodes -= update(in_sweep(known_), outlook, false) ? 1 : 0;
+  // Rates nodes that were never rated, or whose changes the log has forgotten.
+  void rate_unknown(const DemandForecast& forecast, std::size_t nodes) {
+    for (; nodes > 0 && known_ < ratings_.size(); ++known_) nodes -= update(in_sweep(known_), forecast, false) ? 1 : 0;
   }
 
-  // What has changed since it was rated is rated again before it is chosen: it is most often worse than it was.
-  Entrant best(const Outlook& outlook, const Effort& effort, auto may) {
+  // A node that changed since it was rated is rated again before it is chosen: most often it is worse now.
+  Entrant best(const DemandForecast& forecast, const Effort& effort, auto may) {
     const auto worse = [this](std::size_t a, std::size_t b) { return winners_[b].beats(winners_[a]); };
     Entrant chosen;
     renewed_.clear();
@@ -181,12 +182,12 @@ class Chooser::Ranking {
       if (node == no_node) continue;
       if (chosen.beats(winners_[subtree])) break;
       const bool fresh = is_fresh(node);
-      if (!fresh) rate(node, outlook), renewed_.push_back(node);
+      if (!fresh) rate(node, forecast), renewed_.push_back(node);
       if (ratings_[node].fits && may(node)) {
         chosen = better(chosen, entrant(node));
         if (fresh) break;
       }
-      // What it beat on its way up, by what it was.
+      // The subtrees that it beat on its way up by its old rating.
       for (std::size_t i = leaves_ + node; i != subtree; i /= 2) {
         subtrees_.push_back(i ^ 1);
         std::push_heap(subtrees_.begin(), subtrees_.end(), worse);
@@ -196,8 +197,8 @@ class Chooser::Ranking {
     return chosen;
   }
 
-  // Where there is more to look at than one decision may: the best of some, if there are any.
-  Entrant best_of_some(const Outlook& outlook, const Effort& effort, auto may) {
+  // Where there is more to rate than one decision may: the best of some fitting nodes.
+  Entrant best_of_some(const DemandForecast& forecast, const Effort& effort, auto may) {
     Entrant chosen;
     std::size_t left = effort.changed;
     bool fits_none = true;
@@ -206,12 +207,12 @@ class Chooser::Ranking {
       if (!node_fits(pool_.view(node), shape_)) continue;
       fits_none = false;
       if (!may(node)) continue;
-      update(node, outlook, false);
+      update(node, forecast, false);
       chosen = better(chosen, entrant(node));
       --left;
     }
-    if (fits_none) {  // so nothing more is to be learnt before something changes
-      seen_ = pool_.changes_end();
+    if (fits_none) {  // nothing to rate until the pool changes
+      seen_ = pool_.changes().end();
       known_ = ratings_.size();
     }
     return chosen;
@@ -219,26 +220,27 @@ class Chooser::Ranking {
 
   bool is_fresh(NodeIndex node) const { return ratings_[node].version == pool_.view(node).node.version; }
 
-  // True: it fits, or did.
-  bool rate(NodeIndex node, const Outlook& outlook) {
+  // True: the node fits, or did.
+  bool rate(NodeIndex node, const DemandForecast& forecast) {
     Rated& rated = ratings_[node];
     const bool fitted = rated.fits;
     const NodeView view = pool_.view(node);
     rated.version = view.node.version;
     rated.fits = node_fits(view, shape_);
     if (rated.fits)
-      rated.rating = *policy_.rate({pool_, node, shape_, outlook, book_.of(node, view, outlook), all_devices, 0});
+      rated.rating =
+          *policy_.rate({pool_, node, shape_, forecast, fragmentations_.of(node, view, forecast), all_devices, 0});
     return fitted || rated.fits;
   }
 
-  // True: it was rated, again or for the first time. That it does not fit is seen at once, and costs nothing.
-  bool update(NodeIndex node, const Outlook& outlook, bool anyway) {
+  // True: the node was rated. A node that does not fit is not rated, and costs nothing.
+  bool update(NodeIndex node, const DemandForecast& forecast, bool anyway) {
     if (!anyway && is_fresh(node)) return false;
-    if (rate(node, outlook)) replay(node);
+    if (rate(node, forecast)) replay(node);
     return ratings_[node].fits;
   }
 
-  // Its rating has changed: all its matches, up to the first that it lost before and loses again.
+  // The node's rating has changed: repeats its matches, up to the first that it lost before and loses again.
   void replay(NodeIndex node) {
     std::size_t i = leaves_ + node;
     winners_[i] = entrant(node);
@@ -250,53 +252,56 @@ class Chooser::Ranking {
 
   const Pool& pool_;
   const Policy& policy_;
-  NodeBook& book_;
+  FragmentationCache& fragmentations_;
   const Shape shape_;
   const std::size_t leaves_, sweep_step_;
   std::vector<Rated> ratings_;
   std::vector<Entrant> winners_;
-  std::vector<std::size_t> subtrees_;  // of best(): a heap of places in winners_, of what it has not looked at
-  std::vector<NodeIndex> renewed_;     // of best(): those that it rated again
+  std::vector<std::size_t> subtrees_;  // of best(): places in winners_ that it has not looked at, a heap
+  std::vector<NodeIndex> renewed_;     // of best(): nodes that it rated again
   std::uint64_t seen_;                 // the pool's changes before this one are in the ratings
   std::size_t known_ = 0;              // and those of the first so many nodes of a sweep
-  std::uint64_t epoch_;                // of the outlook by which the first nodes of a sweep are rated,
+  std::uint64_t epoch_;                // of the forecast by which the first nodes of a sweep are rated,
   std::size_t swept_ = 0;              // so many
 };
 
 Chooser::Chooser(const Pool& pool, const Policy& policy, Settings settings)
-    : pool_(pool), policy_(policy), settings_(settings), book_(std::make_unique<NodeBook>(pool.node_count())) {}
+    : pool_(pool),
+      policy_(policy),
+      settings_(settings),
+      fragmentations_(std::make_unique<FragmentationCache>(pool.node_count())) {}
 
 Chooser::~Chooser() = default;
 
 Chooser::Effort Chooser::effort() const {
-  const std::size_t share = pool_.node_count() / settings_.outlook_share + 1;
+  const std::size_t share = pool_.node_count() / settings_.forecast_share + 1;
   return {settings_.first_nodes_max, settings_.changed_nodes_max, settings_.renewed_nodes_max, settings_.looks_max,
-          std::min<std::size_t>(share, settings_.outlook_nodes_max)};
+          std::min<std::size_t>(share, settings_.forecast_nodes_max)};
 }
 
-Chooser::Ranking& Chooser::ranking_of(const Shape& shape, const Outlook& outlook) {
+Chooser::Ranking& Chooser::ranking_of(const Shape& shape, const DemandForecast& forecast) {
   const auto found = rankings_.find(shape);
   if (found != rankings_.end()) return *found->second;
   if (rankings_.size() >= settings_.shapes_max)
     rankings_.erase(std::min_element(rankings_.begin(), rankings_.end(), [](const auto& a, const auto& b) {
       return a.second->asked_at < b.second->asked_at;
     }));
-  auto fresh = std::make_unique<Ranking>(pool_, policy_, *book_, shape, outlook, effort());
+  auto fresh = std::make_unique<Ranking>(pool_, policy_, *fragmentations_, shape, forecast, effort());
   return *rankings_.emplace(shape, std::move(fresh)).first->second;
 }
 
-std::optional<Site> Chooser::choose(const Request& request, const Outlook& full_outlook, std::uint64_t draw,
+std::optional<Site> Chooser::choose(const Request& request, const DemandForecast& full_forecast, std::uint64_t draw,
                                     std::span<const NodeIndex> except) {
-  const Outlook& outlook = outlook_for(policy_, full_outlook);
+  const DemandForecast& forecast = forecast_for(policy_, full_forecast);
   if (!policy_.steady || request.affinity != Affinity::none)
-    return choose_by_scan(pool_, policy_, request, outlook, draw, except);
+    return choose_by_scan(pool_, policy_, request, forecast, draw, except);
   // Host memory decides where a request fits, not how well: requests that differ in it alone share a ranking.
   Shape shape = shape_of(request);
   shape.host_memory_bytes = 0;
-  Ranking& ranking = ranking_of(shape, outlook);
+  Ranking& ranking = ranking_of(shape, forecast);
   ranking.asked_at = ++asked_;
-  ranking.catch_up(outlook, effort());
-  return ranking.choose(outlook, effort(), [&](NodeIndex node) {
+  ranking.refresh(forecast, effort());
+  return ranking.choose(forecast, effort(), [&](NodeIndex node) {
     return !contains(except, node) && pool_.view(node).node.host_free >= request.host_memory_bytes;
   });
 }

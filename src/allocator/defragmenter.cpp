@@ -7,7 +7,7 @@ namespace {
 
 using Wide = __int128;
 
-// A request of nobody's, of this shape.
+// A request of this shape, of no tenant.
 Request request_of(const Shape& shape) {
   Request request;
   request.gpu.value = shape.gpu_milli;
@@ -24,57 +24,57 @@ Request request_of(const Shape& shape) {
 }  // namespace
 
 struct Defragmenter::Work {
-  const Outlook& outlook;
+  const DemandForecast& forecast;
   const DefragmentationBudget& budget;
   std::vector<Move> moves;
   std::vector<std::uint64_t> costs;  // of each move
   std::uint64_t cost = 0;
 };
 
-// False, and nothing changed: it costs too much, is not possible, or a typical request would lose its place.
+// False, and nothing changed: the move costs too much or is not possible, or a typical request that fits now would not.
 bool Defragmenter::try_move(const Move& move, std::uint64_t cost, Work& work) {
   if (work.moves.size() >= work.budget.moves_max || cost > work.budget.cost_max - work.cost) return false;
-  const Openness::Fitting before = openness_.open();
+  const FitIndex::Fitting before = fit_index_.fitting();
   if (!pool_.try_move(move.slice, move.to).ok()) return false;
   work.moves.push_back(move);
   work.costs.push_back(cost);
   work.cost += cost;
-  openness_.catch_up(work.outlook);
-  if ((before & ~openness_.open()).none()) return true;
+  fit_index_.update(work.forecast);
+  if ((before & ~fit_index_.fitting()).none()) return true;
   undo_to(work.moves.size() - 1, work);
   return false;
 }
 
 void Defragmenter::undo_to(std::size_t moves, Work& work) {
   for (; work.moves.size() > moves; work.moves.pop_back(), work.costs.pop_back()) {
-    pool_.take_back();
+    pool_.undo_move();
     work.cost -= work.costs.back();
   }
-  openness_.catch_up(work.outlook);
+  fit_index_.update(work.forecast);
 }
 
-// Makes room for typical requests that have no place, as far as the budget goes.
-void Defragmenter::open_closed(Work& work) {
+// Makes room for typical requests that fit nowhere, within the budget.
+void Defragmenter::make_room_for_typical(Work& work) {
   std::size_t asked = 0;
-  for (std::size_t i = 0; i < work.outlook.typical.size() && asked < work.budget.rescues_max; ++i) {
-    if (openness_.nodes_for(i) > 0 || work.moves.size() >= work.budget.moves_max) continue;
+  for (std::size_t i = 0; i < work.forecast.typical.size() && asked < work.budget.requests_max; ++i) {
+    if (fit_index_.nodes_for(i) > 0 || work.moves.size() >= work.budget.moves_max) continue;
     ++asked;
     PlanLimits limits;
     limits.moves_max = work.budget.moves_max - work.moves.size();
-    const auto plan = planner_.plan(request_of(work.outlook.typical[i].shape), work.outlook, limits);
+    const auto plan = planner_.plan(request_of(work.forecast.typical[i].shape), work.forecast, limits);
     if (!plan) continue;
     const std::size_t begun = work.moves.size();
     const bool moved = std::all_of(plan->moves.begin(), plan->moves.end(), [&](const Move& move) {
-      return try_move(move, pool_.move_cost_of(pool_.slices().at(move.slice)), work);
+      return try_move(move, move_cost_of(pool_, pool_.slices().at(move.slice)), work);
     });
-    if (!moved || openness_.nodes_for(i) == 0) undo_to(begun, work);
+    if (!moved || fit_index_.nodes_for(i) == 0) undo_to(begun, work);
   }
 }
 
-std::vector<NodeIndex> Defragmenter::most_fragmented(const Outlook& outlook, std::size_t count) const {
+std::vector<NodeIndex> Defragmenter::most_fragmented(const DemandForecast& forecast, std::size_t count) const {
   std::vector<std::pair<std::uint64_t, NodeIndex>> nodes;
   for (NodeIndex node = 0; node < pool_.node_count(); ++node)
-    if (!pool_.residents(node).empty()) nodes.emplace_back(Fragmentation(pool_.view(node), outlook).now(), node);
+    if (!pool_.slices_on(node).empty()) nodes.emplace_back(Fragmentation(pool_.view(node), forecast).now(), node);
   count = std::min(count, nodes.size());
   std::partial_sort(
       nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(count), nodes.end(),
@@ -84,25 +84,25 @@ std::vector<NodeIndex> Defragmenter::most_fragmented(const Outlook& outlook, std
   return chosen;
 }
 
-// Moves the slice of the node whose leaving wins most for its cost, if any wins enough.
+// Moves the slice of the node whose move gains most for its cost, if that is enough.
 bool Defragmenter::move_best_of(NodeIndex node, Work& work) {
   const auto fragmented = [&](NodeIndex at) {
-    return static_cast<std::int64_t>(Fragmentation(pool_.view(at), work.outlook).now());
+    return static_cast<std::int64_t>(Fragmentation(pool_.view(at), work.forecast).now());
   };
   std::optional<Move> best;
   Wide best_gain = 0;
   std::uint64_t best_cost = 1;
-  const std::vector<Resident> here = pool_.residents(node);
-  for (const auto& [id, devices, shape, cost, movable, particular] : here) {
+  const std::vector<NodeSlice> here = pool_.slices_on(node);
+  for (const auto& [id, devices, shape, cost, movable, has_affinity] : here) {
     if (!movable) continue;
     const Slice slice = pool_.slices().at(id);
-    const auto to = chooser_.choose(slice.request, work.outlook, 0, {&node, 1});
+    const auto to = chooser_.choose(slice.request, work.forecast, 0, {&node, 1});
     if (!to) continue;
     const std::int64_t before = fragmented(node) + fragmented(to->node);
     if (!pool_.try_move(id, *to).ok()) continue;
     const Wide gain = before - fragmented(node) - fragmented(to->node);
-    pool_.take_back();
-    if (gain * stop_mib < Wide{work.budget.gain_min_milli} * Outlook::whole * cost ||
+    pool_.undo_move();
+    if (gain * stop_mib < Wide{work.budget.gain_min_milli} * DemandForecast::whole * cost ||
         (best && gain * best_cost <= best_gain * cost))
       continue;
     best = Move{id, slice.site, *to};
@@ -113,20 +113,20 @@ bool Defragmenter::move_best_of(NodeIndex node, Work& work) {
 }
 
 void Defragmenter::move_singles(Work& work) {
-  for (const NodeIndex node : most_fragmented(work.outlook, work.budget.nodes_max)) {
+  for (const NodeIndex node : most_fragmented(work.forecast, work.budget.nodes_max)) {
     if (work.moves.size() >= work.budget.moves_max) return;
     (void)move_best_of(node, work);
   }
 }
 
-DefragmentationPlan Defragmenter::plan(const Outlook& outlook, const DefragmentationBudget& budget) {
-  Work work{outlook, budget, {}, {}, 0};
-  openness_.catch_up(outlook);
+DefragmentationPlan Defragmenter::plan(const DemandForecast& forecast, const DefragmentationBudget& budget) {
+  Work work{forecast, budget, {}, {}, 0};
+  fit_index_.update(forecast);
   DefragmentationPlan plan;
-  plan.open_before = openness_.share();
-  open_closed(work);
+  plan.fitting_before = fit_index_.fitting_share();
+  make_room_for_typical(work);
   move_singles(work);
-  plan.open_after = openness_.share();
+  plan.fitting_after = fit_index_.fitting_share();
   plan.moves = work.moves;
   undo_to(0, work);
   return plan;

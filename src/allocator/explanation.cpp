@@ -38,10 +38,10 @@ struct NearestDevice {
   bool found() const { return node != no_node; }
 };
 
-class Inquiry {
+class Explainer {
  public:
-  Inquiry(const Pool& pool, const Request& request, const std::optional<Plan>& plan,
-          std::span<const std::string> class_names)
+  Explainer(const Pool& pool, const Request& request, const std::optional<Plan>& plan,
+            std::span<const std::string> class_names)
       : pool_(pool), request_(request), shape_(shape_of(request)), plan_(plan), names_(class_names) {}
 
   Explanation answer() {
@@ -142,7 +142,7 @@ class Inquiry {
     if (shape_.devices == 0) return "no node" + rest;
     if (most == 0) return "no " + devices_asked(shape_, names_) + even_idle + ": no device is so large";
     if (most < shape_.devices)
-      return "no " + devices_asked(shape_, names_) + even_idle + ": " + whoever() + " has more than " +
+      return "no " + devices_asked(shape_, names_) + even_idle + ": " + group_or_node() + " has more than " +
              std::to_string(most);
     return "no node with such devices" + rest;
   }
@@ -158,7 +158,7 @@ class Inquiry {
            millionths(shortfall(memory, device.memory_free), memory);
   }
 
-  // One on a node that has the rest goes before all that have not.
+  // Devices of nodes that have enough CPU and host memory come first.
   NearestDevice nearest_device() const {
     NearestDevice best;
     bool best_has_rest = false;
@@ -239,11 +239,11 @@ class Inquiry {
     Request instead = request_;
     instead.devices = most;
     offer(best, first_fitting(best, most), instead);
-    text += ": " + whoever() + " has more than " + std::to_string(most) + " (" + pool_.name(best) + ")";
+    text += ": " + group_or_node() + " has more than " + std::to_string(most) + " (" + pool_.name(best) + ")";
     return refuse(Obstacle::devices, text + free_in_total());
   }
 
-  std::string whoever() const { return shape_.linked ? "no link group" : "no node"; }
+  std::string group_or_node() const { return shape_.linked ? "no link group" : "no node"; }
 
   // How many of the devices nodes could give together, each seen as `as`.
   template <typename As>
@@ -326,7 +326,7 @@ class Inquiry {
 
 Explanation explain(const Pool& pool, const Request& request, const std::optional<Plan>& plan,
                     std::span<const std::string> class_names) {
-  return Inquiry(pool, request, plan, class_names).answer();
+  return Explainer(pool, request, plan, class_names).answer();
 }
 
 }  // namespace sluice::allocator

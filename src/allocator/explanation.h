@@ -1,8 +1,8 @@
-// Explanation: why a request has no place in a pool now, and the nearest thing that would have one.
+// Explanation: why a request does not fit a pool now, and the nearest request that would fit.
 //
-// What is missing is looked for in the order in which people can do something about it: whether anything of the kind is
-// there at all, whether it could hold the request if it were idle, whether a gap of devices is large enough, and only
-// then whether the rest of such a node, the tenant's affinity or the health of a device stands in the way.
+// Causes are looked for in the order in which people can do something about them: no such device at all, larger than
+// even an idle pool could hold, no device or not enough devices free; and only then the rest of the node, the tenant's
+// affinity, the health of a device.
 #pragma once
 
 #include <cstdint>
@@ -17,25 +17,24 @@ namespace sluice::allocator {
 
 enum class Obstacle : std::uint8_t {
   no_devices,       // the pool has none, or none of the classes asked for
-  larger_than_any,  // an idle pool would have no place for it either
-  devices,          // no node has so many devices idle, or no device such a gap
-  node,             // nodes that have the gap lack CPU or host memory
+  larger_than_any,  // an idle pool would not hold it either
+  devices,          // no device has enough free, or no node has enough such devices
+  node,             // nodes with such devices lack CPU or host memory
   affinity,         // it would fit, but not where the tenant's affinity allows
   health,           // it would fit on devices that are unhealthy
 };
 
 struct Explanation {
   Obstacle obstacle = Obstacle::no_devices;
-  // What would fit at this moment if asked for instead: no more than was asked of anything, with the affinity of the
-  // request. Absent: nothing of the kind would.
+  // A request that fits now, with no amount larger than asked for, and with the same affinity. Absent: there is none.
   std::optional<Request> nearest;
-  std::optional<Site> nearest_site;  // absent where it would be spread
-  // In total, of the classes asked for, of healthy devices.
+  std::optional<Site> nearest_site;  // where it fits; absent if it would be spread
+  // Free in total on healthy devices of the classes asked for.
   std::uint64_t milli_free = 0, memory_free_bytes = 0;
   std::string reason;  // a sentence for people
 };
 
-// `plan`: the moves that would make room, if somebody looked for them. `class_names`: by number, for the sentence.
+// `plan`: moves that would make room, if the caller knows any. `class_names`: by device class, for the sentence.
 // REQUIRES: the request fits nowhere.
 Explanation explain(const Pool& pool, const Request& request, const std::optional<Plan>& plan = std::nullopt,
                     std::span<const std::string> class_names = {});

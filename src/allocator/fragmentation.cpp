@@ -19,13 +19,13 @@ bool has_memory(const Device& device, const Shape& shape) {
 
 }  // namespace
 
-Fragmentation::Fragmentation(const NodeView& view, const Outlook& outlook)
+Fragmentation::Fragmentation(const NodeView& view, const DemandForecast& forecast)
     : devices_(view.devices),
-      table_(&outlook.table),
-      epoch_(outlook.epoch),
+      table_(&forecast.table),
+      epoch_(forecast.epoch),
       cpu_free_(view.node.cpu_free),
       version_(view.node.version),
-      grouped_(view.node.link_groups > 1 && !outlook.table.linked.empty()) {
+      grouped_(view.node.link_groups > 1 && !forecast.table.linked.empty()) {
   std::fill_n(fitting_.begin(), table_->rows, 0);
   std::fill_n(too_full_.begin(), table_->rows, 0);
   for (const Device& device : view.devices) {
@@ -68,7 +68,7 @@ std::uint64_t Fragmentation::unusable(const Column& fitting, const Column& too_f
   return sum;
 }
 
-// What requests for linked devices cannot use although enough devices would do, since they are of several link groups.
+// What requests for linked devices cannot use because the fitting devices are of several link groups.
 // `shape` has `taken` some of them.
 std::uint64_t Fragmentation::split_up(const Shape& shape, DeviceMask taken, std::uint64_t cpu_free) const {
   if (!grouped_) return 0;

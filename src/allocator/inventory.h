@@ -1,5 +1,5 @@
 // Inventory: what the pool has and what of it is free, as the allocator sees it. Plain data, made anew for each
-// question by whoever keeps the books.
+// query by whoever keeps the books.
 #pragma once
 
 #include <cstdint>

@@ -26,11 +26,11 @@ std::uint64_t gpu_free(const NodeView& view) {
 
 // The devices of the lowest rank, if any fits: rank(device) for a share, the first ones for whole devices.
 template <typename Rank>
-std::optional<DeviceMask> devices_by(const RatingQuestion& question, Rank rank) {
-  const NodeView view = question.pool.view(question.node);
+std::optional<DeviceMask> devices_by(const RatingQuery& query, Rank rank) {
+  const NodeView view = query.pool.view(query.node);
   std::optional<DeviceMask> best;
   std::uint64_t best_rank = 0;
-  for_each_choice(question, [&](DeviceMask mask) {
+  for_each_choice(query, [&](DeviceMask mask) {
     const std::uint64_t here = mask == 0 ? 0 : rank(view.devices[static_cast<unsigned>(std::countr_zero(mask))], mask);
     if (best && here >= best_rank) return;
     best = mask;
@@ -39,8 +39,8 @@ std::optional<DeviceMask> devices_by(const RatingQuestion& question, Rank rank) 
   return best;
 }
 
-std::optional<DeviceMask> tightest(const RatingQuestion& question) {
-  return devices_by(question, [](const Device& device, DeviceMask) { return device.milli_free; });
+std::optional<DeviceMask> tightest(const RatingQuery& query) {
+  return devices_by(query, [](const Device& device, DeviceMask) { return device.milli_free; });
 }
 
 // 100 * (a / a_max + b / b_max) / 2, rounded down. A maximum of 0 counts as full.
@@ -51,55 +51,55 @@ std::int64_t mean_points(Wide a, Wide a_max, Wide b, Wide b_max) {
 }
 
 // What the node has left afterwards, in points of the largest node, rounded up: 100 minus the rounded-down score.
-std::int64_t left_points(const RatingQuestion& question) {
-  const NodeView view = question.pool.view(question.node);
-  const Wide cpu_max = std::max<std::uint64_t>(question.pool.largest_node_cpu_milli(), 1);
-  const Wide gpu_max = std::max<std::uint64_t>(question.pool.largest_node_gpu_milli(), 1);
-  const Wide used = (cpu_max - (view.node.cpu_free - question.shape.cpu_milli)) * gpu_max +
-                    (gpu_max - (gpu_free(view) - question.shape.total_milli())) * cpu_max;
+std::int64_t left_points(const RatingQuery& query) {
+  const NodeView view = query.pool.view(query.node);
+  const Wide cpu_max = std::max<std::uint64_t>(query.pool.totals().largest_node_cpu_milli, 1);
+  const Wide gpu_max = std::max<std::uint64_t>(query.pool.totals().largest_node_gpu_milli, 1);
+  const Wide used = (cpu_max - (view.node.cpu_free - query.shape.cpu_milli)) * gpu_max +
+                    (gpu_max - (gpu_free(view) - query.shape.total_milli())) * cpu_max;
   return points - static_cast<std::int64_t>(points * used / (2 * cpu_max * gpu_max));
 }
 
 }  // namespace
 
-std::optional<Rating> rate_random(const RatingQuestion& question) {
-  const auto devices = devices_by(
-      question, [&](const Device&, DeviceMask mask) { return mix(question.draw ^ mix(mask + question.node)); });
+std::optional<Rating> rate_random(const RatingQuery& query) {
+  const auto devices =
+      devices_by(query, [&](const Device&, DeviceMask mask) { return mix(query.draw ^ mix(mask + query.node)); });
   if (!devices) return std::nullopt;
-  return Rating{static_cast<std::int64_t>(mix(question.draw + mix(question.node)) >> 1), *devices};
+  return Rating{static_cast<std::int64_t>(mix(query.draw + mix(query.node)) >> 1), *devices};
 }
 
-std::optional<Rating> rate_first_fit(const RatingQuestion& question) {
-  const auto devices = devices_by(question, [](const Device&, DeviceMask) { return 0; });
+std::optional<Rating> rate_first_fit(const RatingQuery& query) {
+  const auto devices = devices_by(query, [](const Device&, DeviceMask) { return 0; });
   return devices ? std::optional(Rating{0, *devices}) : std::nullopt;
 }
 
-std::optional<Rating> rate_best_fit(const RatingQuestion& question) {
-  const auto devices = tightest(question);
-  return devices ? std::optional(Rating{left_points(question), *devices}) : std::nullopt;
+std::optional<Rating> rate_best_fit(const RatingQuery& query) {
+  const auto devices = tightest(query);
+  return devices ? std::optional(Rating{left_points(query), *devices}) : std::nullopt;
 }
 
-std::optional<Rating> rate_worst_fit(const RatingQuestion& question) {
+std::optional<Rating> rate_worst_fit(const RatingQuery& query) {
   const auto devices =
-      devices_by(question, [](const Device& device, DeviceMask) { return ~std::uint64_t{0} - device.milli_free; });
-  return devices ? std::optional(Rating{-left_points(question), *devices}) : std::nullopt;
+      devices_by(query, [](const Device& device, DeviceMask) { return ~std::uint64_t{0} - device.milli_free; });
+  return devices ? std::optional(Rating{-left_points(query), *devices}) : std::nullopt;
 }
 
-std::optional<Rating> rate_dot_product(const RatingQuestion& question) {
-  const auto devices = tightest(question);
+std::optional<Rating> rate_dot_product(const RatingQuery& query) {
+  const auto devices = tightest(query);
   if (!devices) return std::nullopt;
-  const NodeView view = question.pool.view(question.node);
-  const Wide cpu_max = question.pool.largest_node_cpu_milli(), gpu_max = question.pool.largest_node_gpu_milli();
-  const std::int64_t product = mean_points(Wide{view.node.cpu_free} * question.shape.cpu_milli, cpu_max * cpu_max,
-                                           Wide{gpu_free(view)} * question.shape.total_milli(), gpu_max * gpu_max);
+  const NodeView view = query.pool.view(query.node);
+  const Wide cpu_max = query.pool.totals().largest_node_cpu_milli, gpu_max = query.pool.totals().largest_node_gpu_milli;
+  const std::int64_t product = mean_points(Wide{view.node.cpu_free} * query.shape.cpu_milli, cpu_max * cpu_max,
+                                           Wide{gpu_free(view)} * query.shape.total_milli(), gpu_max * gpu_max);
   return Rating{product, *devices};
 }
 
-std::optional<Rating> rate_packing(const RatingQuestion& question) {
-  const auto devices = tightest(question);
+std::optional<Rating> rate_packing(const RatingQuery& query) {
+  const auto devices = tightest(query);
   if (!devices) return std::nullopt;
   if (*devices == 0) return Rating{0, 0};
-  const NodeView view = question.pool.view(question.node);
+  const NodeView view = query.pool.view(query.node);
   std::int64_t idle = 0, idle_taken = 0, free_tenths = 0;
   for (unsigned i = 0; i < view.devices.size(); ++i) {
     const Device& device = view.devices[i];
@@ -126,24 +126,26 @@ constexpr std::array<std::int64_t, 50> gain_of_point = {
 
 std::int64_t sigmoid_points(std::int64_t gain_parts) {
   const Wide gain = Wide{gain_parts} * 1000;  // thousandths of a milli-GPU, in parts of the whole
-  const auto reached = [&](std::int64_t threshold, Wide value) { return value >= Wide{threshold} * Outlook::whole; };
+  const auto reached = [&](std::int64_t threshold, Wide value) {
+    return value >= Wide{threshold} * DemandForecast::whole;
+  };
   std::int64_t k = 0;
   if (gain >= 0) {
     while (k + 1 < 50 && reached(gain_of_point[static_cast<std::size_t>(k) + 1], gain)) ++k;
     return 50 + k;
   }
   // Rounded down, so a loss just past a threshold is a point less.
-  while (k < 50 && -gain > Wide{gain_of_point[static_cast<std::size_t>(k)]} * Outlook::whole) ++k;
+  while (k < 50 && -gain > Wide{gain_of_point[static_cast<std::size_t>(k)]} * DemandForecast::whole) ++k;
   return 50 - k;
 }
 
 }  // namespace
 
-std::optional<Rating> rate_fragmentation_gradient(const RatingQuestion& question) {
-  const auto before = static_cast<std::int64_t>(question.fragmentation.now());
+std::optional<Rating> rate_fragmentation_gradient(const RatingQuery& query) {
+  const auto before = static_cast<std::int64_t>(query.fragmentation.now());
   std::optional<Rating> best;
-  for_each_choice(question, [&](DeviceMask devices) {
-    const auto after = static_cast<std::int64_t>(question.fragmentation.after(question.shape, devices));
+  for_each_choice(query, [&](DeviceMask devices) {
+    const auto after = static_cast<std::int64_t>(query.fragmentation.after(query.shape, devices));
     const std::int64_t cost = -sigmoid_points(before - after);
     if (!best || cost < best->cost) best = Rating{cost, devices};
   });

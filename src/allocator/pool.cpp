@@ -5,33 +5,12 @@
 #include <bit>
 
 #include "allocator/amounts.h"
+#include "base/contract.h"
 
 namespace sluice::allocator {
 namespace {
 
-constexpr unsigned no_device = devices_per_node_max;  // where a slice without devices is counted
-
-template <typename Act>
-void for_each_device(DeviceMask mask, Act act) {
-  for (; mask != 0; mask &= mask - 1) act(static_cast<unsigned>(std::countr_zero(mask)));
-}
-
-DeviceMask fitting_devices(const NodeView& view, const Shape& shape) {
-  DeviceMask fitting = 0;
-  for (unsigned i = 0; i < view.devices.size(); ++i)
-    if (device_fits(view.devices[i], shape)) fitting |= DeviceMask{1} << i;
-  return fitting;
-}
-
-bool all_linked(const NodeView& view, DeviceMask devices) {
-  if (devices == 0) return true;
-  const std::uint8_t group = view.devices[static_cast<unsigned>(std::countr_zero(devices))].link_group;
-  bool linked = true;
-  for_each_device(devices, [&](unsigned i) { linked = linked && view.devices[i].link_group == group; });
-  return linked;
-}
-
-bool differs_in_amounts_alone(Request before, const Request& after) {
+bool differs_only_in_amounts(Request before, const Request& after) {
   before.gpu = after.gpu;
   before.memory_bytes = after.memory_bytes;
   before.memory_parts = after.memory_parts;
@@ -41,34 +20,15 @@ bool differs_in_amounts_alone(Request before, const Request& after) {
   return before == after;
 }
 
+bool books_balance(std::uint64_t free, std::uint64_t taken, std::uint64_t total, std::uint64_t excess) {
+  return free + taken == total + excess && (free == 0 || excess == 0);
+}
+
 }  // namespace
 
-DeviceMask linked_devices(const NodeView& view, DeviceMask among, std::uint32_t count) {
-  std::array<DeviceMask, devices_per_node_max> groups{};
-  for_each_device(among, [&](unsigned i) { groups[view.devices[i].link_group] |= DeviceMask{1} << i; });
-  DeviceMask best = 0;
-  for (std::uint32_t group = 0; group < view.node.link_groups; ++group) {
-    const int devices = std::popcount(groups[group]);
-    if (devices < static_cast<int>(count) || (best != 0 && devices >= std::popcount(best))) continue;
-    best = groups[group];
-  }
-  return best;
-}
-
-bool node_fits(const NodeView& view, const Shape& shape) {
-  if (view.node.cpu_free < shape.cpu_milli || view.node.host_free < shape.host_memory_bytes) return false;
-  if (shape.linked && view.node.link_groups > 1)
-    return linked_devices(view, fitting_devices(view, shape), shape.devices) != 0;
-  std::uint32_t found = 0;
-  for (const Device& device : view.devices) {
-    if (found == shape.devices) break;
-    found += device_fits(device, shape);
-  }
-  return found == shape.devices;
-}
-
-Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
+Pool::Pool(const std::vector<NodeSpec>& specs) : node_slices_(specs.size()), changes_(specs.size()) {
   for (const NodeSpec& spec : specs) {
+    SLUICE_REQUIRE(spec.devices.size() <= devices_per_node_max);
     Node node{static_cast<std::uint32_t>(devices_.size()),
               static_cast<std::uint32_t>(spec.devices.size()),
               spec.rank,
@@ -79,43 +39,24 @@ Pool::Pool(const std::vector<NodeSpec>& specs) : residents_(specs.size()) {
               spec.host_memory_bytes,
               spec.host_memory_bytes};
     std::uint64_t milli = 0;
-    for (const DeviceSpec& given : spec.devices) {
-      DeviceSpec device = given;
+    for (DeviceSpec device : spec.devices) {
+      SLUICE_REQUIRE(device.device_class < classes_max && device.link_group < devices_per_node_max);
       if (!device.offered) device.gpu_milli = 0, device.memory_bytes = 0;
       devices_.push_back({device.gpu_milli, device.gpu_milli, device.memory_bytes, device.memory_bytes,
                           device.device_class, device.link_group, device.offered, device.offered, device.weight_milli});
       node.link_groups = std::max(node.link_groups, device.link_group + 1u);
       milli += device.gpu_milli;
-      class_milli_[device.device_class] += device.gpu_milli;
-      class_count_ = std::max(class_count_, device.device_class + 1u);
+      totals_.class_milli[device.device_class] += device.gpu_milli;
+      totals_.class_count = std::max(totals_.class_count, device.device_class + 1u);
     }
-    milli_total_ += milli;
-    largest_gpu_ = std::max(largest_gpu_, milli);
-    largest_cpu_ = std::max(largest_cpu_, spec.cpu_milli);
+    totals_.milli += milli;
+    totals_.largest_node_gpu_milli = std::max(totals_.largest_node_gpu_milli, milli);
+    totals_.largest_node_cpu_milli = std::max(totals_.largest_node_cpu_milli, spec.cpu_milli);
     node.version = ++last_version_;
     nodes_.push_back(node);
     names_.push_back(spec.name);
   }
-  milli_free_ = milli_total_;
-}
-
-std::span<Device> Pool::devices_of(NodeIndex index) {
-  return std::span(devices_).subspan(nodes_[index].first_device, nodes_[index].device_count);
-}
-
-DeviceMask Pool::allowed_devices(NodeIndex node, const Request& request) const {
-  if (request.affinity == Affinity::none) return ~DeviceMask{0};
-  const auto tenant = tenants_.find(request.tenant);
-  if (tenant == tenants_.end()) return ~DeviceMask{0};
-  const auto here = tenant->second.find(node);
-  const bool present = here != tenant->second.end();
-  if (request.affinity == Affinity::same_node) return present ? ~DeviceMask{0} : 0;
-  if (!present) return ~DeviceMask{0};
-  if (request.affinity == Affinity::other_node) return 0;
-  DeviceMask taken = 0;
-  for (const auto& [device, count] : here->second)
-    if (device != no_device) taken |= DeviceMask{1} << device;
-  return ~taken;
+  milli_free_ = totals_.milli;
 }
 
 Status Pool::check_site(const Request& request, const Site& site) const {
@@ -143,9 +84,10 @@ Status Pool::check(const Request& request, const Site& site) const {
 Status Pool::place(SliceId id, const Request& request, const Site& site, Overcommit overcommit) {
   if (slices_.contains(id)) return {Code::invalid_argument, "there is such a slice already"};
   SLUICE_TRY(overcommit == Overcommit::allow ? check_site(request, site) : check(request, site));
-  const Slice& slice = slices_.emplace(id, Slice{request, site, enter(shape_of(request))}).first->second;
-  take(slice);
-  settle(id, slice);
+  const Slice& slice = slices_.emplace(id, Slice{request, site, shapes_.add(shape_of(request))}).first->second;
+  reserve(slice);
+  list(id, slice);
+  SLUICE_INVARIANT_COSTLY(adds_up(*this, slice.site.node));
   return {};
 }
 
@@ -153,17 +95,18 @@ Status Pool::resize(SliceId id, const Request& request, Overcommit overcommit) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
   Slice& slice = found->second;
-  if (!differs_in_amounts_alone(slice.request, request))
+  if (!differs_only_in_amounts(slice.request, request))
     return {Code::invalid_argument, "only the amounts of a slice can change where it is"};
   if (overcommit == Overcommit::refuse && !has_room_to_grow(slice, request))
     return {Code::exhausted, "no room for it to grow on " + names_[slice.site.node]};
-  give(slice);
-  unsettle(id, slice.site.node);
-  leave(slice.shape);
+  unreserve(slice);
+  unlist(id, slice.site.node);
+  shapes_.remove(slice.shape);
   slice.request = request;
-  slice.shape = enter(shape_of(request));
-  take(slice);
-  settle(id, slice);
+  slice.shape = shapes_.add(shape_of(request));
+  reserve(slice);
+  list(id, slice);
+  SLUICE_INVARIANT_COSTLY(adds_up(*this, slice.site.node));
   return {};
 }
 
@@ -182,49 +125,24 @@ bool Pool::has_room_to_grow(const Slice& slice, const Request& to) const {
   return room;
 }
 
-ShapeIndex Pool::enter(const Shape& shape) {
-  const auto [found, fresh] = shape_indices_.try_emplace(shape, static_cast<ShapeIndex>(shapes_.size()));
-  if (fresh && !free_shapes_.empty()) {
-    found->second = free_shapes_.back();
-    free_shapes_.pop_back();
-    shapes_[found->second].shape = shape;
-  } else if (fresh) {
-    shapes_.push_back({shape, 0});
-  }
-  ++shapes_[found->second].slices;
-  return found->second;
+void Pool::list(SliceId id, const Slice& slice) {
+  node_slices_[slice.site.node].push_back({id, slice.site.devices, slice.shape, move_cost_of(*this, slice),
+                                           slice.request.movable, slice.request.affinity != Affinity::none});
 }
 
-void Pool::leave(ShapeIndex index) {
-  if (--shapes_[index].slices > 0) return;
-  shape_indices_.erase(shapes_[index].shape);
-  free_shapes_.push_back(index);
-}
-
-void Pool::settle(SliceId id, const Slice& slice) {
-  residents_[slice.site.node].push_back({id, slice.site.devices, slice.shape, move_cost_of(slice),
-                                         slice.request.movable, slice.request.affinity != Affinity::none});
-}
-
-std::uint64_t Pool::move_cost_of(const Slice& slice) const {
-  const NodeView here = view(slice.site.node);
-  const Shape shape = shape_of(slice.request);
-  std::uint64_t bytes = 0;
-  for_each_device(slice.site.devices, [&](unsigned i) { bytes += memory_wanted_bytes(here.devices[i], shape); });
-  return move_cost(slice.request, bytes);
-}
-
-void Pool::unsettle(SliceId id, NodeIndex node) {
-  std::erase_if(residents_[node], [id](const Resident& resident) { return resident.id == id; });
+void Pool::unlist(SliceId id, NodeIndex node) {
+  std::erase_if(node_slices_[node], [id](const NodeSlice& on_node) { return on_node.id == id; });
 }
 
 Status Pool::release(SliceId id) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
-  give(found->second);
-  unsettle(id, found->second.site.node);
-  leave(found->second.shape);
+  const NodeIndex node = found->second.site.node;
+  unreserve(found->second);
+  unlist(id, node);
+  shapes_.remove(found->second.shape);
   slices_.erase(found);
+  SLUICE_INVARIANT_COSTLY(adds_up(*this, node));
   return {};
 }
 
@@ -232,52 +150,53 @@ Status Pool::move(SliceId id, const Site& site) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
   Slice& slice = found->second;
-  // Its own old room counts for nothing: a moving slice is in both places for a while.
-  count_tenant(slice, -1);
+  // Its affinity does not look at its own old site. Its old room is not free yet: it takes room at both for a while.
+  tenants_.remove(slice.request.tenant, slice.site);
   Status status = check(slice.request, site);
-  count_tenant(slice, 1);
-  if (status.ok()) carry(id, slice, site);
+  tenants_.add(slice.request.tenant, slice.site);
+  if (status.ok()) relocate(id, slice, site);
   return status;
 }
 
-void Pool::carry(SliceId id, Slice& slice, const Site& site) {
-  take({slice.request, site, slice.shape});
-  give(slice);
-  unsettle(id, slice.site.node);
+void Pool::relocate(SliceId id, Slice& slice, const Site& site) {
+  reserve({slice.request, site, slice.shape});
+  unreserve(slice);
+  unlist(id, slice.site.node);
   slice.site = site;
-  settle(id, slice);
+  list(id, slice);
 }
 
 Status Pool::try_move(SliceId id, const Site& site) {
   const auto found = slices_.find(id);
   if (found == slices_.end()) return {Code::not_found, "there is no such slice"};
-  Trial trial{id, found->second.site, nodes_[found->second.site.node].version, 0};
-  if (site.node < nodes_.size()) trial.version_to = nodes_[site.node].version;
+  TriedMove tried{id, found->second.site, nodes_[found->second.site.node].version, 0};
+  if (site.node < nodes_.size()) tried.version_to = nodes_[site.node].version;
   Status status = move(id, site);
-  if (status.ok()) trials_.push_back(trial);
+  if (status.ok()) tried_moves_.push_back(tried);
   return status;
 }
 
-void Pool::take_back() {
-  const Trial trial = trials_.back();
-  trials_.pop_back();
-  Slice& slice = slices_.at(trial.slice);
+void Pool::undo_move() {
+  SLUICE_REQUIRE(!tried_moves_.empty());
+  const TriedMove tried = tried_moves_.back();
+  tried_moves_.pop_back();
+  Slice& slice = slices_.at(tried.slice);
   const NodeIndex to = slice.site.node;
-  carry(trial.slice, slice, trial.from);
-  nodes_[to].version = trial.version_to;
-  nodes_[trial.from.node].version = trial.version_from;
-  passing_changes_ += 4;  // the move's two, and as many for taking it back
+  relocate(tried.slice, slice, tried.from);
+  nodes_[to].version = tried.version_to;
+  nodes_[tried.from.node].version = tried.version_from;
+  changes_.count_undone(4);  // the move's two, and two for undoing it
 }
 
 Status Pool::set_health(NodeIndex node, unsigned device, bool healthy) {
   if (node >= nodes_.size() || device >= nodes_[node].device_count) return {Code::not_found, "no such device"};
-  Device& changing = devices_of(node)[device];
+  Device& changing = devices_[nodes_[node].first_device + device];
   changing.healthy = healthy && changing.offered;
   changed(node);
   return {};
 }
 
-void Pool::take(const Slice& slice) {
+void Pool::reserve(const Slice& slice) {
   const Shape shape = shape_of(slice.request);
   Node& node = nodes_[slice.site.node];
   node_excess_.reserve(slice.site.node, 0, node.cpu_free, shape.cpu_milli);
@@ -288,11 +207,11 @@ void Pool::take(const Slice& slice) {
     milli_free_ -= device_excess_.reserve(place, 0, device.milli_free, shape.gpu_milli);
     device_excess_.reserve(place, 1, device.memory_free, memory_wanted_bytes(device, shape));
   });
-  count_tenant(slice, 1);
+  tenants_.add(slice.request.tenant, slice.site);
   changed(slice.site.node);
 }
 
-void Pool::give(const Slice& slice) {
+void Pool::unreserve(const Slice& slice) {
   const Shape shape = shape_of(slice.request);
   Node& node = nodes_[slice.site.node];
   node_excess_.release(slice.site.node, 0, node.cpu_free, shape.cpu_milli);
@@ -302,33 +221,50 @@ void Pool::give(const Slice& slice) {
     Device& device = devices_[place];
     milli_free_ += device_excess_.release(place, 0, device.milli_free, shape.gpu_milli);
     device_excess_.release(place, 1, device.memory_free, memory_wanted_bytes(device, shape));
+    SLUICE_INVARIANT(device.milli_free <= device.milli_total && device.memory_free <= device.memory_total);
   });
-  count_tenant(slice, -1);
+  tenants_.remove(slice.request.tenant, slice.site);
   changed(slice.site.node);
-}
-
-// Slices without a tenant are not counted: nobody's affinity asks for them.
-void Pool::count_tenant(const Slice& slice, int by) {
-  if (slice.request.tenant == 0) return;
-  auto& nodes = tenants_[slice.request.tenant];
-  auto& devices = nodes[slice.site.node];
-  const auto count = [&](unsigned device) {
-    if ((devices[device] += static_cast<std::uint32_t>(by)) == 0) devices.erase(device);
-  };
-  if (slice.site.devices == 0) count(no_device);
-  for_each_device(slice.site.devices, count);
-  if (devices.empty()) nodes.erase(slice.site.node);
-  if (nodes.empty()) tenants_.erase(slice.request.tenant);
 }
 
 void Pool::changed(NodeIndex node) {
   nodes_[node].version = ++last_version_;
-  const std::size_t kept = std::max<std::size_t>(1024, nodes_.size());
-  if (changes_.size() >= 2 * kept) {
-    changes_.erase(changes_.begin(), changes_.end() - static_cast<std::ptrdiff_t>(kept));
-    changes_begin_ += kept;
+  changes_.add(node);
+}
+
+bool adds_up(const Pool& pool, NodeIndex index) {
+  const auto [node, devices] = pool.view(index);
+  std::array<std::uint64_t, devices_per_node_max> milli{}, memory{};
+  std::uint64_t cpu = 0, host = 0;
+  for (const NodeSlice& on_node : pool.slices_on(index)) {
+    const Slice& slice = pool.slices().at(on_node.id);
+    const Shape shape = shape_of(slice.request);
+    if (slice.site != Site{index, on_node.devices} || pool.shapes()[on_node.shape] != shape) return false;
+    cpu += shape.cpu_milli;
+    host += shape.host_memory_bytes;
+    for_each_device(on_node.devices, [&, span = devices](unsigned i) {
+      milli[i] += shape.gpu_milli;
+      memory[i] += memory_wanted_bytes(span[i], shape);
+    });
   }
-  changes_.push_back(node);
+  bool sums = books_balance(node.cpu_free, cpu, node.cpu_total, pool.node_excess().excess(index, 0)) &&
+              books_balance(node.host_free, host, node.host_total, pool.node_excess().excess(index, 1));
+  for (unsigned i = 0; i < devices.size(); ++i) {
+    const Device& device = devices[i];
+    const std::uint32_t place = node.first_device + i;
+    sums = sums &&
+           books_balance(device.milli_free, milli[i], device.milli_total, pool.device_excess().excess(place, 0)) &&
+           books_balance(device.memory_free, memory[i], device.memory_total, pool.device_excess().excess(place, 1));
+  }
+  return sums;
+}
+
+std::uint64_t move_cost_of(const Pool& pool, const Slice& slice) {
+  const NodeView here = pool.view(slice.site.node);
+  const Shape shape = shape_of(slice.request);
+  std::uint64_t bytes = 0;
+  for_each_device(slice.site.devices, [&](unsigned i) { bytes += memory_wanted_bytes(here.devices[i], shape); });
+  return move_cost(slice.request, bytes);
 }
 
 }  // namespace sluice::allocator

@@ -5,7 +5,7 @@
 namespace sluice::allocator {
 namespace {
 
-// Whether whatever fits `more` fits `less`, too.
+// Whether `less` fits wherever `more` fits.
 bool asks_no_more(const Shape& less, const Shape& more) {
   return less.gpu_milli <= more.gpu_milli && less.devices <= more.devices && less.memory_bytes <= more.memory_bytes &&
          less.memory_parts == more.memory_parts && less.cpu_milli <= more.cpu_milli &&
@@ -16,11 +16,11 @@ bool asks_no_more(const Shape& less, const Shape& more) {
 }  // namespace
 
 bool RoomIndex::elsewhere(ShapeIndex shape, NodeIndex than) {
-  if (shape >= known_.size()) known_.resize(pool_.shapes_end());
+  if (shape >= known_.size()) known_.resize(pool_.shapes().end());
   Known& known = known_[shape];
-  if (known.seen != pool_.changes_end()) {
-    // With a change an index may have become free, and stand for another shape by now.
-    if (known.shape != pool_.shape(shape)) known = Known{pool_.shape(shape)};
+  if (known.seen != pool_.changes().end()) {
+    // After a change the index may stand for another shape.
+    if (known.shape != pool_.shapes()[shape]) known = Known{pool_.shapes()[shape]};
     renew(known);
   }
   const auto is_other = [than](NodeIndex node) { return node != no_node && node != than; };
@@ -31,12 +31,12 @@ void RoomIndex::renew(Known& known) {
   const auto fits = [&](NodeIndex node) { return node_fits(pool_.view(node), known.shape); };
   for (NodeIndex& node : known.nodes)
     if (node != no_node && !fits(node)) node = no_node;
-  const std::uint64_t end = pool_.changes_end(), missed = end - known.seen;
-  if (known.seen < pool_.changes_begin() || missed > pool_.node_count()) known.all = false;
+  const std::uint64_t end = pool_.changes().end(), missed = end - known.seen;
+  if (known.seen < pool_.changes().begin() || missed > pool_.node_count()) known.all = false;
   const auto both = [&] { return known.nodes[0] != no_node && known.nodes[1] != no_node; };
   if (known.all) {
     for (std::uint64_t i = known.seen; i < end && !both(); ++i) {
-      const NodeIndex node = pool_.change(i);
+      const NodeIndex node = pool_.changes()[i];
       if (node == known.nodes[0] || node == known.nodes[1] || !fits(node)) continue;
       (known.nodes[0] == no_node ? known.nodes[0] : known.nodes[1]) = node;
     }
@@ -66,7 +66,7 @@ void RoomIndex::look_everywhere(Known& known) {
 
 bool RoomIndex::know_a_smaller_one_without_room(const Shape& shape) const {
   return std::any_of(known_.begin(), known_.end(), [&](const Known& known) {
-    return known.all && known.seen == pool_.changes_end() && known.nodes[0] == no_node && known.nodes[1] == no_node &&
+    return known.all && known.seen == pool_.changes().end() && known.nodes[0] == no_node && known.nodes[1] == no_node &&
            asks_no_more(known.shape, shape);
   });
 }

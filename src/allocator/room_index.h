@@ -1,6 +1,5 @@
-// RoomIndex: whether slices would have room elsewhere if they left the node that they are on. Asked for thousands of
-// slices, of few shapes: it remembers for each shape two nodes with room, or that there are fewer, and looks again only
-// where the pool has changed.
+// RoomIndex: whether slices would have room on another node. It is asked for thousands of slices of few shapes, so it
+// remembers for each shape two nodes with room, or that there are fewer, and looks again only where the pool changed.
 //
 // Not thread-safe. Deterministic.
 #pragma once
@@ -18,16 +17,16 @@ class RoomIndex {
   // REQUIRES: the pool outlives it.
   explicit RoomIndex(const Pool& pool) : pool_(pool) {}
 
-  // Whether a slice of this shape would fit, as things are, on another node than this. Says nothing of affinity.
+  // Whether a slice of this shape fits now on another node than `than`. Affinity is not looked at.
   bool elsewhere(ShapeIndex shape, NodeIndex than);
 
  private:
   struct Known {
     Shape shape;
-    std::array<NodeIndex, 2> nodes{no_node, no_node};  // that had room when it was last looked at
-    bool all = false;                                  // no others had
-    std::uint64_t seen = 0;                            // the pool's changes before this one are taken in
-    NodeIndex next = 0;                                // where to go on looking
+    std::array<NodeIndex, 2> nodes{no_node, no_node};  // with room, when last looked at
+    bool all = false;                                  // no other node had room
+    std::uint64_t seen = 0;                            // changes of the pool before this one are taken in
+    NodeIndex next = 0;                                // where the next search begins
   };
 
   void renew(Known& known);

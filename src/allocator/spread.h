@@ -1,8 +1,7 @@
-// Spread: a request for several devices that may be of several nodes.
+// Spread: a request for several devices that may be on several nodes.
 //
-// It becomes as many slices as it takes, each of which is a slice like any other: it can be moved and released by
-// itself. The devices are all different ones, and CPU and host memory go with them, so that the parts together ask for
-// what was asked for, to the unit.
+// It becomes as many slices as it takes. Each is an ordinary slice: it can be moved and released by itself. The devices
+// are all different, and CPU and host memory are divided among the slices without a remainder.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +17,10 @@ struct Part {
   Site site;
 };
 
-// Places the request: as one slice where that is possible or it is not spreadable, else on as few nodes as it takes if
-// each has as many of the devices as any node can give. The slices are `first`, first + 1 … Nothing: it does not fit,
-// and nothing is placed. REQUIRES: none of the ids is taken; the chooser is the pool's.
-std::vector<Part> place_parts(Pool& pool, Chooser& chooser, const Request& request, const Outlook& outlook,
+// Places the request as one slice if that is possible or it is not spreadable, and otherwise greedily: each part is the
+// largest that any node has room for. The slices are `first`, first + 1 … Empty: it does not fit, and nothing is
+// placed. REQUIRES: none of the ids is taken; the chooser is of this pool.
+std::vector<Part> place_parts(Pool& pool, Chooser& chooser, const Request& request, const DemandForecast& forecast,
                               std::uint64_t draw, SliceId first);
 
 }  // namespace sluice::allocator

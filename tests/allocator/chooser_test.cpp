@@ -11,7 +11,7 @@ namespace {
 // Lets requests come and go, and compares each decision with the scan's.
 void compare(Draw& draw, const Policy& policy, Chooser::Settings settings, int steps) {
   Pool pool(test::random_nodes(draw, 30, true));
-  const Outlook outlook = test::random_outlook(draw, pool, true);
+  const DemandForecast forecast = test::random_forecast(draw, pool, true);
   std::vector<Request> kinds;
   for (int i = 0; i < 12; ++i) kinds.push_back(test::random_request(draw, true));
   Chooser chooser(pool, policy, settings);
@@ -20,9 +20,9 @@ void compare(Draw& draw, const Policy& policy, Chooser::Settings settings, int s
     Request request = kinds[draw.below(kinds.size())];
     request.tenant = draw.below(5);
     if (draw.one_in(3)) request.host_memory_bytes = draw.below(200) << 30;
-    const std::uint64_t dice = draw.next();
-    const auto site = chooser.choose(request, outlook, dice);
-    REQUIRE(site == choose_by_scan(pool, policy, request, outlook, dice));
+    const std::uint64_t random = draw.next();
+    const auto site = chooser.choose(request, forecast, random);
+    REQUIRE(site == choose_by_scan(pool, policy, request, forecast, random));
     if (site) REQUIRE(pool.place(next++, request, *site).ok());
     if (!site || draw.one_in(3))
       for (int gone = 0; gone < 3 && oldest < next; ++gone) REQUIRE(pool.release(oldest++).ok());
@@ -49,12 +49,12 @@ TEST_CASE("a chooser that remembers few shapes decides the same") {
 
 TEST_CASE("a chooser that may look at little gives what fits, and refuses only what fits nowhere") {
   Chooser::Settings little;
-  little.outlook_nodes_max = little.changed_nodes_max = little.renewed_nodes_max = 1;
+  little.forecast_nodes_max = little.changed_nodes_max = little.renewed_nodes_max = 1;
   little.first_nodes_max = little.looks_max = 2;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     Draw draw(seed);
     Pool pool(test::random_nodes(draw, 40, true));
-    const Outlook outlook = test::random_outlook(draw, pool, true);
+    const DemandForecast forecast = test::random_forecast(draw, pool, true);
     std::vector<Request> kinds;
     for (int i = 0; i < 12; ++i) kinds.push_back(test::random_request(draw, true));
     Chooser chooser(pool, default_policy(), little);
@@ -62,8 +62,8 @@ TEST_CASE("a chooser that may look at little gives what fits, and refuses only w
     for (int step = 0; step < 400; ++step) {
       Request request = kinds[draw.below(kinds.size())];
       if (draw.one_in(3)) request.host_memory_bytes = draw.below(200) << 30;
-      const auto site = chooser.choose(request, outlook, 0);
-      REQUIRE(site.has_value() == choose_by_scan(pool, default_policy(), request, outlook, 0).has_value());
+      const auto site = chooser.choose(request, forecast, 0);
+      REQUIRE(site.has_value() == choose_by_scan(pool, default_policy(), request, forecast, 0).has_value());
       if (site) REQUIRE(pool.place(next++, request, *site).ok());
       if (!site || draw.one_in(3))
         for (int gone = 0; gone < 3 && oldest < next; ++gone) REQUIRE(pool.release(oldest++).ok());
@@ -96,7 +96,7 @@ TEST_CASE("the one node with enough host memory is found behind any number of be
 TEST_CASE("what was put off reaches the choice after some decisions") {
   Draw draw(4);
   Pool pool(test::random_nodes(draw, 40, false));
-  const Outlook outlook = test::random_outlook(draw, pool, false);
+  const DemandForecast forecast = test::random_forecast(draw, pool, false);
   test::fill_half(draw, pool, false);
   Request request;
   request.gpu.value = 300;
@@ -104,32 +104,32 @@ TEST_CASE("what was put off reaches the choice after some decisions") {
   Chooser::Settings little;
   little.first_nodes_max = little.changed_nodes_max = 4;
   Chooser chooser(pool, default_policy(), little);
-  for (int i = 0; i < 10; ++i) (void)chooser.choose(request, outlook, 0);
-  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  for (int i = 0; i < 10; ++i) (void)chooser.choose(request, forecast, 0);
+  CHECK(chooser.choose(request, forecast, 0) == choose_by_scan(pool, default_policy(), request, forecast, 0));
 }
 
-TEST_CASE("a shape that nobody asked for while the pool forgot what changed is decided the same") {
+TEST_CASE("a shape not asked for until the change log has forgotten is decided the same") {
   Draw draw(5);
   Pool pool(test::random_nodes(draw, 8, false));
-  const Outlook outlook = test::random_outlook(draw, pool, false);
+  const DemandForecast forecast = test::random_forecast(draw, pool, false);
   Request request;
   request.gpu.value = 400;
   request.memory_parts = 0;
   Chooser chooser(pool, default_policy());
-  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  CHECK(chooser.choose(request, forecast, 0) == choose_by_scan(pool, default_policy(), request, forecast, 0));
   test::fill_half(draw, pool, false);
-  for (SliceId id = 1; pool.changes_begin() == 0; ++id) {
+  for (SliceId id = 1; pool.changes().begin() == 0; ++id) {
     Request small;
     small.gpu.value = 1;
     small.memory_parts = 0;
-    const auto site = choose_by_scan(pool, *find_policy("worst-fit"), small, outlook, 0);
+    const auto site = choose_by_scan(pool, *find_policy("worst-fit"), small, forecast, 0);
     REQUIRE(site);
     REQUIRE(pool.place(id, small, *site).ok());
   }
-  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  CHECK(chooser.choose(request, forecast, 0) == choose_by_scan(pool, default_policy(), request, forecast, 0));
 }
 
-TEST_CASE("a new outlook reaches what a chooser remembers after some decisions") {
+TEST_CASE("a new forecast reaches what a chooser remembers after some decisions") {
   Draw draw(9);
   Pool pool(test::random_nodes(draw, 40, false));
   test::fill_half(draw, pool, false);
@@ -138,11 +138,11 @@ TEST_CASE("a new outlook reaches what a chooser remembers after some decisions")
   request.memory_parts = 0;
   RequestHistory history;
   history.arrived(request);
-  Outlook outlook = history.outlook(pool);
+  DemandForecast forecast = history.forecast(pool);
   Chooser chooser(pool, default_policy(), {256, 4});
-  REQUIRE(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  REQUIRE(chooser.choose(request, forecast, 0) == choose_by_scan(pool, default_policy(), request, forecast, 0));
   for (int i = 0; i < 100; ++i) history.arrived(test::random_request(draw, false));
-  outlook = history.outlook(pool);
-  for (int i = 0; i < 4; ++i) (void)chooser.choose(request, outlook, 0);
-  CHECK(chooser.choose(request, outlook, 0) == choose_by_scan(pool, default_policy(), request, outlook, 0));
+  forecast = history.forecast(pool);
+  for (int i = 0; i < 4; ++i) (void)chooser.choose(request, forecast, 0);
+  CHECK(chooser.choose(request, forecast, 0) == choose_by_scan(pool, default_policy(), request, forecast, 0));
 }

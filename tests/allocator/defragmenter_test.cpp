@@ -11,10 +11,10 @@ using test::share;
 
 namespace {
 
-Outlook outlook_of(const Pool& pool, const std::vector<Request>& requests) {
+DemandForecast forecast_of(const Pool& pool, const std::vector<Request>& requests) {
   RequestHistory history;
   for (const Request& request : requests) history.arrived(request);
-  return history.outlook(pool);
+  return history.forecast(pool);
 }
 
 // A pool with what works on it.
@@ -28,9 +28,9 @@ struct Bench {
 };
 
 // The share of typical requests that would fit, by looking at every node for each.
-std::uint32_t share_open(const Pool& pool, const Outlook& outlook) {
+std::uint32_t share_open(const Pool& pool, const DemandForecast& forecast) {
   std::uint32_t share = 0;
-  for (const TypicalRequest& typical : outlook.typical)
+  for (const TypicalRequest& typical : forecast.typical)
     for (NodeIndex node = 0; node < pool.node_count(); ++node)
       if (node_fits(pool.view(node), typical.shape)) {
         share += typical.parts;
@@ -41,24 +41,24 @@ std::uint32_t share_open(const Pool& pool, const Outlook& outlook) {
 
 }  // namespace
 
-TEST_CASE("room is made for a typical request before anybody is stuck") {
+TEST_CASE("room is made for a typical request before one arrives") {
   Bench bench(nodes_of({1, 1, 1}));
   for (SliceId id = 0; id < 27; ++id)
     REQUIRE(bench.pool.place(id, share(100), {static_cast<NodeIndex>(id / 9), 1}).ok());
-  const Outlook outlook = outlook_of(bench.pool, {share(100), share(200)});
+  const DemandForecast forecast = forecast_of(bench.pool, {share(100), share(200)});
   DefragmentationBudget budget;
   budget.moves_max = 1;
-  const DefragmentationPlan plan = bench.defragmenter.plan(outlook, budget);
+  const DefragmentationPlan plan = bench.defragmenter.plan(forecast, budget);
   REQUIRE(plan.moves.size() == 1);
-  CHECK(plan.open_before == Outlook::whole / 2);
-  CHECK(plan.open_after == Outlook::whole);
+  CHECK(plan.fitting_before == DemandForecast::whole / 2);
+  CHECK(plan.fitting_after == DemandForecast::whole);
 }
 
 TEST_CASE("where every typical request has a place and nothing is useless, nothing moves") {
   Bench bench(nodes_of({1, 1, 1, 1}));
   REQUIRE(bench.pool.place(1, share(500), {0, 1}).ok());
   REQUIRE(bench.pool.place(2, share(500), {0, 1}).ok());
-  CHECK(bench.defragmenter.plan(outlook_of(bench.pool, {share(500), share(1000)}), {}).moves.empty());
+  CHECK(bench.defragmenter.plan(forecast_of(bench.pool, {share(500), share(1000)}), {}).moves.empty());
 }
 
 TEST_CASE("no more is spent than the budget has, in moves and in their cost") {
@@ -66,31 +66,31 @@ TEST_CASE("no more is spent than the budget has, in moves and in their cost") {
   Request dear = share(300);
   dear.priority = 10;
   for (SliceId id = 0; id < 6; ++id) REQUIRE(bench.pool.place(id, dear, {static_cast<NodeIndex>(id), 1}).ok());
-  const Outlook outlook = outlook_of(bench.pool, {share(1000)});
+  const DemandForecast forecast = forecast_of(bench.pool, {share(1000)});
   DefragmentationBudget budget;
   budget.moves_max = 8;
-  CHECK_FALSE(bench.defragmenter.plan(outlook, budget).moves.empty());
+  CHECK_FALSE(bench.defragmenter.plan(forecast, budget).moves.empty());
   budget.cost_max = 10 * stop_mib - 1;
-  CHECK(bench.defragmenter.plan(outlook, budget).moves.empty());
+  CHECK(bench.defragmenter.plan(forecast, budget).moves.empty());
   budget.cost_max = 20 * stop_mib - 1;
-  CHECK(bench.defragmenter.plan(outlook, budget).moves.size() == 1);
+  CHECK(bench.defragmenter.plan(forecast, budget).moves.size() == 1);
   budget.moves_max = 0;
-  CHECK(bench.defragmenter.plan(outlook, budget).moves.empty());
+  CHECK(bench.defragmenter.plan(forecast, budget).moves.empty());
 }
 
 TEST_CASE("what is open is known without looking at every node again") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Draw draw(seed);
     Pool pool(test::random_nodes(draw, 8, true));
-    Openness openness(pool);
-    Outlook outlook = test::random_outlook(draw, pool, true);
+    FitIndex fit_index(pool);
+    DemandForecast forecast = test::random_forecast(draw, pool, true);
     for (SliceId id = 1; id <= 200; ++id) {
       const Request request = test::random_request(draw, true);
       if (draw.one_in(3)) (void)pool.release(1 + draw.below(id)).ok();
       else (void)pool.place(id, request, test::random_site(draw, pool, request)).ok();
       if (!draw.one_in(4)) continue;
-      openness.catch_up(outlook);
-      REQUIRE(openness.share() == share_open(pool, outlook));
+      fit_index.update(forecast);
+      REQUIRE(fit_index.fitting_share() == share_open(pool, forecast));
     }
   }
 }
@@ -108,32 +108,32 @@ TEST_CASE("after each move of a plan whatever was open still is, in the end no l
       const Site site = test::random_site(draw, bench.pool, request);
       if (bench.pool.place(id, request, site).ok()) sites[id] = site;
     }
-    const Outlook outlook = test::random_outlook(draw, bench.pool, true);
+    const DemandForecast forecast = test::random_forecast(draw, bench.pool, true);
     DefragmentationBudget budget;
     budget.moves_max = 1 + draw.below(6);
     budget.cost_max = 16 * stop_mib * (1 + draw.below(12));
-    const DefragmentationPlan plan = bench.defragmenter.plan(outlook, budget);
+    const DefragmentationPlan plan = bench.defragmenter.plan(forecast, budget);
     for (const auto& [id, site] : sites) REQUIRE(bench.pool.slices().at(id).site == site);
-    REQUIRE(plan.open_before == share_open(bench.pool, outlook));
+    REQUIRE(plan.fitting_before == share_open(bench.pool, forecast));
     REQUIRE(plan.moves.size() <= budget.moves_max);
-    Openness openness(bench.pool);
-    openness.catch_up(outlook);
+    FitIndex fit_index(bench.pool);
+    fit_index.update(forecast);
     std::uint64_t cost = 0;
     for (const Move& move : plan.moves) {
-      const Openness::Fitting before = openness.open();
+      const FitIndex::Fitting before = fit_index.fitting();
       const Slice& slice = bench.pool.slices().at(move.slice);
       REQUIRE(slice.site == move.from);
       REQUIRE(slice.request.movable);
-      cost += bench.pool.move_cost_of(slice);
+      cost += move_cost_of(bench.pool, slice);
       REQUIRE(bench.pool.move(move.slice, move.to).ok());
-      openness.catch_up(outlook);
-      REQUIRE((before & ~openness.open()).none());
+      fit_index.update(forecast);
+      REQUIRE((before & ~fit_index.fitting()).none());
     }
     REQUIRE(cost <= budget.cost_max);
-    REQUIRE(plan.open_after == share_open(bench.pool, outlook));
-    REQUIRE(plan.open_after >= plan.open_before);
+    REQUIRE(plan.fitting_after == share_open(bench.pool, forecast));
+    REQUIRE(plan.fitting_after >= plan.fitting_before);
     moves += plan.moves.size();
-    opened += plan.open_after > plan.open_before;
+    opened += plan.fitting_after > plan.fitting_before;
   }
   CHECK(moves > 100);
   CHECK(opened > 10);

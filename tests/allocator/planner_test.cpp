@@ -158,12 +158,12 @@ TEST_CASE("every move of a plan is possible when its turn comes, then the reques
     }
     Chooser chooser(pool, default_policy());
     Planner planner(pool, default_policy(), chooser);
-    const Outlook outlook = test::random_outlook(draw, pool, true);
+    const DemandForecast forecast = test::random_forecast(draw, pool, true);
     for (int i = 0; i < 8; ++i) {
       const Request request = test::random_request(draw, true);
-      if (choose_by_scan(pool, default_policy(), request, outlook, 0)) continue;
+      if (choose_by_scan(pool, default_policy(), request, forecast, 0)) continue;
       const std::uint64_t free = pool.milli_free();
-      const auto plan = planner.plan(request, outlook, {1 + draw.below(4), true});
+      const auto plan = planner.plan(request, forecast, {1 + draw.below(4), true});
       for (const auto& [id, site] : sites) REQUIRE(pool.slices().at(id).site == site);
       REQUIRE(pool.milli_free() == free);
       ++(plan ? plans : without);

@@ -27,7 +27,7 @@ std::optional<Site> choose(const Pool& pool, std::string_view policy, const Requ
                            RequestHistory history = {}) {
   const Policy* found = find_policy(policy);
   REQUIRE(found != nullptr);
-  return choose_by_scan(pool, *found, request, history.outlook(pool), 1);
+  return choose_by_scan(pool, *found, request, history.forecast(pool), 1);
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ TEST_CASE("best-fit fills the fuller node, worst-fit the emptier, first-fit the 
   CHECK(choose(pool, "packing", of(1000, 1000)) == Site{1, 2});
 }
 
-TEST_CASE("fragmentation gradient descent leaves whole devices to those who need them") {
+TEST_CASE("fragmentation gradient descent leaves whole devices to the requests that need them") {
   Pool pool({node(64'000, {0, 0})});
   REQUIRE(pool.place(1, of(500), {0, 2}).ok());
   RequestHistory history;
@@ -75,7 +75,7 @@ TEST_CASE("balance puts what takes much CPU where CPU is left over") {
   CHECK(choose(pool, "balance", of(1000, 16'000), history) == Site{1, 1});
 }
 
-TEST_CASE("balance leaves a class that others insist on to them") {
+TEST_CASE("balance leaves a class to the requests that insist on it") {
   Pool pool({node(32'000, {0}), node(32'000, {1})});
   REQUIRE(pool.place(1, of(100), {0, 1}).ok());
   RequestHistory history;
@@ -87,7 +87,7 @@ TEST_CASE("balance leaves a class that others insist on to them") {
   CHECK(choose(pool, "balance", insists, history) == Site{0, 1});
 }
 
-TEST_CASE("of equal devices the weaker is taken first, and the stronger by those who insist on it") {
+TEST_CASE("of equal devices the weaker is taken first, and the stronger by a request that insists on it") {
   NodeSpec strong = node(32'000, {0}), weak = node(32'000, {1});
   strong.devices[0].weight_milli = 4000;
   Pool pool({strong, weak});

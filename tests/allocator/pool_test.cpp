@@ -1,7 +1,5 @@
 #include "allocator/pool.h"
 
-#include <bit>
-
 #include "tests/allocator/random_pool.h"
 
 using namespace sluice;
@@ -24,34 +22,14 @@ std::string free_room(const Pool& pool) {
   return text;
 }
 
-// Free and taken together are all there is, in every dimension.
+// What is free and what is taken are all there is, on every node and in total.
 void check_sums(const Pool& pool) {
-  std::vector<std::uint64_t> cpu(pool.node_count()), host(pool.node_count());
-  std::map<std::pair<NodeIndex, unsigned>, std::pair<std::uint64_t, std::uint64_t>> taken;
   std::uint64_t milli = 0;
-  for (const auto& [id, slice] : pool.slices()) {
-    const Shape shape = shape_of(slice.request);
-    cpu[slice.site.node] += shape.cpu_milli;
-    host[slice.site.node] += shape.host_memory_bytes;
-    CHECK(std::popcount(slice.site.devices) == static_cast<int>(shape.devices));
-    for (DeviceMask mask = slice.site.devices; mask != 0; mask &= mask - 1) {
-      const auto i = static_cast<unsigned>(std::countr_zero(mask));
-      auto& [on_milli, on_memory] = taken[{slice.site.node, i}];
-      on_milli += shape.gpu_milli;
-      on_memory += memory_wanted_bytes(pool.view(slice.site.node).devices[i], shape);
-      milli += shape.gpu_milli;
-    }
-  }
-  CHECK(pool.milli_free() + milli == pool.milli_total());
   for (NodeIndex node = 0; node < pool.node_count(); ++node) {
-    const NodeView view = pool.view(node);
-    CHECK(view.node.cpu_free + cpu[node] == view.node.cpu_total);
-    CHECK(view.node.host_free + host[node] == view.node.host_total);
-    for (unsigned i = 0; i < view.devices.size(); ++i) {
-      CHECK(view.devices[i].milli_free + taken[{node, i}].first == view.devices[i].milli_total);
-      CHECK(view.devices[i].memory_free + taken[{node, i}].second == view.devices[i].memory_total);
-    }
+    CHECK(adds_up(pool, node));
+    for (const Device& device : pool.view(node).devices) milli += device.milli_free;
   }
+  CHECK(pool.milli_free() == milli);
 }
 
 Pool two_nodes() {
@@ -61,21 +39,34 @@ Pool two_nodes() {
 
 std::vector<SliceId> ids_on(const Pool& pool, NodeIndex node) {
   std::vector<SliceId> ids;
-  for (const Resident& resident : pool.residents(node)) ids.push_back(resident.id);
+  for (const NodeSlice& on_node : pool.slices_on(node)) ids.push_back(on_node.id);
   return ids;
 }
 
 // What the nodes' lists say of each slice is what the slice says.
-void check_residents(const Pool& pool) {
+void check_node_slices(const Pool& pool) {
   std::size_t residents = 0;
   for (NodeIndex node = 0; node < pool.node_count(); ++node)
-    for (const Resident& resident : pool.residents(node)) {
+    for (const NodeSlice& on_node : pool.slices_on(node)) {
       ++residents;
-      const Slice& slice = pool.slices().at(resident.id);
-      CHECK(slice.site == Site{node, resident.devices});
-      CHECK(pool.shape(resident.shape) == shape_of(slice.request));
+      const Slice& slice = pool.slices().at(on_node.id);
+      CHECK(slice.site == Site{node, on_node.devices});
+      CHECK(pool.shapes()[on_node.shape] == shape_of(slice.request));
     }
   CHECK(residents == pool.slices().size());
+}
+
+// The slice's request with other amounts, if there is such a slice.
+Request resized(Draw& draw, const Pool& pool, SliceId id) {
+  const Request drawn = test::random_request(draw, true);
+  const auto found = pool.slices().find(id);
+  if (found == pool.slices().end()) return drawn;
+  Request request = found->second.request;
+  if (request.devices == 1) request.gpu = drawn.gpu;
+  request.memory_bytes = drawn.memory_bytes;
+  request.cpu_milli = drawn.cpu_milli;
+  request.host_memory_bytes = drawn.host_memory_bytes;
+  return request;
 }
 
 Request share(std::uint32_t milli, std::uint64_t memory = 0) {
@@ -97,14 +88,16 @@ TEST_CASE("whatever is asked of a pool, what is taken and what is free are all t
       const Site site = test::random_site(draw, pool, request);
       const SliceId some = 1 + draw.below(step);
       const std::string before = free_room(pool);
+      const Overcommit overcommit = draw.one_in(8) ? Overcommit::allow : Overcommit::refuse;
       const Status status = draw.one_in(3)   ? pool.release(some)
-                            : draw.one_in(3) ? pool.move(some, site)
-                                             : pool.place(step, request, site);
+                            : draw.one_in(4) ? pool.move(some, site)
+                            : draw.one_in(4) ? pool.resize(some, resized(draw, pool, some), overcommit)
+                                             : pool.place(step, request, site, overcommit);
       if (!status.ok()) CHECK(free_room(pool) == before);
       if (draw.one_in(20)) CHECK(pool.set_health(site.node, 0, draw.one_in(2)).ok());
     }
     check_sums(pool);
-    check_residents(pool);
+    check_node_slices(pool);
   }
 }
 
@@ -118,7 +111,7 @@ TEST_CASE("a pool from which all are released is as it was when new") {
   for (const auto& [id, slice] : pool.slices()) ids.push_back(id);
   for (const SliceId id : ids) CHECK(pool.release(id).ok());
   CHECK(free_room(pool) == free_room(Pool(nodes)));
-  CHECK(pool.residents(0).empty());
+  CHECK(pool.slices_on(0).empty());
 }
 
 TEST_CASE("a pool made by replaying what was done is the same pool") {
@@ -209,7 +202,7 @@ TEST_CASE("a slice changes its size where it is, if what it takes more is free t
   CHECK(pool.resize(2, share(900, 7 * gib)).ok());
   CHECK(pool.resize(3, share(1)).code() == Code::not_found);
   check_sums(pool);
-  check_residents(pool);
+  check_node_slices(pool);
 }
 
 TEST_CASE("a size is all that can change where a slice is") {
@@ -277,15 +270,15 @@ TEST_CASE("affinity keeps a tenant's slices together or apart, and looks at no o
 
 TEST_CASE("a pool's changes name every node that changed, and old ones are forgotten") {
   Pool pool = two_nodes();
-  CHECK(pool.changes_end() == 0);
+  CHECK(pool.changes().end() == 0);
   for (SliceId id = 0; id < 4; ++id) REQUIRE(pool.place(id, share(100), {static_cast<NodeIndex>(id % 2), 1}).ok());
-  REQUIRE(pool.changes_end() == 4);
-  CHECK(pool.change(2) == 0);
-  CHECK(pool.change(3) == 1);
+  REQUIRE(pool.changes().end() == 4);
+  CHECK(pool.changes()[2] == 0);
+  CHECK(pool.changes()[3] == 1);
   for (int i = 0; i < 3000; ++i) REQUIRE(pool.move(0, {0, i % 2 == 0 ? 2ull : 1ull}).ok());
-  CHECK(pool.changes_end() == 6004);
-  CHECK(pool.changes_begin() > 3000);
-  CHECK(pool.change(pool.changes_begin()) == 0);
+  CHECK(pool.changes().end() == 6004);
+  CHECK(pool.changes().begin() > 3000);
+  CHECK(pool.changes()[pool.changes().begin()] == 0);
 }
 
 TEST_CASE("what wants linked devices is not placed on devices of two link groups") {
@@ -304,11 +297,11 @@ TEST_CASE("moving costs the time that a program is stopped and its bytes, as dea
   Pool pool = two_nodes();
   Request request = share(100, gib);
   REQUIRE(pool.place(1, request, {0, 1}).ok());
-  CHECK(pool.move_cost_of(pool.slices().at(1)) == stop_mib + 1024);
+  CHECK(move_cost_of(pool, pool.slices().at(1)) == stop_mib + 1024);
   request.priority = 3;
   request.devices = 2;
   REQUIRE(pool.place(2, request, {0, 3}).ok());
-  CHECK(pool.residents(0)[1].move_cost == 3 * (stop_mib + 2048));
+  CHECK(pool.slices_on(0)[1].move_cost == 3 * (stop_mib + 2048));
 }
 
 TEST_CASE("a move that was tried and taken back leaves the pool as it was, and the versions of its nodes") {
@@ -325,7 +318,7 @@ TEST_CASE("a move that was tried and taken back leaves the pool as it was, and t
     };
     const std::string room = free_room(pool);
     const std::vector<std::uint64_t> before = versions();
-    const std::uint64_t lasting = pool.lasting_changes();
+    const std::uint64_t lasting = pool.changes().lasting();
     std::size_t tried = 0;
     for (int i = 0; i < 200; ++i) {
       const SliceId id = ids[draw.below(ids.size())];
@@ -333,11 +326,11 @@ TEST_CASE("a move that was tried and taken back leaves the pool as it was, and t
     }
     REQUIRE(tried > 0);
     CHECK(free_room(pool) != room);
-    for (; tried > 0; --tried) pool.take_back();
+    for (; tried > 0; --tried) pool.undo_move();
     CHECK(free_room(pool) == room);
     CHECK(versions() == before);
-    CHECK(pool.lasting_changes() == lasting);
+    CHECK(pool.changes().lasting() == lasting);
     check_sums(pool);
-    check_residents(pool);
+    check_node_slices(pool);
   }
 }

@@ -55,20 +55,20 @@ Site random_site(Draw& draw, const Pool& pool, const Request& request) {
 }
 
 void fill_half(Draw& draw, Pool& pool, bool memory) {
-  for (SliceId id = 1'000'000; pool.milli_free() * 2 > pool.milli_total() && id < 1'020'000; ++id) {
+  for (SliceId id = 1'000'000; pool.milli_free() * 2 > pool.totals().milli && id < 1'020'000; ++id) {
     const Request request = random_request(draw, memory);
     const Status placed = pool.place(id, request, random_site(draw, pool, request));
     if (!placed.ok() && placed.code() == Code::internal) FAIL(placed.message());
   }
 }
 
-Outlook random_outlook(Draw& draw, const Pool& pool, bool memory) {
+DemandForecast random_forecast(Draw& draw, const Pool& pool, bool memory) {
   RequestHistory history;
   for (std::uint64_t n = 1 + draw.below(60); n > 0; --n) {
     const Request request = random_request(draw, memory);
     for (std::uint64_t times = 1 + draw.below(5); times > 0; --times) history.arrived(request);
   }
-  return history.outlook(pool);
+  return history.forecast(pool);
 }
 
 }  // namespace sluice::test

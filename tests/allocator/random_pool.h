@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "allocator/outlook.h"
+#include "allocator/demand_forecast.h"
 #include "allocator/pool.h"
 
 namespace sluice::test {
@@ -28,6 +28,6 @@ allocator::Request random_request(Draw& draw, bool memory);
 allocator::Site random_site(Draw& draw, const allocator::Pool& pool, const allocator::Request& request);
 // Fills the pool to about half, wherever things happen to fit.
 void fill_half(Draw& draw, allocator::Pool& pool, bool memory);
-allocator::Outlook random_outlook(Draw& draw, const allocator::Pool& pool, bool memory);
+allocator::DemandForecast random_forecast(Draw& draw, const allocator::Pool& pool, bool memory);
 
 }  // namespace sluice::test

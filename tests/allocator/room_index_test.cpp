@@ -21,11 +21,11 @@ TEST_CASE("whether a slice has room elsewhere is what a look at every node says,
       else (void)pool.place(id, request, site).ok();
       if (!draw.one_in(3)) continue;
       const auto here = static_cast<NodeIndex>(draw.below(pool.node_count()));
-      for (const Resident& resident : pool.residents(here)) {
+      for (const NodeSlice& on_node : pool.slices_on(here)) {
         bool fits = false;
         for (NodeIndex node = 0; node < pool.node_count(); ++node)
-          fits = fits || (node != here && node_fits(pool.view(node), pool.shape(resident.shape)));
-        REQUIRE(room.elsewhere(resident.shape, here) == fits);
+          fits = fits || (node != here && node_fits(pool.view(node), pool.shapes()[on_node.shape]));
+        REQUIRE(room.elsewhere(on_node.shape, here) == fits);
         ++(fits ? yes : no);
       }
     }

@@ -51,7 +51,7 @@ TEST_CASE("what does not fit even in parts leaves the pool as it was") {
   CHECK(pool.milli_free() == 3000);
 }
 
-TEST_CASE("who asks for more devices than could be counted is refused all the same") {
+TEST_CASE("a request for more devices than can be counted is refused") {
   Pool pool(nodes_of({1, 2}));
   Chooser chooser(pool, default_policy());
   CHECK(place_parts(pool, chooser, spreadable(100, 4'000'000'000), {}, 0, 1).empty());
@@ -69,7 +69,7 @@ TEST_CASE("the parts of a spread request have different devices, and together wh
     Request request = test::random_request(draw, true);
     request.devices = 2 + static_cast<std::uint32_t>(draw.below(8));
     request.spreadable = true;
-    const auto parts = place_parts(pool, chooser, request, test::random_outlook(draw, pool, true), 0, 1);
+    const auto parts = place_parts(pool, chooser, request, test::random_forecast(draw, pool, true), 0, 1);
     spread += parts.size() > 1;
     if (parts.empty()) {
       CHECK(pool.milli_free() == free_before);

@@ -1,23 +1,22 @@
-// Churn: requests arrive as a Poisson process and leave after an exponential lifetime; what has no place on arrival is
-// lost. The load is what would be in use if nothing were lost, as a part of the pool.
+// Churn: requests arrive as a Poisson process and leave after an exponential lifetime; a request that does not fit
+// on arrival is lost. The load is what would be in use if nothing were lost, as a part of the pool.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "allocator/policy.h"
-#include "tools/sim/operator.h"
+#include "tools/sim/simulated_daemon.h"
 
 namespace sluice::sim {
 
 struct ChurnSettings {
   double load = 1;
-  double settle_lifetimes = 4, lifetimes = 8;  // means; what happens before the pool has settled is not counted
+  double settle_lifetimes = 4, lifetimes = 8;  // means; what arrives before the pool has settled is not counted
   std::size_t moves = 0;
-  std::size_t background = 0;  // moves that may be made after every background_every arrivals, though nobody is stuck
-  // Nothing is ever in the way but the total: what a pool could do that repacks everything at each arrival, were there
-  // but one large device. A bound that no policy reaches.
-  bool oracle = false;
+  std::size_t background = 0;  // moves after every background_every arrivals, though no request is waiting
+  // As if the pool were one large device: only the total limits what fits. A bound that no policy reaches.
+  bool one_large_device = false;
 };
 
 struct ChurnResult {

@@ -122,7 +122,7 @@ Status run_all(const std::string& name, const std::string& what, const std::vect
     settings.background = options.background;
     for (const allocator::Policy* policy : policies.value())
       rows.push_back(run(nodes, requests, std::string(policy->name), *policy, seeds.value(), settings));
-    settings.oracle = true;
+    settings.one_large_device = true;
     rows.push_back(run(nodes, requests, "(one device)", allocator::default_policy(), seeds.value(), settings));
   }
   if (options.json) print_json(what, seeds.value(), options.moves, rows);

@@ -6,7 +6,7 @@
 
 namespace sluice::sim {
 
-// `known`: which requests are typical is known beforehand, not learnt.
+// `known`: the forecast is known in advance, not learnt.
 Status run_static(const Options& options, bool known);
 // Requests of the trace come and go. `loads`: one table row for each.
 Status run_churn(const Options& options, const std::vector<double>& loads);

@@ -11,50 +11,50 @@ using namespace allocator;
 std::uint64_t milli_of(const Request& request) { return shape_of(request).total_milli(); }
 
 // The trace shuffled, then drawn from until the next would exceed the whole by more than 30 %.
-std::vector<Request> arrivals(const Trace& trace, std::uint64_t milli_total, Dice& dice) {
+std::vector<Request> arrivals(const Trace& trace, std::uint64_t milli_total, Random& random) {
   std::vector<Request> order = trace.requests;
-  dice.shuffle(order);
+  random.shuffle(order);
   std::uint64_t milli = 0;
   for (const Request& request : order) milli += milli_of(request);
   for (;;) {
-    const Request& drawn = trace.requests[dice.below(trace.requests.size())];
+    const Request& drawn = trace.requests[random.below(trace.requests.size())];
     if ((milli + drawn.gpu.value) * 100 > milli_total * arrived_percent_max) return order;
     milli += milli_of(drawn);
     order.push_back(drawn);
   }
 }
 
-double fragmented_percent(const Pool& pool, const Outlook& outlook) {
+double fragmented_percent(const Pool& pool, const DemandForecast& forecast) {
   std::uint64_t unusable = 0;
-  for (NodeIndex node = 0; node < pool.node_count(); ++node) unusable += Fragmentation(pool.view(node), outlook).now();
-  return 100.0 * static_cast<double>(unusable) / Outlook::whole / static_cast<double>(pool.milli_total());
+  for (NodeIndex node = 0; node < pool.node_count(); ++node) unusable += Fragmentation(pool.view(node), forecast).now();
+  return 100.0 * static_cast<double>(unusable) / DemandForecast::whole / static_cast<double>(pool.totals().milli);
 }
 
 }  // namespace
 
 FillingResult fill(const Trace& trace, const Policy& policy, std::uint64_t seed, const FillingSettings& settings) {
-  Dice dice(seed);
-  Pool pool(ranked(trace.nodes, dice));
-  const std::vector<Request> order = arrivals(trace, pool.milli_total(), dice);
+  Random random(seed);
+  Pool pool(ranked(trace.nodes, random));
+  const std::vector<Request> order = arrivals(trace, pool.totals().milli, random);
 
   RequestHistory whole_trace({0, typical_max, 95});
   for (const Request& request : trace.requests) whole_trace.arrived(request);
-  const Outlook trace_outlook = whole_trace.outlook(pool);
-  Operator op(pool, policy, settings.moves, settings.learn ? nullptr : &trace_outlook);
+  const DemandForecast trace_forecast = whole_trace.forecast(pool);
+  SimulatedDaemon daemon(pool, policy, settings.moves, settings.learn ? nullptr : &trace_forecast);
 
-  op.explain(settings.reasons, trace.classes);
+  daemon.explain(settings.reasons, trace.classes);
 
   FillingResult result;
   std::uint64_t arrived = 0;
   unsigned mark = 0;
   for (const Request& request : order) {
-    if (!op.arrive(result.requests, request, dice.next())) ++result.refused;
+    if (!daemon.arrive(result.requests, request, random.next())) ++result.refused;
     ++result.requests;
     arrived += milli_of(request);
-    for (; mark <= arrived_percent_max && arrived * 100 >= mark * pool.milli_total(); ++mark) {
-      result.allocated[mark] =
-          100.0 * static_cast<double>(pool.milli_total() - pool.milli_free()) / static_cast<double>(pool.milli_total());
-      result.fragmented[mark] = fragmented_percent(pool, trace_outlook);
+    for (; mark <= arrived_percent_max && arrived * 100 >= mark * pool.totals().milli; ++mark) {
+      result.allocated[mark] = 100.0 * static_cast<double>(pool.totals().milli - pool.milli_free()) /
+                               static_cast<double>(pool.totals().milli);
+      result.fragmented[mark] = fragmented_percent(pool, trace_forecast);
       result.rejected[mark] = 100.0 * static_cast<double>(result.refused) / static_cast<double>(result.requests);
     }
   }
@@ -63,9 +63,9 @@ FillingResult fill(const Trace& trace, const Policy& policy, std::uint64_t seed,
     result.fragmented[mark] = result.fragmented[mark - 1];
     result.rejected[mark] = result.rejected[mark - 1];
   }
-  result.rescues = op.rescues();
-  result.decision_ns = op.decision_ns();
-  result.reasons = op.reasons();
+  result.rescues = daemon.rescues();
+  result.decision_ns = daemon.decision_ns();
+  result.reasons = daemon.reasons();
   return result;
 }
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "allocator/policy.h"
-#include "tools/sim/operator.h"
+#include "tools/sim/simulated_daemon.h"
 #include "tools/sim/trace.h"
 
 namespace sluice::sim {
@@ -14,24 +14,24 @@ namespace sluice::sim {
 inline constexpr unsigned arrived_percent_max = 130;
 
 struct FillingResult {
-  // When so many percent of all milli-GPU had been asked for: how many percent of all were taken.
+  // By how many percent of all milli-GPU had been asked for: percent of all that were allocated.
   std::array<double, arrived_percent_max + 1> allocated{};
-  // And how many percent of all were free but of no use to a typical request.
+  // Percent of all that were free but of no use to typical requests.
   std::array<double, arrived_percent_max + 1> fragmented{};
-  // And how many percent of the requests until then had been refused.
+  // Percent of the requests so far that had been refused.
   std::array<double, arrived_percent_max + 1> rejected{};
   std::uint64_t requests = 0, refused = 0;
   Rescues rescues;
   std::vector<std::uint32_t> decision_ns;  // processor time of each, in order
-  std::vector<std::string> reasons;        // why the first of the refused had no place
+  std::vector<std::string> reasons;        // explanations of the first refused requests
 };
 
 struct FillingSettings {
-  // Which requests are typical is learnt from what has arrived, as in the daemon. Otherwise it is known from the whole
-  // trace beforehand, as to the paper's policy.
+  // The forecast is learnt from the arrivals, as in the daemon. Otherwise it is known from the whole trace in advance,
+  // as in the paper.
   bool learn = true;
-  std::size_t moves = 0;    // at most so many for a request that fits nowhere
-  std::size_t reasons = 0;  // so many are kept
+  std::size_t moves = 0;    // at most, for a request that fits nowhere
+  std::size_t reasons = 0;  // of refusals to keep
 };
 
 FillingResult fill(const Trace& trace, const allocator::Policy& policy, std::uint64_t seed,

@@ -1,4 +1,4 @@
-// What the subcommands of sluice-sim have in common on the command line.
+// The options that the subcommands of sluice-sim share.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -31,7 +31,7 @@ void add_common_options(CLI::App& command, Options& options);
 
 Result<Seeds> parse_seeds(const std::string& text);  // "42-51", "7"
 Result<std::vector<const allocator::Policy*>> find_policies(const std::vector<std::string>& names);
-// The files that were named, or a synthetic trace if none was, enlarged by options.scale.
+// The trace of the named files, or else a synthetic one, enlarged by options.scale.
 Result<Trace> load_trace(const Options& options);
 
 }  // namespace sluice::sim

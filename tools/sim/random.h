@@ -1,5 +1,5 @@
-// The dice of the simulator, written out so that a seed means the same everywhere: SplitMix64 (Steele, Lea, Flood,
-// OOPSLA 2014) and the shuffle of Fisher and Yates.
+// Random numbers of the simulator, written out so that a seed gives the same numbers everywhere: SplitMix64 (Steele,
+// Lea, Flood, OOPSLA 2014) and the shuffle of Fisher and Yates.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace sluice::sim {
 
-class Dice {
+class Random {
  public:
-  explicit Dice(std::uint64_t seed) : state_(seed) {}
+  explicit Random(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t next() {
     std::uint64_t z = state_ += 0x9E3779B97F4A7C15ull;

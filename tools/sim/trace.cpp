@@ -55,7 +55,7 @@ class Table {
     return found == columns_.end() || found->second >= cells_.size() ? std::string_view() : cells_[found->second];
   }
 
-  // An empty cell is 0. What is no number up to `most` is remembered as the table's complaint.
+  // An empty cell is 0. What is no number up to `most` is recorded in complaint().
   std::uint64_t number(const std::string& column, std::uint64_t most) {
     const std::string_view cell = text(column);
     std::uint64_t value = 0;
@@ -187,12 +187,12 @@ Trace synthetic_trace(std::uint64_t seed) {
           {"node-" + std::to_string(trace.nodes.size()), 0, kind.cpus * 1000, kind.memory_gib * 1024 * mib,
            std::vector<allocator::DeviceSpec>(kind.devices, {whole_gpu.value, 0, static_cast<std::uint8_t>(c)})});
   }
-  Dice dice(seed);
+  Random random(seed);
   std::uint64_t weights = 0;
   for (const RequestKind& kind : request_kinds) weights += kind.weight;
   constexpr std::size_t requests = 8152;
   while (trace.requests.size() < requests) {
-    std::uint64_t drawn = dice.below(weights);
+    std::uint64_t drawn = random.below(weights);
     const RequestKind* kind = request_kinds;
     for (; drawn >= kind->weight; ++kind) drawn -= kind->weight;
     Request request;
@@ -219,10 +219,10 @@ Trace enlarged(Trace trace, std::size_t times) {
   return trace;
 }
 
-std::vector<NodeSpec> ranked(std::vector<NodeSpec> nodes, Dice& dice) {
+std::vector<NodeSpec> ranked(std::vector<NodeSpec> nodes, Random& random) {
   std::vector<std::uint32_t> ranks(nodes.size());
   for (std::uint32_t i = 0; i < ranks.size(); ++i) ranks[i] = i;
-  dice.shuffle(ranks);
+  random.shuffle(ranks);
   for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i].rank = ranks[i];
   return nodes;
 }

@@ -26,14 +26,13 @@ Result<Trace> read_trace(const std::string& nodes_file, const std::string& reque
 // 1,213 nodes with 6,212 devices of 7 models, and 8,152 requests.
 Trace synthetic_trace(std::uint64_t seed);
 
-// So many times its nodes and requests. Each node has a name of its own.
+// The trace with its nodes and requests repeated so many times. Node names stay unique.
 Trace enlarged(Trace trace, std::size_t times);
 
-// The same nodes in an order of preference that the dice made: without it, equally good nodes would always be taken in
-// the order of the file.
-std::vector<allocator::NodeSpec> ranked(std::vector<allocator::NodeSpec> nodes, Dice& dice);
+// The same nodes with random ranks: otherwise equally good nodes would always be taken in the order of the file.
+std::vector<allocator::NodeSpec> ranked(std::vector<allocator::NodeSpec> nodes, Random& random);
 
-// `count` devices on nodes of 8, with nothing else to run out of.
+// `count` devices on nodes of 8, without CPU or host memory.
 std::vector<allocator::NodeSpec> plain_nodes(std::size_t count);
 
 }  // namespace sluice::sim

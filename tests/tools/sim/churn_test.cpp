@@ -20,11 +20,11 @@ std::vector<Request> shares(std::vector<std::pair<std::uint32_t, int>> kinds) {
   return requests;
 }
 
-sim::ChurnResult churned(double load, std::size_t moves, bool oracle = false) {
+sim::ChurnResult churned(double load, std::size_t moves, bool one_large_device = false) {
   sim::ChurnSettings settings;
   settings.load = load;
   settings.moves = moves;
-  settings.oracle = oracle;
+  settings.one_large_device = one_large_device;
   settings.settle_lifetimes = 3;
   settings.lifetimes = 4;
   return sim::churn(sim::plain_nodes(100), shares({{100, 7}, {200, 3}}), default_policy(), 1, settings);

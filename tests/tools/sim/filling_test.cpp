@@ -52,7 +52,7 @@ TEST_CASE("the default policy leaves less unallocated than any other, learning o
     if (policy.name == "balance") continue;
     INFO(policy.name);
     CHECK(ours > filled(policy.name, 3).allocated[100]);
-    if (policy.foresees) CHECK(ours_known > filled(policy.name, 3, false).allocated[100]);
+    if (policy.uses_forecast) CHECK(ours_known > filled(policy.name, 3, false).allocated[100]);
   }
 }
 

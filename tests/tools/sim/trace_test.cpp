@@ -32,7 +32,7 @@ constexpr char nodes[] = "sn,cpu_milli,memory_mib,gpu,model\nn0,64000,1024,2,P10
 
 }  // namespace
 
-TEST_CASE("a trace's columns are found by name, in any order and with columns that nobody needs") {
+TEST_CASE("a trace's columns are found by name, in any order and with unknown columns beside them") {
   const Files files(nodes,
                     "gpu_milli,num_gpu,name,memory_mib,cpu_milli,gpu_spec,qos\r\n460,1,a,12,6000,,LS\r\n"
                     "1000,2,b,1,2,T4|P100,BE\r\n0,0,c,5,6,,\r\n1000,1,d,5,6,H100,\r\n");

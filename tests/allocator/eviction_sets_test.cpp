@@ -1,4 +1,4 @@
-#include "allocator/leaving.h"
+#include "allocator/eviction_sets.h"
 
 #include <set>
 
@@ -13,25 +13,25 @@ using test::share;
 
 namespace {
 
-std::vector<LeavingSet> sets_for(const Pool& pool, const Request& request, std::size_t moves_max) {
+std::vector<EvictionSet> sets_for(const Pool& pool, const Request& request, std::size_t moves_max) {
   const Shape shape = shape_of(request);
   RoomIndex room(pool);
   std::size_t looks = 0;
-  LeavingQuestion question{shape, true, moves_max};
-  question.sets_max = 10'000;
-  return leaving_sets(pool, room, question, looks);
+  EvictionQuery query{shape, true, moves_max};
+  query.sets_max = 10'000;
+  return find_eviction_sets(pool, room, query, looks);
 }
 
 // Whether the request fits the node of the set once its slices have gone.
-bool makes_room(Pool pool, const LeavingSet& set, const Request& request) {
+bool makes_room(Pool pool, const EvictionSet& set, const Request& request) {
   for (std::size_t i = 0; i < set.count; ++i)
-    if (!pool.release(set.leave[i]).ok()) return false;
+    if (!pool.release(set.slices[i]).ok()) return false;
   return node_fits(pool.view(set.node), shape_of(request));
 }
 
 }  // namespace
 
-TEST_CASE("what a set says is so: its slices may move, and where they leave the request fits") {
+TEST_CASE("the slices of a set may move, and without them the request fits") {
   std::size_t sets = 0, of_three = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Draw draw(seed);
@@ -43,17 +43,17 @@ TEST_CASE("what a set says is so: its slices may move, and where they leave the 
     }
     for (int i = 0; i < 8; ++i) {
       const Request wish = test::random_request(draw, true);
-      for (const LeavingSet& set : sets_for(pool, wish, 4)) {
+      for (const EvictionSet& set : sets_for(pool, wish, 4)) {
         if (node_fits(pool.view(set.node), shape_of(wish))) continue;
         ++sets;
         of_three += set.count > 2;
         REQUIRE(set.moves() <= 4);
         std::uint64_t cost = 0;
         for (std::size_t n = 0; n < set.count; ++n) {
-          const Slice& slice = pool.slices().at(set.leave[n]);
+          const Slice& slice = pool.slices().at(set.slices[n]);
           REQUIRE(slice.site.node == set.node);
           REQUIRE(slice.request.movable);
-          cost += pool.move_cost_of(slice);
+          cost += move_cost_of(pool, slice);
         }
         REQUIRE(set.cost == cost);
         REQUIRE(makes_room(pool, set, wish));
@@ -76,13 +76,13 @@ TEST_CASE("where one slice is enough for a share, it is found") {
           .ok();
     const Request wish = share(100 * (3 + static_cast<std::uint32_t>(draw.below(7))));
     std::set<SliceId> alone;
-    for (const LeavingSet& set : sets_for(pool, wish, 2))
-      if (set.count == 1) alone.insert(set.leave[0]);
+    for (const EvictionSet& set : sets_for(pool, wish, 2))
+      if (set.count == 1) alone.insert(set.slices[0]);
     for (const auto& [id, slice] : pool.slices()) {
       if (node_fits(pool.view(slice.site.node), shape_of(wish))) continue;
-      LeavingSet set;
+      EvictionSet set;
       set.node = slice.site.node;
-      set.leave[set.count++] = id;
+      set.slices[set.count++] = id;
       if (!makes_room(pool, set, wish)) continue;
       CHECK(alone.contains(id));
       ++found;
@@ -96,13 +96,13 @@ TEST_CASE("where there are more nodes than may be looked at, which ones depends 
   for (NodeIndex node = 0; node < 5; ++node) REQUIRE(pool.place(node, share(400), {node, 1}).ok());
   const Shape shape = shape_of(share(1000));
   RoomIndex room(pool);
-  LeavingQuestion question{shape, true};
-  question.nodes_max = 2;
-  for (question.first = 0; question.first < 10; ++question.first) {
+  EvictionQuery query{shape, true};
+  query.nodes_max = 2;
+  for (query.first = 0; query.first < 10; ++query.first) {
     std::size_t looks = 0;
     std::set<NodeIndex> nodes;
-    for (const LeavingSet& set : leaving_sets(pool, room, question, looks)) nodes.insert(set.node);
-    const auto first = static_cast<NodeIndex>(question.first % 5);
+    for (const EvictionSet& set : find_eviction_sets(pool, room, query, looks)) nodes.insert(set.node);
+    const auto first = static_cast<NodeIndex>(query.first % 5);
     CHECK(nodes == std::set<NodeIndex>{first, (first + 1) % 5});
   }
 }

@@ -1,4 +1,4 @@
-#include "allocator/leaving.h"
+#include "allocator/eviction_sets.h"
 
 #include <algorithm>
 #include <bit>
@@ -28,15 +28,15 @@ struct Amount {
   bool nothing() const { return cpu == 0 && host == 0 && milli == 0 && memory == 0; }
 };
 
-// A slice that could leave the node.
+// A slice that could be moved away from the node.
 struct Movable {
-  const Resident* resident = nullptr;
+  const NodeSlice* slice = nullptr;
   const Shape* shape = nullptr;
 
-  // What its leaving frees: of devices, only on those in `wanted`.
+  // What moving it away frees: of devices, only of those in `wanted`.
   Amount frees(const NodeView& view, DeviceMask wanted) const {
     Amount amount{shape->cpu_milli, shape->host_memory_bytes, 0, 0};
-    for (DeviceMask mask = resident->devices & wanted; mask != 0; mask &= mask - 1) {
+    for (DeviceMask mask = slice->devices & wanted; mask != 0; mask &= mask - 1) {
       amount.milli += shape->gpu_milli;
       amount.memory += memory_wanted_bytes(view.devices[static_cast<unsigned>(std::countr_zero(mask))], *shape);
     }
@@ -44,7 +44,7 @@ struct Movable {
   }
 };
 
-using Leaving = std::span<const Movable* const>;
+using Movables = std::span<const Movable* const>;
 
 bool could_ever_fit(const Device& device, const Shape& shape) {
   return device.healthy && device.milli_total >= shape.gpu_milli && class_fits(device.device_class, shape.classes) &&
@@ -52,17 +52,17 @@ bool could_ever_fit(const Device& device, const Shape& shape) {
 }
 
 // What decides between sets of as many moves.
-auto order_of(const LeavingSet& set) {
-  return std::tie(set.roomless, set.cost, set.milli, set.cpu, set.node, set.leave);
+auto order_of(const EvictionSet& set) {
+  return std::tie(set.roomless, set.cost, set.milli, set.cpu, set.node, set.slices);
 }
 
-// The best of each number of moves, a few of each.
+// The best sets of each number of moves.
 class Shortlist {
  public:
   Shortlist(std::size_t moves_max, std::size_t each) : heaps_(moves_max + 1), each_(each) {}
 
-  void add(const LeavingSet& set) {
-    std::vector<LeavingSet>& heap = heaps_[set.moves()];
+  void add(const EvictionSet& set) {
+    std::vector<EvictionSet>& heap = heaps_[set.moves()];
     if (heap.size() == each_) {
       if (order_of(set) >= order_of(heap.front())) return;
       std::pop_heap(heap.begin(), heap.end(), better);
@@ -72,9 +72,9 @@ class Shortlist {
     std::push_heap(heap.begin(), heap.end(), better);
   }
 
-  std::vector<LeavingSet> take() {
-    std::vector<LeavingSet> all;
-    for (std::vector<LeavingSet>& heap : heaps_) {
+  std::vector<EvictionSet> take() {
+    std::vector<EvictionSet> all;
+    for (std::vector<EvictionSet>& heap : heaps_) {
       std::sort_heap(heap.begin(), heap.end(), better);
       all.insert(all.end(), heap.begin(), heap.end());
     }
@@ -82,29 +82,29 @@ class Shortlist {
   }
 
  private:
-  static bool better(const LeavingSet& a, const LeavingSet& b) { return order_of(a) < order_of(b); }
+  static bool better(const EvictionSet& a, const EvictionSet& b) { return order_of(a) < order_of(b); }
 
-  std::vector<std::vector<LeavingSet>> heaps_;
+  std::vector<std::vector<EvictionSet>> heaps_;
   std::size_t each_;
 };
 
-class LeavingSearch {
+class EvictionSearch {
  public:
-  LeavingSearch(const Pool& pool, RoomIndex& room, const LeavingQuestion& question, std::size_t& looks)
+  EvictionSearch(const Pool& pool, RoomIndex& room, const EvictionQuery& query, std::size_t& looks)
       : pool_(pool),
         room_(room),
-        question_(question),
-        shape_(question.shape),
-        moves_max_(question.moves_max),
+        query_(query),
+        shape_(query.shape),
+        moves_max_(query.moves_max),
         looks_(looks),
-        best_(question.moves_max, question.sets_max) {}
+        best_(query.moves_max, query.sets_max) {}
 
-  std::vector<LeavingSet> find() {
-    const std::size_t all = pool_.node_count(), nodes = std::min(all, question_.nodes_max);
-    const std::size_t first = nodes < all ? question_.first % all : 0;
-    for (std::size_t i = 0; i < nodes && looks_ < question_.looks_max; ++i) {
+  std::vector<EvictionSet> find() {
+    const std::size_t all = pool_.node_count(), nodes = std::min(all, query_.nodes_max);
+    const std::size_t first = nodes < all ? query_.first % all : 0;
+    for (std::size_t i = 0; i < nodes && looks_ < query_.looks_max; ++i) {
       const auto node = static_cast<NodeIndex>((first + i) % all);
-      if (node != question_.except) look_at(node);
+      if (node != query_.except) look_at(node);
     }
     return best_.take();
   }
@@ -118,68 +118,68 @@ class LeavingSearch {
     DeviceMask could = 0;
     for (unsigned i = 0; i < view.devices.size(); ++i)
       if (could_ever_fit(view.devices[i], shape_)) could |= DeviceMask{1} << i;
-    if (std::popcount(could) < static_cast<int>(shape_.devices) || !enter(node, shared)) return;
-    if (shape_.devices == 0) return few(view, shared, 0, {});
-    if (shape_.devices > 1) return several(view, shared, could & ~fixed_);
+    if (std::popcount(could) < static_cast<int>(shape_.devices) || !collect_movable(node, shared)) return;
+    if (shape_.devices == 0) return one_or_two(view, shared, 0, {});
+    if (shape_.devices > 1) return whole_devices(view, shared, could & ~fixed_);
     one_device(view, shared, could);
   }
 
-  // False: not even all that may leave make up for what is short of the node.
-  bool enter(NodeIndex node, const Amount& shared) {
+  // False: moving all movable slices away would not free enough of the node.
+  bool collect_movable(NodeIndex node, const Amount& shared) {
     node_ = node;
     movables_.clear();
     fixed_ = 0;
     Amount all;
-    for (const Resident& resident : pool_.residents(node)) {
-      if (!resident.movable) {
-        fixed_ |= resident.devices;
+    for (const NodeSlice& on_node : pool_.slices_on(node)) {
+      if (!on_node.movable) {
+        fixed_ |= on_node.devices;
         continue;
       }
-      const Shape& shape = pool_.shape(resident.shape);
+      const Shape& shape = pool_.shapes()[on_node.shape];
       all = all + Amount{shape.cpu_milli, shape.host_memory_bytes, 0, 0};
-      movables_.push_back({&resident, &shape});
+      movables_.push_back({&on_node, &shape});
     }
     return all.covers(shared);
   }
 
-  // Whether it could go to another device of the node than those wanted. A moving slice is in both places for a while.
+  // Whether it fits another device of the node than the wanted ones. During a move it takes room at both sites.
   static bool has_room_beside(const NodeView& view, const Movable& movable, DeviceMask wanted) {
     const Shape& shape = *movable.shape;
     if (shape.devices != 1 || view.node.cpu_free < shape.cpu_milli || view.node.host_free < shape.host_memory_bytes)
       return false;
     for (unsigned i = 0; i < view.devices.size(); ++i)
-      if (((wanted | movable.resident->devices) >> i & 1) == 0 && device_fits(view.devices[i], shape)) return true;
+      if (((wanted | movable.slice->devices) >> i & 1) == 0 && device_fits(view.devices[i], shape)) return true;
     return false;
   }
 
-  // Of one with an affinity it depends on whose it is: it will be seen.
+  // Whether a slice with an affinity has room depends on its tenant: the planner tries it.
   bool is_roomless(const NodeView& view, const Movable& movable, DeviceMask wanted) {
-    return !movable.resident->particular && !room_.elsewhere(movable.resident->shape, node_) &&
+    return !movable.slice->has_affinity && !room_.elsewhere(movable.slice->shape, node_) &&
            !has_room_beside(view, movable, wanted);
   }
 
-  // One that has room nowhere can only go if another makes some for it, which is a move more.
+  // A slice without room elsewhere needs one more move, of another slice that makes room for it.
   bool allowed(std::size_t count, std::size_t roomless) const {
-    return roomless <= question_.roomless_max && count + roomless <= moves_max_;
+    return roomless <= query_.roomless_max && count + roomless <= moves_max_;
   }
 
-  void found(Leaving leaving, DeviceMask wanted, std::size_t roomless) {
-    if (!allowed(leaving.size(), roomless)) return;
-    LeavingSet set;
+  void found(Movables chosen, DeviceMask wanted, std::size_t roomless) {
+    if (!allowed(chosen.size(), roomless)) return;
+    EvictionSet set;
     set.node = node_;
     set.wanted = wanted;
     set.roomless = roomless;
-    bool particular = question_.particular;
-    for (const Movable* movable : leaving) {
-      set.leave[set.count++] = movable->resident->id;
-      set.cost += movable->resident->move_cost;
+    bool has_affinity = query_.has_affinity;
+    for (const Movable* movable : chosen) {
+      set.slices[set.count++] = movable->slice->id;
+      set.cost += movable->slice->move_cost;
       set.milli += movable->shape->total_milli();
       set.cpu += movable->shape->cpu_milli;
-      particular = particular || movable->resident->particular;
+      has_affinity = has_affinity || movable->slice->has_affinity;
     }
     best_.add(set);
-    // Where one move is sure to do, two can only be better if each is cheaper than the cheapest there is.
-    if (set.moves() == 1 && !particular && set.cost <= 2 * stop_mib) moves_max_ = 1;
+    // If one move is sure to be enough, two are better only if each is cheaper than the cheapest possible move.
+    if (set.moves() == 1 && !has_affinity && set.cost <= 2 * stop_mib) moves_max_ = 1;
   }
 
   void one_device(const NodeView& view, const Amount& shared, DeviceMask could) {
@@ -196,25 +196,25 @@ class LeavingSearch {
         continue;
       }
       if (on_[i].empty()) continue;
-      few(view, short_of, DeviceMask{1} << i, on_[i]);
-      if (moves_max_ > 2) everybody_on(view, short_of, DeviceMask{1} << i);
+      one_or_two(view, short_of, DeviceMask{1} << i, on_[i]);
+      if (moves_max_ > 2) all_on(view, short_of, DeviceMask{1} << i);
     }
-    // Where only the node is short of something, it makes no difference which device is wanted; and going to another
-    // device of the same node helps nobody.
-    if (room_on_some) few(view, shared, ~DeviceMask{0}, {});
+    // If only the node is short of something, any device will do, and moving to another device of the node frees
+    // nothing.
+    if (room_on_some) one_or_two(view, shared, ~DeviceMask{0}, {});
   }
 
   void sort_by_device(std::size_t devices) {
     if (on_.size() < devices) on_.resize(devices);
     for (std::size_t i = 0; i < devices; ++i) on_[i].clear();
     for (const Movable& movable : movables_)
-      for (DeviceMask mask = movable.resident->devices; mask != 0; mask &= mask - 1)
+      for (DeviceMask mask = movable.slice->devices; mask != 0; mask &= mask - 1)
         on_[static_cast<std::size_t>(std::countr_zero(mask))].push_back(&movable);
   }
 
-  // One or two that are enough; two only where none of them is by itself. At least one is of `helpful`, those on the
-  // device that is short of something; empty: none is.
-  void few(const NodeView& view, const Amount& short_of, DeviceMask wanted, Leaving helpful) {
+  // One or two slices that are enough; two only if neither is enough alone. At least one is of `helpful`, the slices on
+  // the device that is short of something; empty: no device is short.
+  void one_or_two(const NodeView& view, const Amount& short_of, DeviceMask wanted, Movables helpful) {
     if (short_of.nothing()) return;
     useful_.clear();
     const auto alone = [&](const Movable& movable) {
@@ -231,7 +231,7 @@ class LeavingSearch {
     const std::size_t firsts = useful_.size();
     if (helpful.empty() || (firsts > 0 && (short_of.cpu > 0 || short_of.host > 0)))
       for (const Movable& movable : movables_)
-        if (helpful.empty() || (movable.resident->devices & wanted) == 0) alone(movable);
+        if (helpful.empty() || (movable.slice->devices & wanted) == 0) alone(movable);
     if (moves_max_ > 1) pairs(short_of, wanted, helpful.empty() ? useful_.size() : firsts);
   }
 
@@ -250,8 +250,8 @@ class LeavingSearch {
     }
   }
 
-  // Three or more on this device, the smallest first, until there is enough.
-  void everybody_on(const NodeView& view, const Amount& short_of, DeviceMask wanted) {
+  // Three or more slices of this device, the smallest first, until they are enough.
+  void all_on(const NodeView& view, const Amount& short_of, DeviceMask wanted) {
     const std::vector<const Movable*>& on = on_[static_cast<std::size_t>(std::countr_zero(wanted))];
     if (on.size() < 3) return;
     set_ = on;
@@ -263,22 +263,22 @@ class LeavingSearch {
     for (std::size_t i = 0; i < set_.size() && i < moves_max_; ++i) {
       freed = freed + set_[i]->frees(view, wanted);
       if (!freed.covers(short_of)) continue;
-      if (i >= 2) found_all(view, Leaving(set_).first(i + 1), wanted);
+      if (i >= 2) found_all(view, Movables(set_).first(i + 1), wanted);
       return;
     }
   }
 
-  void found_all(const NodeView& view, Leaving leaving, DeviceMask wanted) {
+  void found_all(const NodeView& view, Movables chosen, DeviceMask wanted) {
     std::size_t roomless = 0;
-    for (const Movable* movable : leaving) roomless += is_roomless(view, *movable, wanted);
-    found(leaving, wanted, roomless);
+    for (const Movable* movable : chosen) roomless += is_roomless(view, *movable, wanted);
+    found(chosen, wanted, roomless);
   }
 
   // Whole devices: those with the fewest slices on them are emptied.
-  void several(const NodeView& view, const Amount& shared, DeviceMask could) {
+  void whole_devices(const NodeView& view, const Amount& shared, DeviceMask could) {
     counts_.assign(view.devices.size(), 0);
     for (const Movable& movable : movables_)
-      for (DeviceMask mask = movable.resident->devices; mask != 0; mask &= mask - 1)
+      for (DeviceMask mask = movable.slice->devices; mask != 0; mask &= mask - 1)
         ++counts_[static_cast<std::size_t>(std::countr_zero(mask))];
     looks_ += movables_.size();
     if (!shape_.linked) return emptied(view, shared, could);
@@ -305,7 +305,7 @@ class LeavingSearch {
     set_.clear();
     Amount freed;
     for (const Movable& movable : movables_)
-      if ((movable.resident->devices & wanted) != 0) {
+      if ((movable.slice->devices & wanted) != 0) {
         set_.push_back(&movable);
         freed = freed + movable.frees(view, wanted);
       }
@@ -321,7 +321,7 @@ class LeavingSearch {
 
   const Pool& pool_;
   RoomIndex& room_;
-  const LeavingQuestion& question_;
+  const EvictionQuery& query_;
   const Shape& shape_;
   std::size_t moves_max_;
   std::size_t& looks_;
@@ -331,17 +331,17 @@ class LeavingSearch {
   std::vector<Movable> movables_;
   std::vector<std::vector<const Movable*>> on_;  // by device
   DeviceMask fixed_ = 0;
-  // Room to work in.
+  // Scratch space.
   std::vector<Useful> useful_;
   std::vector<const Movable*> set_;
-  std::vector<std::uint32_t> counts_;  // by device: slices that could leave it
+  std::vector<std::uint32_t> counts_;  // by device: its movable slices
 };
 
 }  // namespace
 
-std::vector<LeavingSet> leaving_sets(const Pool& pool, RoomIndex& room, const LeavingQuestion& question,
-                                     std::size_t& looks) {
-  return LeavingSearch(pool, room, question, looks).find();
+std::vector<EvictionSet> find_eviction_sets(const Pool& pool, RoomIndex& room, const EvictionQuery& query,
+                                            std::size_t& looks) {
+  return EvictionSearch(pool, room, query, looks).find();
 }
 
 }  // namespace sluice::allocator

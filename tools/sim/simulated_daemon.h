@@ -1,5 +1,5 @@
-// Operator: does with a pool what the daemon does. It learns from what arrives, places it, and has slices moved where a
-// request fits nowhere.
+// SimulatedDaemon: does with a pool what the daemon does: it learns from the requests that arrive, and places them.
+// Beyond that it moves slices where a request fits nowhere.
 #pragma once
 
 #include <cstdint>
@@ -15,35 +15,35 @@
 namespace sluice::sim {
 
 struct Rescues {
-  std::uint64_t requests = 0, milli = 0;  // that had a place only because slices were moved
+  std::uint64_t requests = 0, milli = 0;  // placed only because slices were moved
   std::uint64_t moves = 0;
-  std::uint64_t background_moves = 0;  // made though nobody was stuck
-  std::vector<std::uint32_t> plan_ns;  // processor time of each plan, made or not
+  std::uint64_t background_moves = 0;  // made while no request was waiting
+  std::vector<std::uint32_t> plan_ns;  // processor time of each search for a plan
 };
 
 inline constexpr std::size_t background_every = 16;
 
 std::uint64_t cpu_ns();  // processor time of this thread
 
-class Operator {
+class SimulatedDaemon {
  public:
-  // `known`: what is typical, if it is not to be learnt. REQUIRES: all outlive it.
-  Operator(allocator::Pool& pool, const allocator::Policy& policy, std::size_t moves, const allocator::Outlook* known);
+  // `known`: the forecast, if it is not to be learnt; else null. REQUIRES: all outlive it.
+  SimulatedDaemon(allocator::Pool& pool, const allocator::Policy& policy, std::size_t moves,
+                  const allocator::DemandForecast* known);
 
-  // After every background_every arrivals, at most so many slices are moved though nobody is stuck.
+  // Moves at most so many slices after every background_every arrivals, though no request is waiting.
   void allow_background_moves(std::size_t moves) { background_.moves_max = moves; }
 
-  // REQUIRES: it has a place.
+  // REQUIRES: the slice is placed.
   void depart(allocator::SliceId id);
 
-  // Whether it has a place.
+  // Whether the request was placed.
   bool arrive(allocator::SliceId id, const allocator::Request& request, std::uint64_t draw);
 
-  // From now on, keeps a sentence for each of the next `count` requests that have no place. REQUIRES: the names outlive
-  // it.
+  // Keeps the explanations of the next `count` refused requests. REQUIRES: the names outlive it.
   void explain(std::size_t count, std::span<const std::string> class_names);
 
-  const allocator::Outlook& outlook() const { return known_ != nullptr ? *known_ : learnt_; }
+  const allocator::DemandForecast& forecast() const { return known_ != nullptr ? *known_ : learnt_; }
   const Rescues& rescues() const { return rescues_; }
   const std::vector<std::uint32_t>& decision_ns() const { return decision_ns_; }
   const std::vector<std::string>& reasons() const { return reasons_; }
@@ -58,9 +58,9 @@ class Operator {
   allocator::Defragmenter defragmenter_;
   allocator::DefragmentationBudget background_;
   allocator::PlanLimits limits_;
-  const allocator::Outlook* known_;
+  const allocator::DemandForecast* known_;
   allocator::RequestHistory history_;
-  allocator::Outlook learnt_;
+  allocator::DemandForecast learnt_;
   Rescues rescues_;
   std::vector<std::uint32_t> decision_ns_;
   std::uint64_t arrivals_ = 0;

@@ -87,14 +87,14 @@ std::uint64_t best_of(Pool& pool, const std::vector<Request>& requests, std::siz
 std::uint64_t taken_by(const Policy& policy, const std::vector<Request>& requests, Draw& draw) {
   Pool pool(small_nodes());
   RequestHistory history;
-  Outlook outlook;
+  DemandForecast forecast;
   for (SliceId id = 0; id < requests.size(); ++id) {
     history.arrived(requests[id]);
-    outlook = history.outlook(pool);
-    const auto site = choose_by_scan(pool, policy, requests[id], outlook, draw.next());
+    forecast = history.forecast(pool);
+    const auto site = choose_by_scan(pool, policy, requests[id], forecast, draw.next());
     if (site) REQUIRE(pool.place(id, requests[id], *site).ok());
   }
-  return pool.milli_total() - pool.milli_free();
+  return pool.totals().milli - pool.milli_free();
 }
 
 }  // namespace

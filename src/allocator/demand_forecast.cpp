@@ -1,4 +1,4 @@
-#include "allocator/outlook.h"
+#include "allocator/demand_forecast.h"
 
 #include <algorithm>
 #include <bit>
@@ -8,8 +8,9 @@ namespace {
 
 using Wide = unsigned __int128;
 
-constexpr std::uint64_t one_arrival = 1u << 10;  // the weight of a fresh one: leaves room to forget it by quarters
-constexpr std::uint64_t told_every = 1024;
+constexpr std::uint64_t one_arrival =
+    1u << 10;  // the weight of a new one: divisible, so that it can be forgotten by quarters
+constexpr std::uint64_t forecast_every = 1024;
 constexpr std::uint64_t spread_counted_max = 1024;    // of the devices of one request that may be spread
 constexpr std::uint64_t cpu_counted_max = 1'000'000;  // milli, of one request for each of its parts: a thousand cores
 constexpr std::uint64_t share_divisor = 8;            // half of it, or an eighth, does about as well
@@ -23,21 +24,20 @@ Shape typical_shape(const Request& request) {
   return shape;
 }
 
-// What no device and no node could ever give would only crowd out what is typical: one such request for very much would
-// count for more than all others.
-bool could_ever_be_had(const Shape& shape) {
+// A request that fits no pool would only displace typical ones: a single large one would outweigh all others.
+bool fits_some_pool(const Shape& shape) {
   return shape.gpu_milli <= whole_gpu.value && shape.devices <= devices_per_node_max;
 }
 
 TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& pool) {
   TypicalTable table;
   table.rows = (typical.size() + TypicalTable::step - 1) / TypicalTable::step * TypicalTable::step;
-  table.milli.resize(pool.class_count());
+  table.milli.resize(pool.totals().class_count);
   table.shapes.resize(table.rows);
   for (std::size_t i = 0; i < typical.size(); ++i) {
     const Shape& shape = typical[i].shape;
     table.parts[i] = typical[i].parts;
-    // What needs no device can use none: it counts as asking for more of them than there are.
+    // A request without devices can use none: it counts as asking for more devices than there are.
     table.devices[i] = shape.devices == 0 ? devices_per_node_max + 1 : shape.devices;
     table.cpu_milli[i] = shape.cpu_milli;
     table.shapes[i] = shape;
@@ -52,11 +52,11 @@ TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& po
 }  // namespace
 
 void RequestHistory::arrived(const Request& request) {
-  // What may be spread is as good as so many requests for one device.
+  // A spreadable request is like so many requests for one device.
   const bool spread = request.spreadable && request.devices > 1;
   const std::uint64_t times = spread ? std::min<std::uint64_t>(request.devices, spread_counted_max) : 1;
   const Shape shape = typical_shape(spread ? part_of(request, 0, 1) : request);
-  const bool learnt = could_ever_be_had(shape);
+  const bool learnt = fits_some_pool(shape);
   if (learnt) counts_[shape] += one_arrival * times;
   if (learnt && shape.devices > 0) {
     Demand& demand = demands_[shape.classes];
@@ -92,14 +92,14 @@ void RequestHistory::forget() {
 }
 
 bool RequestHistory::due() const {
-  if (arrived_ == told_at_) return false;
-  return arrived_ < told_every ? std::has_single_bit(arrived_) : arrived_ - told_at_ >= told_every;
+  if (arrived_ == forecast_at_) return false;
+  return arrived_ < forecast_every ? std::has_single_bit(arrived_) : arrived_ - forecast_at_ >= forecast_every;
 }
 
-Outlook RequestHistory::outlook(const Pool& pool) {
-  told_at_ = arrived_;
-  Outlook outlook;
-  outlook.epoch = ++epoch_;
+DemandForecast RequestHistory::forecast(const Pool& pool) {
+  forecast_at_ = arrived_;
+  DemandForecast forecast;
+  forecast.epoch = ++epoch_;
 
   std::uint64_t arrived = 0;
   for (const auto& [shape, count] : counts_) arrived += count;
@@ -114,27 +114,28 @@ Outlook RequestHistory::outlook(const Pool& pool) {
     kept += popular[n++].second;
   popular.resize(n);
   for (const auto& [shape, count] : popular)
-    outlook.typical.push_back({shape, static_cast<std::uint32_t>(scaled(count, Outlook::whole, kept))});
+    forecast.typical.push_back({shape, static_cast<std::uint32_t>(scaled(count, DemandForecast::whole, kept))});
 
-  outlook.table = table_of(outlook.typical, pool);
+  forecast.table = table_of(forecast.typical, pool);
 
   std::uint64_t cpu = 0, milli = 0;
   for (const auto& [classes, demand] : demands_) {
     cpu += demand.cpu;
     milli += demand.milli;
   }
-  outlook.cpu_milli_per_device = scaled(cpu, whole_gpu.value, milli);
-  // Each kind of demand is spread evenly over the classes that it may use.
+  forecast.cpu_milli_per_device = scaled(cpu, whole_gpu.value, milli);
+  // Demand is distributed evenly over the classes that it may use.
   for (const auto& [classes, demand] : demands_) {
     std::uint64_t room = 0;
     for (unsigned c = 0; c < classes_max; ++c)
-      if (classes == any_class || (classes >> c & 1) != 0) room += pool.class_milli_total(c);
+      if (classes == any_class || (classes >> c & 1) != 0) room += pool.totals().class_milli[c];
     for (unsigned c = 0; c < classes_max; ++c)
       if (classes == any_class || (classes >> c & 1) != 0)
-        outlook.class_price[c] += static_cast<std::uint32_t>(std::min<std::uint64_t>(
-            scaled(Wide{demand.milli} * pool.milli_total(), Outlook::even_price, Wide{room} * milli), 1u << 20));
+        forecast.class_price[c] += static_cast<std::uint32_t>(std::min<std::uint64_t>(
+            scaled(Wide{demand.milli} * pool.totals().milli, DemandForecast::even_price, Wide{room} * milli),
+            1u << 20));
   }
-  return outlook;
+  return forecast;
 }
 
 }  // namespace sluice::allocator
