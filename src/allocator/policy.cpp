@@ -98,6 +98,14 @@ DeviceMask one_of_each_kind(const NodeView& view, DeviceMask among) {
 
 std::span<const Policy> policies() { return all; }
 
+std::string policy_names() {
+  std::string names;
+  for (const Policy& policy : all) names += (names.empty() ? "" : ", ") + std::string(policy.name);
+  return names;
+}
+
+const Policy& default_machine_policy() { return *find_policy("best-fit-memory"); }
+
 const Policy* find_policy(std::string_view name) {
   const auto found = std::find_if(all.begin(), all.end(), [&](const Policy& policy) { return policy.name == name; });
   return found == all.end() ? nullptr : &*found;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "allocator/demand_forecast.h"
@@ -41,8 +42,10 @@ struct Policy {
 
 // All policies. The first is default_policy(), for clusters.
 std::span<const Policy> policies();
+std::string policy_names();                        // "balance, fgd, …": for people
 const Policy* find_policy(std::string_view name);  // null: unknown
 inline const Policy& default_policy() { return policies().front(); }
+const Policy& default_machine_policy();  // for the devices of one machine: best-fit-memory
 
 // ---- helpers of policies ----
 

@@ -1,7 +1,8 @@
 #include "allocator/spread.h"
 
 #include <algorithm>
-#include <cstdlib>
+
+#include "base/contract.h"
 
 namespace sluice::allocator {
 namespace {
@@ -38,8 +39,10 @@ std::vector<Part> place_parts(Pool& pool, Chooser& chooser, const Request& reque
     const std::uint32_t most =
         std::min<std::uint32_t>(left, parts.empty() ? devices_per_node_max : parts.back().request.devices);
     if (place_largest(pool, chooser, request, forecast, draw, id, placed, most, parts)) continue;
-    for (const Part& part : parts)
-      if (!pool.release(part.id).ok()) std::abort();  // it was placed a moment ago
+    for (const Part& part : parts) {
+      const Status released = pool.release(part.id);
+      SLUICE_INVARIANT(released.ok());
+    }
     return {};
   }
   return parts;

@@ -5,7 +5,6 @@
 #include <bit>
 
 #include "allocator/chooser.h"
-#include "allocator/placement.h"
 #include "tests/allocator/random_pool.h"
 
 using namespace sluice;
@@ -38,18 +37,6 @@ Request random_wish(Draw& draw) {
   return request;
 }
 
-Inventory inventory_of(const Pool& pool) {
-  Inventory inventory;
-  const NodeView view = pool.view(0);
-  for (std::uint32_t i = 0; i < view.devices.size(); ++i) {
-    const Device& device = view.devices[i];
-    if (device.offered)
-      inventory.push_back({i, "card", MilliGpu{device.milli_total}, MilliGpu{device.milli_free}, device.memory_total,
-                           device.memory_free});
-  }
-  return inventory;
-}
-
 // Of what a device has, in millionths, rounded up.
 std::uint64_t part(std::uint64_t some, std::uint64_t all) {
   if (all == 0) return some == 0 ? 0 : 1'000'000;
@@ -72,12 +59,6 @@ std::optional<Site> defined(const Pool& pool, const Request& request) {
     best_left = left;
   }
   return best;
-}
-
-std::optional<Site> placed(const Pool& pool, const Request& request) {
-  const Decision decision = place(inventory_of(pool), request);
-  if (!decision.placement) return std::nullopt;
-  return Site{0, DeviceMask{1} << decision.placement->device};
 }
 
 void change_something(Draw& draw, Pool& pool, SliceId before) {
@@ -105,7 +86,6 @@ TEST_CASE("best-fit-memory decides on 10,000 random books as it is defined") {
       const auto site = choose_by_scan(pool, policy, wish, {}, 0);
       INFO("seed " << seed << ", request " << id);
       REQUIRE(site == defined(pool, wish));
-      REQUIRE(site == placed(pool, wish));
       REQUIRE(site == chooser.choose(wish, {}, 0));
       ++(site ? sites : refusals);
       if (site) REQUIRE(pool.place(id, wish, *site).ok());

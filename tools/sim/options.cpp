@@ -15,13 +15,6 @@ bool parse_number(std::string_view text, std::uint64_t& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string policy_names() {
-  std::string names;
-  for (const allocator::Policy& policy : allocator::policies())
-    names += (names.empty() ? "" : ", ") + std::string(policy.name);
-  return names;
-}
-
 }  // namespace
 
 void add_trace_options(CLI::App& command, Options& options) {
@@ -38,7 +31,8 @@ void add_trace_options(CLI::App& command, Options& options) {
 }
 
 void add_common_options(CLI::App& command, Options& options) {
-  command.add_option("--policy", options.policies, "one or more of: " + policy_names())->default_str("balance fgd");
+  command.add_option("--policy", options.policies, "one or more of: " + allocator::policy_names())
+      ->default_str("balance fgd");
   command
       .add_option("--seeds", options.seeds, "one run for each seed from A to B; what is printed are means over them")
       ->type_name("A-B")
@@ -68,7 +62,7 @@ Result<std::vector<const allocator::Policy*>> find_policies(const std::vector<st
   for (const std::string& name : names) {
     const allocator::Policy* policy = allocator::find_policy(name);
     if (policy == nullptr)
-      return Status(Code::not_found, "there is no policy '" + name + "'; there are: " + policy_names());
+      return Status(Code::not_found, "there is no policy '" + name + "'; there are: " + allocator::policy_names());
     found.push_back(policy);
   }
   if (found.empty()) found = {&allocator::default_policy(), allocator::find_policy("fgd")};

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "allocator/chooser.h"
 #include "allocator/defragmenter.h"
+#include "allocator/placer.h"
 #include "allocator/planner.h"
 
 namespace sluice::sim {
@@ -40,10 +40,12 @@ class SimulatedDaemon {
   // Whether the request was placed.
   bool arrive(allocator::SliceId id, const allocator::Request& request, std::uint64_t draw);
 
+  // Whether the slice could be resized where it is.
+  bool resize(allocator::SliceId id, const allocator::Request& to);
+
   // Keeps the explanations of the next `count` refused requests. REQUIRES: the names outlive it.
   void explain(std::size_t count, std::span<const std::string> class_names);
 
-  const allocator::DemandForecast& forecast() const { return known_ != nullptr ? *known_ : learnt_; }
   const Rescues& rescues() const { return rescues_; }
   const std::vector<std::uint32_t>& decision_ns() const { return decision_ns_; }
   const std::vector<std::string>& reasons() const { return reasons_; }
@@ -51,16 +53,14 @@ class SimulatedDaemon {
  private:
   std::optional<allocator::Site> rescue(const allocator::Request& request);
   void defragment();
+  void make(const std::vector<allocator::Move>& moves);
 
   allocator::Pool& pool_;
-  allocator::Chooser chooser_;
+  allocator::Placer placer_;
   allocator::Planner planner_;
   allocator::Defragmenter defragmenter_;
   allocator::DefragmentationBudget background_;
   allocator::PlanLimits limits_;
-  const allocator::DemandForecast* known_;
-  allocator::RequestHistory history_;
-  allocator::DemandForecast learnt_;
   Rescues rescues_;
   std::vector<std::uint32_t> decision_ns_;
   std::uint64_t arrivals_ = 0;

@@ -216,7 +216,8 @@ void Server::devices_found(Result<std::vector<wire::DeviceTraits>> found) {
   if (!found.ok()) return fail(found.status());
   if (found.value().empty())
     return fail(Status(Code::not_found, "no OpenCL device found; install a driver, such as pocl-opencl-icd"));
-  devices_ = DevicePool(found.take(), options_.config.devices, host_memory_bytes());
+  devices_ = DevicePool(found.take(), options_.config.devices, host_memory_bytes(),
+                        *allocator::find_policy(options_.config.placement_policy));
   for (const std::string& warning : devices_.warnings()) log::warn("{}", warning);
   for (const PoolDevice& device : devices_.devices())
     log::info("device {}: {}: {}", device.index, device.traits.name,

@@ -47,13 +47,14 @@ json workers_json(const WorkerPool::DeviceView& view) {
 }
 
 json room_json(const PoolView& pool, const PoolDevice& device) {
+  const Promised promised = pool.devices.promised(device.index);
   return {{"index", device.index},
           {"name", device.traits.name},
           {"enabled", device.enabled},
           {"memory_bytes", device.memory_offered_bytes},
-          {"memory_promised_bytes", device.memory_promised_bytes},
+          {"memory_promised_bytes", promised.memory_bytes},
           {"gpu_milli", device.gpu_offered.value},
-          {"gpu_promised_milli", device.gpu_promised.value},
+          {"gpu_promised_milli", promised.gpu.value},
           {"sessions", sessions_on(pool, device.index)},
           {"workers", workers_json(pool.workers.view(device.index))}};
 }

@@ -140,7 +140,7 @@ json tenant_json(const TenantRecord& tenant, const Tenant* live, std::uint64_t h
             {"created_unix_ns", tenant.created_unix_ns},
             {"sessions", live == nullptr ? 0 : live->sessions()},
             {"memory_held_bytes", held_bytes}};
-  if (live != nullptr) view["device"] = live->slice.device;
+  if (live != nullptr) view["device"] = live->slice.device();
   return view;
 }
 

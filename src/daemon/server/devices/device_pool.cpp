@@ -15,16 +15,14 @@ bool matches(const DeviceRule& rule, const PoolDevice& device) {
 
 bool on_host_memory(const PoolDevice& device) { return device.traits.buffers_in_arena || device.traits.unified_memory; }
 
-std::uint64_t rest_of(std::uint64_t offered, std::uint64_t promised) { return offered - std::min(offered, promised); }
-
 }  // namespace
 
 DevicePool::DevicePool(std::vector<wire::DeviceTraits> found, const std::vector<DeviceRule>& rules,
-                       std::uint64_t host_memory_bytes) {
-  if (found.size() > allocator::devices_max) {
+                       std::uint64_t host_memory_bytes, const allocator::Policy& policy) {
+  if (found.size() > allocator::devices_per_node_max) {
     warnings_.push_back("of the " + std::to_string(found.size()) + " devices found, only the first " +
-                        std::to_string(allocator::devices_max) + " are used");
-    found.resize(allocator::devices_max);
+                        std::to_string(allocator::devices_per_node_max) + " are used");
+    found.resize(allocator::devices_per_node_max);
   }
   for (wire::DeviceTraits& traits : found) {
     PoolDevice device;
@@ -40,6 +38,8 @@ DevicePool::DevicePool(std::vector<wire::DeviceTraits> found, const std::vector<
       if (rule.memory_bytes && matches(rule, device)) fixed[device.index] = true;
   }
   limit_host_memory(host_memory_bytes, fixed);
+  pool_ = std::make_unique<allocator::Pool>(std::vector{machine()});
+  placer_ = std::make_unique<allocator::Placer>(*pool_, policy);
 }
 
 void DevicePool::apply(const DeviceRule& rule) {
@@ -74,27 +74,37 @@ const PoolDevice* DevicePool::find(std::uint32_t index) const {
   return index < devices_.size() ? &devices_[index] : nullptr;
 }
 
-allocator::Inventory DevicePool::inventory() const {
-  allocator::Inventory inventory;
+std::uint8_t DevicePool::class_of(const std::string& name) {
+  const auto found = std::find(class_names_.begin(), class_names_.end(), name);
+  const auto index = static_cast<std::uint8_t>(found - class_names_.begin());
+  if (found == class_names_.end()) class_names_.push_back(name);
+  return index;
+}
+
+// CPU and host memory of the machine are not what slices are made of: workers have control groups for those.
+allocator::NodeSpec DevicePool::machine() {
+  allocator::NodeSpec machine;
+  machine.name = "this machine";
   for (const PoolDevice& device : devices_) {
-    if (!device.enabled) continue;
-    const auto gpu_free = static_cast<std::uint32_t>(rest_of(device.gpu_offered.value, device.gpu_promised.value));
-    inventory.push_back({device.index, device.traits.name, device.gpu_offered, MilliGpu{gpu_free},
-                         device.memory_offered_bytes,
-                         rest_of(device.memory_offered_bytes, device.memory_promised_bytes)});
+    allocator::DeviceSpec spec;
+    spec.gpu_milli = device.gpu_offered.value;
+    spec.memory_bytes = device.memory_offered_bytes;
+    spec.device_class = class_of(device.traits.name);
+    spec.offered = device.enabled;
+    machine.devices.push_back(spec);
   }
-  return inventory;
+  return machine;
 }
 
-void DevicePool::promise(std::uint32_t index, MilliGpu gpu, std::uint64_t memory_bytes) {
-  devices_[index].gpu_promised.value += gpu.value;
-  devices_[index].memory_promised_bytes += memory_bytes;
+Promised DevicePool::promised(std::uint32_t index) const {
+  const allocator::Device& device = pool_->view(0).devices[index];
+  const allocator::Overcommitted& excess = pool_->device_excess();
+  const std::uint64_t milli = device.milli_total - device.milli_free + excess.excess(index, 0);
+  return {MilliGpu{static_cast<std::uint32_t>(milli)},
+          device.memory_total - device.memory_free + excess.excess(index, 1)};
 }
 
-void DevicePool::take_back(std::uint32_t index, MilliGpu gpu, std::uint64_t memory_bytes) {
-  devices_[index].gpu_promised.value -= gpu.value;
-  devices_[index].memory_promised_bytes -= memory_bytes;
-}
+allocator::Site site_on(std::uint32_t device) { return {0, allocator::DeviceMask{1} << device}; }
 
 wire::DeviceTraits slice_traits(const wire::DeviceTraits& device, MilliGpu gpu, std::uint64_t memory_bytes) {
   wire::DeviceTraits slice = device;

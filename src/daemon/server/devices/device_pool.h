@@ -1,13 +1,17 @@
-// DevicePool: the devices that were found, what of each is offered, and what of that is promised to tenants.
+// DevicePool: the devices that were found, and what of each is offered. It holds the allocator's pool, which is this
+// machine as one node, and its placer; what is promised to tenants is in that pool alone.
 //
-// Only the daemon's one thread uses it. It decides nothing: the allocator does, from inventory().
+// Only the daemon's one thread uses it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "allocator/inventory.h"
+#include "allocator/placer.h"
+#include "allocator/policy.h"
+#include "allocator/pool.h"
 #include "base/units.h"
 #include "daemon/server/runtime/config.h"
 #include "wire/device_traits.h"
@@ -20,37 +24,50 @@ struct PoolDevice {
   bool enabled = true;
   MilliGpu gpu_offered = whole_gpu;
   std::uint64_t memory_offered_bytes = 0;
-  MilliGpu gpu_promised;
-  std::uint64_t memory_promised_bytes = 0;
+};
+
+struct Promised {
+  MilliGpu gpu;
+  std::uint64_t memory_bytes = 0;
 };
 
 class DevicePool {
  public:
-  DevicePool() = default;
+  DevicePool() : DevicePool({}, {}, 0) {}
   // Applies the rules. A device that works on host memory offers, unless a rule says otherwise, no more than its part
   // of three quarters of `host_memory_bytes`, shared evenly by all such devices.
   DevicePool(std::vector<wire::DeviceTraits> found, const std::vector<DeviceRule>& rules,
-             std::uint64_t host_memory_bytes);
+             std::uint64_t host_memory_bytes, const allocator::Policy& policy = allocator::default_machine_policy());
 
   const std::vector<PoolDevice>& devices() const { return devices_; }
   const PoolDevice* find(std::uint32_t index) const;
   // What did not go as the configuration seems to have meant, for the log: a rule that matches no device, ...
   const std::vector<std::string>& warnings() const { return warnings_; }
 
-  // What the allocator may choose from: enabled devices, and what of them is not promised.
-  allocator::Inventory inventory() const;
-
-  // REQUIRES: the device exists. Promises may exceed the offer: sessions that an earlier daemon admitted are honoured.
-  void promise(std::uint32_t index, MilliGpu gpu, std::uint64_t memory_bytes);
-  void take_back(std::uint32_t index, MilliGpu gpu, std::uint64_t memory_bytes);
+  // The books: one node; device i of it is devices()[i]. Tenants' slices have their tenants' ids.
+  allocator::Pool& pool() { return *pool_; }
+  const allocator::Pool& pool() const { return *pool_; }
+  allocator::Placer& placer() { return *placer_; }
+  // By device class, for the allocator's sentences. Devices of one name are one class.
+  const std::vector<std::string>& class_names() const { return class_names_; }
+  // May exceed the offer: sessions that an earlier daemon admitted are honoured. REQUIRES: the device exists.
+  Promised promised(std::uint32_t index) const;
 
  private:
   void apply(const DeviceRule& rule);
   void limit_host_memory(std::uint64_t host_memory_bytes, const std::vector<bool>& fixed);
+  std::uint8_t class_of(const std::string& name);
+  allocator::NodeSpec machine();
 
   std::vector<PoolDevice> devices_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> class_names_;
+  std::unique_ptr<allocator::Pool> pool_;  // on the heap, so that placer_ keeps its reference when this is moved
+  std::unique_ptr<allocator::Placer> placer_;
 };
+
+// The site of a slice on this device.
+allocator::Site site_on(std::uint32_t device);
 
 // The device as a tenant sees it through a slice: memory and compute units are the slice's.
 wire::DeviceTraits slice_traits(const wire::DeviceTraits& device, MilliGpu gpu, std::uint64_t memory_bytes);

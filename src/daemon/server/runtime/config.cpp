@@ -9,6 +9,7 @@
 #include <limits>
 #include <sstream>
 
+#include "allocator/policy.h"
 #include "wire/handshake.h"
 
 namespace sluice::server {
@@ -102,6 +103,13 @@ Complaint set_log_level(const toml::node& node, Config& config) {
   return {};
 }
 
+Complaint set_placement_policy(const toml::node& node, Config& config) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || allocator::find_policy(*value) == nullptr) return "one of: " + allocator::policy_names();
+  config.placement_policy = *value;
+  return {};
+}
+
 Complaint set_anonymous(const toml::node& node, Config& config) {
   const auto value = node.value_exact<std::string>();
   if (!value || !wire::valid_tenant_name(*value)) return "a tenant's name: 1 to 63 of letters, digits and . _ @ -";
@@ -175,6 +183,7 @@ const std::vector<Section>& sections() {
        {{"ready", number(&Config::workers_ready, 0, 64)},
         {"start_timeout_s", number(&Config::start_timeout_s, 1, 600)}}},
       {"defaults", {{"memory", size(&Config::default_memory_bytes)}, {"gpu", share(&Config::default_gpu)}}},
+      {"placement", {{"policy", set_placement_policy}}},
       {"limits",
        {{"sessions_max", number(&Config::sessions_max, 1, 4096)},
         {"sessions_per_tenant_max", number(&Config::sessions_per_tenant_max, 1, 256)},
@@ -242,8 +251,8 @@ class Reader {
       return read_table(*table, "[" + std::string(key.str()) + "]", section.keys, config_);
     }
     complain(key.source(), "unknown section '" + std::string(key.str()) +
-                               "'; there are [daemon], [workers], [defaults], [limits], [tenants], [cache], [jail], "
-                               "[opencl] and [[device]]");
+                               "'; there are [daemon], [workers], [defaults], [placement], [limits], [tenants], "
+                               "[cache], [jail], [opencl] and [[device]]");
   }
 
   void read_devices(const toml::key& key, const toml::node& node) {

@@ -38,6 +38,8 @@ struct Config {
   // [defaults]
   std::optional<std::uint64_t> default_memory_bytes;  // absent: an eighth of the device's
   MilliGpu default_gpu;
+  // [placement]
+  std::string placement_policy = "best-fit-memory";  // one that allocator::find_policy() knows
   // [limits]
   std::uint32_t sessions_max = 256;
   std::uint32_t sessions_per_tenant_max = 16;

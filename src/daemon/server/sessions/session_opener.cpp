@@ -152,7 +152,7 @@ SessionRecord SessionOpener::record_for(const Waiting& waiting, const Worker& wo
   record.arena_bytes = wire::arena_bytes_for(tenant.slice.memory_bytes);
   record.arena_address = wire::arena_home(record.session_id);
   record.started_unix_ns = unix_now_ns();
-  record.device_index = tenant.slice.device;
+  record.device_index = tenant.slice.device();
   record.gpu_milli = tenant.slice.gpu.value;
   record.client_pid = static_cast<std::uint32_t>(caller.peer.credentials.pid);
   record.client_uid = caller.peer.credentials.uid;

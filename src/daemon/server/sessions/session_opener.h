@@ -79,7 +79,7 @@ class SessionOpener final : public CallerListener {
     wire::MessageSocket session;
     UniqueFd output;
   };
-  std::uint32_t device_of(const SliceUse& use) const { return use.tenant->slice.device; }
+  std::uint32_t device_of(const SliceUse& use) const { return use.tenant->slice.device(); }
   Result<SliceUse> admit(Caller& caller);
   void serve_waiting(std::uint32_t device);
   std::deque<Waiting>::iterator next_of(std::deque<Waiting>& queue, std::uint32_t device);

@@ -1,14 +1,15 @@
-// Admission: may this program have a session, and in which slice? Pure: a function of the rules, the books and the
-// question, so that every refusal can be tested without a process.
+// Admission: may this program have a session, and in which slice? Pure: functions of the rules, the tenant and what is
+// asked for. Where a new slice goes, the allocator decides (slice_table.h).
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
-#include "allocator/placement.h"
+#include "allocator/request.h"
 #include "base/status.h"
 #include "base/units.h"
+#include "daemon/server/tenants/tenants.h"
 #include "daemon/store/tenant_record.h"
 
 namespace sluice::server {
@@ -30,23 +31,22 @@ struct AdmissionRequest {
 
 // The tenant as it is now.
 struct LiveSlice {
-  allocator::Placement slice;
+  TenantSlice slice;
   std::size_t sessions = 0;
 };
 
-// The slice to be used: a new one, or `live`'s own. Refusals carry a sentence that says what would be granted:
+// What to ask the allocator for; empty: the session shares `live`'s slice. Refusals carry a sentence that says what
+// would be granted:
 //   quota_exceeded    a limit of the configuration
-//   exhausted         no room now
-//   invalid_argument  no device could ever hold it, or it contradicts the tenant's live slice
-//   unavailable       the pool has no devices
-Result<allocator::Placement> admit(const AdmissionRules& rules, const allocator::Inventory& inventory,
-                                   std::size_t sessions_now, const std::optional<LiveSlice>& live,
-                                   const AdmissionRequest& request);
+//   invalid_argument  it contradicts the tenant's live slice
+Result<std::optional<allocator::Request>> admit(const AdmissionRules& rules, std::size_t sessions_now,
+                                                const std::optional<LiveSlice>& live, const AdmissionRequest& request);
 
 // The same for a session of a registered tenant, whose amounts are the registry's, whatever the rules' defaults are.
 //   permission_denied  the tenant is suspended
-Result<allocator::Placement> admit_registered(const store::TenantRecord& tenant, const AdmissionRules& rules,
-                                              const allocator::Inventory& inventory, std::size_t sessions_now,
-                                              const std::optional<LiveSlice>& live, const AdmissionRequest& request);
+Result<std::optional<allocator::Request>> admit_registered(const store::TenantRecord& tenant,
+                                                           const AdmissionRules& rules, std::size_t sessions_now,
+                                                           const std::optional<LiveSlice>& live,
+                                                           const AdmissionRequest& request);
 
 }  // namespace sluice::server

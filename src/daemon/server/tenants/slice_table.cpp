@@ -1,70 +1,59 @@
 #include "daemon/server/tenants/slice_table.h"
 
-#include <map>
+#include <algorithm>
+
+#include "allocator/explanation.h"
+#include "allocator/resize_check.h"
+#include "base/contract.h"
 
 namespace sluice::server {
 namespace {
 
+using allocator::Obstacle;
+using allocator::Overcommit;
+using allocator::Request;
+
 TenantKey key_of(const store::TenantRecord& tenant) { return {tenant.id, TenantKey::no_uid, tenant.name}; }
 
-// How much more of a device is wanted.
-struct Raise {
-  std::int64_t gpu_milli = 0, memory_bytes = 0;
-  std::string tenant;  // one that wants more
-};
-
-std::int64_t growth(std::uint64_t before, std::uint64_t after) {
-  return static_cast<std::int64_t>(after) - static_cast<std::int64_t>(before);
+Code code_of(Obstacle obstacle) {
+  switch (obstacle) {
+    case Obstacle::no_devices: return Code::unavailable;
+    case Obstacle::larger_than_any: return Code::invalid_argument;
+    case Obstacle::devices:
+    case Obstacle::node:
+    case Obstacle::affinity:
+    case Obstacle::health: break;
+  }
+  return Code::exhausted;
 }
 
-void add(Raise& raise, const Tenant& tenant, const store::TenantRecord& to) {
-  const std::int64_t gpu = growth(tenant.slice.gpu.value, to.terms.guarantee.value);
-  const std::int64_t memory = growth(tenant.slice.memory_bytes, to.memory_bytes);
-  raise.gpu_milli += gpu;
-  raise.memory_bytes += memory;
-  if (gpu > 0 || memory > 0) raise.tenant = to.name;
-}
+// Of what an earlier daemon admitted: larger amounts are a defect of the record, and their sums might overflow.
+constexpr std::uint64_t slice_bytes_max = 1ull << 50;
 
-// A device that is not offered any more has nothing free.
-allocator::DeviceRoom room_of(const allocator::Inventory& inventory, std::uint32_t device) {
-  for (const allocator::DeviceRoom& room : inventory)
-    if (room.index == device) return room;
-  return {device, "not enabled", {}, {}, 0, 0};
-}
-
-Status no_room(const allocator::DeviceRoom& room, const Raise& raise, const std::string& wanted) {
-  return Status(Code::exhausted, "tenant " + raise.tenant + " runs on device " + std::to_string(room.index) + " (" +
-                                     room.name + "), which has no room for " + wanted +
-                                     " more: " + format_milli_gpu(room.gpu_free) + " and " +
-                                     format_bytes(room.memory_free_bytes) + " of memory are free there");
-}
-
-Status fits(const allocator::DeviceRoom& room, const Raise& raise) {
-  if (raise.gpu_milli > 0 && raise.gpu_milli > std::int64_t{room.gpu_free.value})
-    return no_room(room, raise, format_milli_gpu(MilliGpu{static_cast<std::uint32_t>(raise.gpu_milli)}));
-  if (raise.memory_bytes > 0 && static_cast<std::uint64_t>(raise.memory_bytes) > room.memory_free_bytes)
-    return no_room(room, raise, format_bytes(static_cast<std::uint64_t>(raise.memory_bytes)));
-  return Status();
+Request request_for(std::uint64_t tenant, MilliGpu gpu, std::uint64_t memory_bytes) {
+  Request request;
+  request.tenant = tenant;
+  request.gpu = gpu;
+  request.memory_bytes = memory_bytes;
+  return request;
 }
 
 }  // namespace
 
 Result<SliceUse> SliceTable::admit(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes) {
-  if (Status may = may_share_user(key.uid, key); !may.ok()) return may;
-  const auto slice = server::admit(rules_, pool_.inventory(), taken_, live(key), {key.name, gpu, memory_bytes});
-  return slice.ok() ? acquire(key, key.uid, slice.value()) : slice.status();
+  SLUICE_TRY(may_share_user(key.uid, key));
+  return acquire(key, key.uid, SLUICE_TRY(server::admit(rules_, taken_, live(key), {key.name, gpu, memory_bytes})));
 }
 
 Result<SliceUse> SliceTable::admit(const store::TenantRecord& tenant, std::uint32_t uid, MilliGpu gpu,
                                    std::uint64_t memory_bytes) {
   const TenantKey key = key_of(tenant);
-  if (Status may = may_share_user(uid, key); !may.ok()) return may;
+  SLUICE_TRY(may_share_user(uid, key));
   const bool is_new = tenants_.find(key.id) == nullptr;
-  const auto slice =
-      admit_registered(tenant, rules_, pool_.inventory(), taken_, live(key), {tenant.name, gpu, memory_bytes});
-  if (!slice.ok()) return slice.status();
-  auto use = acquire(key, uid, slice.value());
-  if (use.ok() && is_new) set_terms(*use.value().tenant, tenant);
+  const auto request =
+      SLUICE_TRY(admit_registered(tenant, rules_, taken_, live(key), {tenant.name, gpu, memory_bytes}));
+  const SliceUse use = SLUICE_TRY(acquire(key, uid, request));
+  if (is_new) set_terms(*use.tenant, tenant);
   return use;
 }
 
@@ -86,64 +75,92 @@ Status SliceTable::may_share_user(std::uint32_t uid, const TenantKey& key) const
   return Status();
 }
 
-Result<SliceUse> SliceTable::acquire(const TenantKey& key, std::uint32_t uid, const allocator::Placement& slice) {
-  Tenant* tenant = tenants_.find(key.id);
-  if (tenant == nullptr) {
-    tenant = tenants_.create(key, slice);
-    pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
-  }
+Result<SliceUse> SliceTable::acquire(const TenantKey& key, std::uint32_t uid, const std::optional<Request>& request) {
+  Tenant* tenant = request ? SLUICE_TRY(place(key, *request)) : tenants_.find(key.id);
+  SLUICE_INVARIANT(tenant != nullptr);
   if (!Tenants::join(*tenant))
     return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
-  ++taken_;
-  tenants_of_users_[uid].insert(key.id);
+  count_session(*tenant, uid);
   return SliceUse{tenant, uid};
+}
+
+Result<Tenant*> SliceTable::place(const TenantKey& key, Request request) {
+  request.tenant = key.id;
+  const auto site = pool_.placer().choose(request, ++draws_);
+  if (!site) {
+    const auto refusal = allocator::explain(pool_.pool(), request, std::nullopt, pool_.class_names());
+    return Status(code_of(refusal.obstacle), refusal.reason);
+  }
+  TenantSlice slice{*site, request.gpu, 0};
+  const allocator::Device& device = pool_.pool().view(site->node).devices[slice.device()];
+  slice.memory_bytes = allocator::memory_wanted_bytes(device, shape_of(request));
+  if (rules_.memory_max_bytes && request.memory_bytes == 0)
+    slice.memory_bytes = std::min(slice.memory_bytes, *rules_.memory_max_bytes);
+  const Status placed = pool_.pool().place(key.id, request_for(key.id, slice.gpu, slice.memory_bytes), *site);
+  SLUICE_INVARIANT(placed.ok());
+  return tenants_.create(key, slice);
+}
+
+void SliceTable::count_session(Tenant& tenant, std::uint32_t uid) {
+  ++taken_;
+  tenants_of_users_[uid].insert(tenant.key.id);
 }
 
 Result<SliceUse> SliceTable::adopt(const SessionRecord& record, const store::TenantRecord* registered) {
   const TenantKey key =
       registered != nullptr ? key_of(*registered) : TenantKey{record.tenant_id, record.client_uid, record.tenant};
-  allocator::Placement slice{record.device_index, MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
-  if (registered != nullptr) slice = {record.device_index, registered->terms.guarantee, registered->memory_bytes};
   if (pool_.find(record.device_index) == nullptr)
     return Status(Code::not_found, "device " + std::to_string(record.device_index) + " is not there any more");
+  TenantSlice slice{site_on(record.device_index), MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
+  if (registered != nullptr) slice = {slice.site, registered->terms.guarantee, registered->memory_bytes};
+  if (slice.gpu > whole_gpu || slice.memory_bytes > slice_bytes_max)
+    return Status(Code::invalid_argument, "no daemon gives tenant " + key.name + " a slice of " +
+                                              format_milli_gpu(slice.gpu) + " and " + format_bytes(slice.memory_bytes));
   const bool is_new = tenants_.find(key.id) == nullptr;
-  const auto tenant = tenants_.adopt(key, slice);
-  if (!tenant.ok()) return tenant.status();
-  if (!Tenants::join(*tenant.value()))
-    return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
-  if (is_new) pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
-  ++taken_;
-  tenants_of_users_[record.client_uid].insert(key.id);
-  if (is_new && registered != nullptr) set_terms(*tenant.value(), *registered);
-  return SliceUse{tenant.value(), record.client_uid};
+  Tenant& tenant = *SLUICE_TRY(tenants_.adopt(key, slice));
+  if (!Tenants::join(tenant)) return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
+  if (is_new) {
+    const Request request = request_for(key.id, slice.gpu, slice.memory_bytes);
+    pool_.placer().learn(request);
+    const Status placed = pool_.pool().place(key.id, request, slice.site, Overcommit::allow);
+    SLUICE_INVARIANT(placed.ok());
+  }
+  count_session(tenant, record.client_uid);
+  if (is_new && registered != nullptr) set_terms(tenant, *registered);
+  return SliceUse{&tenant, record.client_uid};
 }
 
 void SliceTable::release(const SliceUse& use) {
+  SLUICE_REQUIRE(taken_ > 0);
   --taken_;
+  const std::uint64_t id = use.tenant->key.id;
   auto& of_user = tenants_of_users_[use.uid];
-  if (const auto one = of_user.find(use.tenant->key.id); one != of_user.end()) of_user.erase(one);
+  if (const auto one = of_user.find(id); one != of_user.end()) of_user.erase(one);
   if (of_user.empty()) tenants_of_users_.erase(use.uid);
-  const allocator::Placement slice = use.tenant->slice;
-  if (tenants_.leave(*use.tenant)) pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
+  if (!tenants_.leave(*use.tenant)) return;
+  const Status released = pool_.pool().release(id);
+  SLUICE_INVARIANT(released.ok());
+  pool_.placer().departed();
 }
 
 Status SliceTable::check(std::span<const store::TenantRecord> tenants) const {
-  std::map<std::uint32_t, Raise> raises;  // by device
+  std::vector<allocator::Resize> resizes;
   for (const store::TenantRecord& to : tenants)
-    if (const Tenant* tenant = tenants_.find(to.id); tenant != nullptr) add(raises[tenant->slice.device], *tenant, to);
-  const allocator::Inventory inventory = pool_.inventory();
-  for (const auto& [device, raise] : raises)
-    if (Status fit = fits(room_of(inventory, device), raise); !fit.ok()) return fit;
-  return Status();
+    if (tenants_.find(to.id) != nullptr)
+      resizes.push_back({to.id, request_for(to.id, to.terms.guarantee, to.memory_bytes)});
+  const auto refusal = allocator::check_resizes(pool_.pool(), resizes, pool_.class_names());
+  if (!refusal) return Status();
+  return Status(Code::exhausted, "tenant " + tenants_.find(refusal->slice)->key.name + " runs on " + refusal->reason);
 }
 
 void SliceTable::change(const store::TenantRecord& record) {
   Tenant* tenant = tenants_.find(record.id);
   if (tenant == nullptr) return;
-  allocator::Placement& slice = tenant->slice;
-  pool_.take_back(slice.device, slice.gpu, slice.memory_bytes);
-  slice = {slice.device, record.terms.guarantee, record.memory_bytes};
-  pool_.promise(slice.device, slice.gpu, slice.memory_bytes);
+  tenant->slice = {tenant->slice.site, record.terms.guarantee, record.memory_bytes};
+  // check() allowed the changes of several tenants together; one of them may grow before another shrinks.
+  const Status resized = pool_.pool().resize(
+      record.id, request_for(record.id, record.terms.guarantee, record.memory_bytes), Overcommit::allow);
+  SLUICE_INVARIANT(resized.ok());
   set_terms(*tenant, record);
 }
 

@@ -29,7 +29,11 @@ class SliceTable {
   // REQUIRES: `pool` outlives the table.
   SliceTable(DevicePool& pool, AdmissionRules rules) : pool_(pool), rules_(rules) {}
 
-  // Admits one more session of the tenant, or says why not (admission.h). `key`: an ad-hoc tenant's, of its user.
+  // Admits one more session of the tenant, or says why not: as admission.h has it, and for a tenant without a slice
+  //   exhausted         no room for one now
+  //   invalid_argument  no device could ever hold it
+  //   unavailable       the pool has no devices
+  // `key`: an ad-hoc tenant's, of its user.
   Result<SliceUse> admit(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes);
   // `uid`: the user whose program it is for.
   Result<SliceUse> admit(const store::TenantRecord& tenant, std::uint32_t uid, MilliGpu gpu,
@@ -40,7 +44,8 @@ class SliceTable {
   Result<SliceUse> adopt(const SessionRecord& record, const store::TenantRecord* registered = nullptr);
   void release(const SliceUse& use);
 
-  // Could change() be called for all of these? exhausted: a device that one of them sits on has no room for more.
+  // Could change() be called for all of these? exhausted: a device of one of them has no room for
+  // more.
   Status check(std::span<const store::TenantRecord> tenants) const;
   // The tenant's new amounts and terms hold from now on, for its sessions too. A tenant without sessions is left as it
   // is.
@@ -55,7 +60,10 @@ class SliceTable {
  private:
   std::optional<LiveSlice> live(const TenantKey& key);
   Status may_share_user(std::uint32_t uid, const TenantKey& key) const;
-  Result<SliceUse> acquire(const TenantKey& key, std::uint32_t uid, const allocator::Placement& slice);
+  // The tenant's slice: its live one, or a new one for `request`.
+  Result<SliceUse> acquire(const TenantKey& key, std::uint32_t uid, const std::optional<allocator::Request>& request);
+  Result<Tenant*> place(const TenantKey& key, allocator::Request request);
+  void count_session(Tenant& tenant, std::uint32_t uid);
   void set_terms(Tenant& tenant, const store::TenantRecord& record);
 
   DevicePool& pool_;
@@ -63,6 +71,7 @@ class SliceTable {
   Tenants tenants_;
   std::map<std::uint32_t, std::multiset<std::uint64_t>> tenants_of_users_;  // by user: a tenant's id for each session
   std::size_t taken_ = 0;
+  std::uint64_t draws_ = 0;  // of the policy: one for each new slice
   std::function<void(const Tenant&)> terms_changed_;
 };
 

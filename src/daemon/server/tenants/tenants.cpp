@@ -8,14 +8,6 @@
 #include "wire/handshake.h"
 
 namespace sluice::server {
-namespace {
-
-bool same_slice(const allocator::Placement& a, const allocator::Placement& b) {
-  return a.device == b.device && a.gpu == b.gpu && a.memory_bytes == b.memory_bytes;
-}
-
-}  // namespace
-
 Tenant* Tenants::find(std::uint64_t id) {
   const auto found = tenants_.find(id);
   return found == tenants_.end() ? nullptr : found->second.get();
@@ -26,7 +18,7 @@ const Tenant* Tenants::find(std::uint64_t id) const {
   return found == tenants_.end() ? nullptr : found->second.get();
 }
 
-Tenant* Tenants::create(const TenantKey& key, const allocator::Placement& slice) {
+Tenant* Tenants::create(const TenantKey& key, const TenantSlice& slice) {
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
@@ -34,10 +26,10 @@ Tenant* Tenants::create(const TenantKey& key, const allocator::Placement& slice)
   return tenants_.emplace(key.id, std::move(tenant)).first->second.get();
 }
 
-Result<Tenant*> Tenants::adopt(const TenantKey& key, const allocator::Placement& slice) {
+Result<Tenant*> Tenants::adopt(const TenantKey& key, const TenantSlice& slice) {
   Tenant* tenant = find(key.id);
   if (tenant == nullptr) return create(key, slice);
-  if (same_slice(tenant->slice, slice)) return tenant;
+  if (tenant->slice == slice) return tenant;
   return Status(Code::invalid_argument, "tenant " + key.name + " is here already, with another slice");
 }
 

@@ -4,13 +4,14 @@
 // The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "allocator/placement.h"
+#include "allocator/node.h"
 #include "base/status.h"
 #include "base/units.h"
 #include "daemon/arbiter/terms.h"
@@ -26,9 +27,20 @@ struct TenantKey {
   std::string name;  // for people
 };
 
+// What a tenant may use, and where. The amounts are of each device of the site.
+struct TenantSlice {
+  allocator::Site site;
+  MilliGpu gpu;
+  std::uint64_t memory_bytes = 0;
+
+  // The device that the tenant's sessions run on: the first of the site. REQUIRES: the site has devices.
+  std::uint32_t device() const { return static_cast<std::uint32_t>(std::countr_zero(site.devices)); }
+  friend bool operator==(const TenantSlice&, const TenantSlice&) = default;
+};
+
 struct Tenant {
   TenantKey key;
-  allocator::Placement slice;  // its compute is terms.guarantee
+  TenantSlice slice;  // its compute is terms.guarantee
   arbiter::ComputeTerms terms;
   std::size_t session_count = 0;
 
@@ -42,9 +54,9 @@ class Tenants {
   Tenant* find(std::uint64_t id);
   const Tenant* find(std::uint64_t id) const;
   // REQUIRES: there is no such tenant.
-  Tenant* create(const TenantKey& key, const allocator::Placement& slice);
+  Tenant* create(const TenantKey& key, const TenantSlice& slice);
   // Takes over a tenant of an earlier daemon. invalid_argument: the tenant is here already, with another slice.
-  Result<Tenant*> adopt(const TenantKey& key, const allocator::Placement& slice);
+  Result<Tenant*> adopt(const TenantKey& key, const TenantSlice& slice);
 
   // One more session. False: there are tenant_sessions_max.
   static bool join(Tenant& tenant);

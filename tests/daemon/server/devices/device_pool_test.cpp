@@ -64,10 +64,10 @@ TEST_CASE("rules match by pattern or by index, the last one counts, key by key")
   CHECK_FALSE(pool.devices()[0].enabled);
   CHECK(pool.devices()[1].enabled);
   CHECK(pool.devices()[1].gpu_offered == MilliGpu{500});
-  const auto inventory = pool.inventory();
-  REQUIRE(inventory.size() == 1);
-  CHECK(inventory[0].index == 1);
-  CHECK(inventory[0].gpu_free == MilliGpu{500});
+  const auto devices = pool.pool().view(0).devices;
+  CHECK_FALSE(devices[0].offered);
+  CHECK(devices[0].milli_free == 0);
+  CHECK(devices[1].milli_free == 500);
 }
 
 TEST_CASE("a rule that matches nothing is warned of") {
@@ -76,15 +76,28 @@ TEST_CASE("a rule that matches nothing is warned of") {
   CHECK_THAT(pool.warnings()[0], Catch::Contains("matches none of the 1 devices"));
 }
 
-TEST_CASE("promises beyond the offer leave nothing free, not a negative rest") {
+TEST_CASE("what is promised may exceed the offer, and is told as it is") {
   DevicePool pool({card("A100", 4 * gib)}, {}, gib);
-  pool.promise(0, MilliGpu{900}, 3 * gib);
-  pool.promise(0, MilliGpu{900}, 3 * gib);
-  CHECK(pool.inventory()[0].gpu_free == MilliGpu{0});
-  CHECK(pool.inventory()[0].memory_free_bytes == 0);
-  pool.take_back(0, MilliGpu{900}, 3 * gib);
-  CHECK(pool.inventory()[0].gpu_free == MilliGpu{100});
-  CHECK(pool.inventory()[0].memory_free_bytes == gib);
+  allocator::Request request;
+  request.gpu = MilliGpu{900};
+  request.memory_bytes = 3 * gib;
+  REQUIRE(pool.pool().place(1, request, site_on(0), allocator::Overcommit::allow).ok());
+  REQUIRE(pool.pool().place(2, request, site_on(0), allocator::Overcommit::allow).ok());
+  CHECK(pool.promised(0).gpu == MilliGpu{1800});
+  CHECK(pool.promised(0).memory_bytes == 6 * gib);
+  CHECK(pool.pool().view(0).devices[0].memory_free == 0);
+  REQUIRE(pool.pool().release(1).ok());
+  CHECK(pool.promised(0).gpu == MilliGpu{900});
+  CHECK(pool.pool().view(0).devices[0].memory_free == gib);
+}
+
+TEST_CASE("the books of a pool stay where they are when the pool is moved") {
+  DevicePool pool;
+  pool = DevicePool({card("A100", 4 * gib), card("T4", gib), card("A100", 4 * gib)}, {}, gib);
+  CHECK(pool.class_names() == std::vector<std::string>{"A100", "T4"});
+  allocator::Request request;
+  request.memory_bytes = gib;
+  CHECK(pool.placer().choose(request, 0) == site_on(1));
 }
 
 TEST_CASE("a tenant sees the memory and the compute units of its slice") {
@@ -102,8 +115,9 @@ TEST_CASE("a tenant sees the memory and the compute units of its slice") {
 }
 
 TEST_CASE("of more devices than the allocator can hold the first ones are used, with a warning") {
-  const DevicePool pool(std::vector<wire::DeviceTraits>(allocator::devices_max + 1, card("A100", gib)), {}, gib);
-  CHECK(pool.devices().size() == allocator::devices_max);
+  const DevicePool pool(std::vector<wire::DeviceTraits>(allocator::devices_per_node_max + 1, card("A100", gib)), {},
+                        gib);
+  CHECK(pool.devices().size() == allocator::devices_per_node_max);
   REQUIRE(pool.warnings().size() == 1);
   CHECK(pool.warnings()[0] == "of the 65 devices found, only the first 64 are used");
 }

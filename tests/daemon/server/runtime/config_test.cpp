@@ -46,6 +46,8 @@ start_timeout_s = 7
 [defaults]
 memory = "2GiB"
 gpu = "250m"
+[placement]
+policy = "balance"
 [limits]
 sessions_max = 9
 sessions_per_tenant_max = 3
@@ -80,6 +82,7 @@ gpu = "0.5"
   CHECK(c.start_timeout_s == 7);
   CHECK(c.default_memory_bytes == 2ull << 30);
   CHECK(c.default_gpu == MilliGpu{250});
+  CHECK(c.placement_policy == "balance");
   CHECK(c.anonymous_tenant == "guest");
   CHECK(c.ad_hoc_tenants == true);
   CHECK(c.share_uid == false);
@@ -98,7 +101,7 @@ gpu = "0.5"
   CHECK(c.devices[1].name == "pthread*");
   CHECK(c.devices[1].memory_bytes == 512ull << 20);
   CHECK(c.devices[1].gpu == MilliGpu{500});
-  CHECK(c.devices[1].where == "sluiced.toml:31");
+  CHECK(c.devices[1].where == "sluiced.toml:33");
 }
 
 TEST_CASE("an unknown key is refused with its place and the keys there are") {
@@ -128,6 +131,13 @@ TEST_CASE("a value of the wrong type is refused with its place and what would be
   CHECK_THAT(complaint("[opencl]\nenvironment = { POCL_CACHE_DIR = \"/x\" }\n"),
              Catch::Contains("set by sluiced itself"));
   CHECK_THAT(complaint("workers = 3\n"), Catch::Contains("[workers] must be a table"));
+}
+
+TEST_CASE("a policy that the allocator does not know is refused with those that it knows") {
+  CHECK(parse_config("", "sluiced.toml").value().placement_policy == "best-fit-memory");
+  CHECK(complaint("[placement]\npolicy = \"tightest\"\n") ==
+        "sluiced.toml:2:10: 'policy' must be one of: balance, fgd, best-fit-memory, best-fit, worst-fit, dot-product, "
+        "packing, first-fit, random");
 }
 
 TEST_CASE("a device rule must say which device it is about") {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t mib = 1ull << 20;
 
-allocator::Placement slice(std::uint64_t memory) { return {0, MilliGpu{100}, memory}; }
+TenantSlice slice(std::uint64_t memory) { return {site_on(0), MilliGpu{100}, memory}; }
 
 DevicePool one_device() {
   wire::DeviceTraits traits;
@@ -27,7 +27,7 @@ SessionRecord record_of(const SliceUse& use) {
   wire::set_text(record.tenant, use.tenant->key.name);
   record.memory_limit_bytes = use.tenant->slice.memory_bytes;
   record.gpu_milli = use.tenant->slice.gpu.value;
-  record.device_index = use.tenant->slice.device;
+  record.device_index = use.tenant->slice.device();
   return record;
 }
 
@@ -73,13 +73,13 @@ TEST_CASE("a device promises a slice once per tenant until the tenant's last ses
   const auto first = slices.admit({1, 1, "a"}, MilliGpu{300}, 16 * mib);
   const auto second = slices.admit({1, 1, "a"}, {}, 0);
   REQUIRE((first.ok() && second.ok()));
-  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
-  CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
+  CHECK(pool.promised(0).memory_bytes == 16 * mib);
+  CHECK(pool.promised(0).gpu == MilliGpu{300});
   slices.release(first.value());
-  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
+  CHECK(pool.promised(0).memory_bytes == 16 * mib);
   slices.release(second.value());
-  CHECK(pool.devices()[0].memory_promised_bytes == 0);
-  CHECK(pool.devices()[0].gpu_promised == MilliGpu{0});
+  CHECK(pool.promised(0).memory_bytes == 0);
+  CHECK(pool.promised(0).gpu == MilliGpu{0});
   CHECK(slices.taken() == 0);
 }
 
@@ -87,9 +87,96 @@ TEST_CASE("a refused session changes nothing in the books") {
   DevicePool pool = one_device();
   SliceTable slices(pool, {});
   CHECK_FALSE(slices.admit({1, 1, "a"}, {}, 65 * mib).ok());
-  CHECK(pool.devices()[0].memory_promised_bytes == 0);
+  CHECK(pool.promised(0).memory_bytes == 0);
   CHECK(slices.tenants().all().empty());
   CHECK(slices.taken() == 0);
+}
+
+TEST_CASE("a new slice never exceeds what is free, and its refusal says why and what would fit") {
+  DevicePool pool = one_device();
+  SliceTable slices(pool, {});
+  REQUIRE(slices.admit({1, 1, "a"}, MilliGpu{400}, 32 * mib).ok());
+  const auto refused = [&](MilliGpu gpu, std::uint64_t memory) {
+    return slices.admit({2, 2, "b"}, gpu, memory).status();
+  };
+  CHECK(refused(MilliGpu{601}, mib).code() == Code::exhausted);
+  CHECK(refused(MilliGpu{601}, mib).message() ==
+        "no device has room now for 601m and 1 MiB of memory; the nearest is device 0 (card) with 600m and 32 MiB of "
+        "memory free, where 600m and 1 MiB of memory would fit");
+  CHECK(refused({}, 32 * mib + 1).code() == Code::exhausted);
+  CHECK(refused({}, 65 * mib).code() == Code::invalid_argument);
+  store::TenantRecord large = registered("carol", 100, 33 * mib);
+  CHECK(slices.admit(large, 3, {}, 0).status().code() == Code::exhausted);
+  large.memory_bytes = 65 * mib;
+  CHECK(slices.admit(large, 3, {}, 0).status().code() == Code::invalid_argument);
+  CHECK(slices.admit({2, 2, "b"}, MilliGpu{600}, 32 * mib).ok());
+}
+
+TEST_CASE("a pool without devices, or with none that is enabled, is refused as such") {
+  DevicePool none;
+  SliceTable empty(none, {});
+  CHECK(empty.admit({1, 1, "a"}, {}, mib).status().code() == Code::unavailable);
+  DeviceRule off;
+  off.index = 0;
+  off.enabled = false;
+  wire::DeviceTraits traits;
+  traits.global_memory_bytes = 64 * mib;
+  DevicePool disabled({traits}, {off}, 1ull << 40);
+  SliceTable slices(disabled, {});
+  CHECK(slices.admit({1, 1, "a"}, {}, mib).status().code() == Code::unavailable);
+  SessionRecord record;
+  record.memory_limit_bytes = mib;
+  REQUIRE(slices.adopt(record).ok());
+  CHECK(disabled.promised(0).memory_bytes == mib);
+}
+
+TEST_CASE("without a size, memory is an eighth of the device's, and no more than a tenant may have") {
+  DevicePool pool = one_device();
+  SliceTable slices(pool, {});
+  CHECK(slices.admit({1, 1, "a"}, {}, 0).value().tenant->slice.memory_bytes == 8 * mib);
+  AdmissionRules rules;
+  rules.memory_max_bytes = mib;
+  DevicePool other = one_device();
+  SliceTable limited(other, rules);
+  CHECK(limited.admit({1, 1, "a"}, {}, 0).value().tenant->slice.memory_bytes == mib);
+  CHECK(other.promised(0).memory_bytes == mib);
+}
+
+TEST_CASE("another session of a live tenant shares its slice, even when the pool is full") {
+  DevicePool pool = one_device();
+  SliceTable slices(pool, {});
+  REQUIRE(slices.admit({1, 1, "a"}, whole_gpu, 64 * mib).ok());
+  CHECK(slices.admit({1, 1, "a"}, {}, 0).ok());
+  CHECK(slices.admit({2, 2, "b"}, {}, mib).status().code() == Code::exhausted);
+}
+
+TEST_CASE("an adopted session with a slice that no daemon gives is refused") {
+  DevicePool pool = one_device();
+  SliceTable slices(pool, {});
+  SessionRecord record;
+  record.gpu_milli = 1001;
+  CHECK(slices.adopt(record).status().code() == Code::invalid_argument);
+  record.gpu_milli = 1000;
+  record.memory_limit_bytes = ~0ull;
+  CHECK(slices.adopt(record).status().code() == Code::invalid_argument);
+  CHECK(slices.tenants().all().empty());
+}
+
+TEST_CASE("what an earlier daemon promised is honoured where it is more than there is") {
+  DevicePool pool = one_device();
+  SliceTable slices(pool, {});
+  REQUIRE(slices.admit({1, 1, "a"}, MilliGpu{800}, 60 * mib).ok());
+  SessionRecord record;
+  record.tenant_id = 2;
+  record.gpu_milli = 500;
+  record.memory_limit_bytes = 32 * mib;
+  const auto adopted = slices.adopt(record);
+  REQUIRE(adopted.ok());
+  CHECK(pool.promised(0).gpu == MilliGpu{1300});
+  CHECK(slices.admit({3, 3, "c"}, {}, mib).status().code() == Code::exhausted);
+  slices.release(adopted.value());
+  CHECK(pool.promised(0).gpu == MilliGpu{800});
+  CHECK(slices.admit({3, 3, "c"}, {}, 4 * mib).ok());
 }
 
 TEST_CASE("adopted sessions of one tenant find each other") {
@@ -104,8 +191,8 @@ TEST_CASE("adopted sessions of one tenant find each other") {
   REQUIRE(slices.adopt(record_of(second)).ok());
   CHECK(slices.tenants().all().size() == 1);
   CHECK(slices.taken() == 2);
-  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
-  CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
+  CHECK(pool.promised(0).memory_bytes == 16 * mib);
+  CHECK(pool.promised(0).gpu == MilliGpu{300});
 }
 
 TEST_CASE("an adopted session with another slice or a missing device is refused") {
@@ -142,7 +229,7 @@ TEST_CASE("a registered tenant is one tenant, whichever users it has") {
   REQUIRE(other.ok());
   CHECK(other.value().tenant != first.value().tenant);
   CHECK(slices.tenants().all().size() == 2);
-  CHECK(pool.devices()[0].memory_promised_bytes == 9 * mib);
+  CHECK(pool.promised(0).memory_bytes == 9 * mib);
 }
 
 TEST_CASE("new amounts hold for sessions that run, and for what the device has promised") {
@@ -155,14 +242,14 @@ TEST_CASE("new amounts hold for sessions that run, and for what the device has p
   more.terms.priority_class = arbiter::PriorityClass::latency;
   slices.change(more);
   CHECK(use.tenant->terms == more.terms);
-  CHECK(pool.devices()[0].memory_promised_bytes == 16 * mib);
-  CHECK(pool.devices()[0].gpu_promised == MilliGpu{300});
+  CHECK(pool.promised(0).memory_bytes == 16 * mib);
+  CHECK(pool.promised(0).gpu == MilliGpu{300});
   slices.change(registered("alice", 0, mib));
   slices.change(registered("nobody", 0, mib));
   CHECK(told == std::vector<std::uint64_t>{8 * mib, 16 * mib, mib});
   slices.release(use);
-  CHECK(pool.devices()[0].memory_promised_bytes == 0);
-  CHECK(pool.devices()[0].gpu_promised == MilliGpu{0});
+  CHECK(pool.promised(0).memory_bytes == 0);
+  CHECK(pool.promised(0).gpu == MilliGpu{0});
 }
 
 TEST_CASE("a raise that the device has no room for is refused with what is free") {
@@ -196,8 +283,8 @@ TEST_CASE("adopted sessions of a registered tenant get what the registry says no
   const auto adopted = slices.adopt(record_of(second), &now);
   REQUIRE(adopted.ok());
   CHECK(slices.tenants().find(now.id)->sessions() == 2);
-  CHECK(pool.devices()[0].memory_promised_bytes == 32 * mib);
-  CHECK(pool.devices()[0].gpu_promised == MilliGpu{250});
+  CHECK(pool.promised(0).memory_bytes == 32 * mib);
+  CHECK(pool.promised(0).gpu == MilliGpu{250});
   CHECK(adopted.value().tenant->slice.memory_bytes == 32 * mib);
   SessionRecord elsewhere = older;
   elsewhere.device_index = 1;
