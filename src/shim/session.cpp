@@ -10,6 +10,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "shim/progress.h"
+
 namespace sluice::shim {
 namespace {
 
@@ -36,10 +38,13 @@ Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::Share
       output_(std::move(output)),
       allocator_(arena_.size(), beside_bytes_max(grant_, traits_)) {
   ring_.emplace(control_memory_.bytes());
+  progress_ = std::make_unique<Progress>(*this);
   const bool at_home = reinterpret_cast<std::uintptr_t>(arena_.data()) == grant_.arena_address;
   if (!at_home || ring_->control().arena_at_home.load(std::memory_order_acquire) == 0)
     traits_.shared_virtual_memory = 0;
 }
+
+Session::~Session() = default;
 
 // ---- the worker's death ----
 

@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -39,6 +40,8 @@ struct Answer {
   std::vector<std::byte> data;
 };
 
+class Progress;
+
 class Session {
  public:
   // The process's session, joined at the first call. Null: there is no pool, or it refused; a line on stderr has said
@@ -55,6 +58,9 @@ class Session {
   bool lost() const { return lost_.load(std::memory_order_acquire); }
   const std::atomic<bool>& lost_flag() const { return lost_; }
 
+  // What the program has in flight.
+  Progress& progress() { return *progress_; }
+
   wire::ObjectId mint() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
 
   // In a forked child, for the session of its parent: it is lost here, and the child does not keep the worker alive.
@@ -63,6 +69,8 @@ class Session {
   // Writes what kernels have printed so far to this process's stdout, as it is now. To be called after seeing a
   // completion and before reporting it, if kernels may print. Blocks only as a write to that stdout does.
   void show_output();
+
+  ~Session();
 
   // ---- commands ----
   wire::RingWriter& ring() { return *ring_; }
@@ -152,6 +160,7 @@ class Session {
   std::vector<std::uint64_t> free_slots_;        // 64-byte slots, any kind
   std::unordered_set<std::uint64_t> timelines_;  // whom to wake when the worker is lost
   std::unordered_set<std::uint64_t> replies_;
+  std::unique_ptr<Progress> progress_;
 };
 
 }  // namespace sluice::shim

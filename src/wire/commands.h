@@ -19,7 +19,8 @@ namespace sluice::wire {
 
 using ObjectId = std::uint64_t;
 
-inline constexpr std::uint64_t nowhere = UINT64_MAX;  // for an offset: not in the arena
+inline constexpr std::uint64_t no_offset = UINT64_MAX;  // for an offset: not in the arena
+inline constexpr std::uint64_t nowhere = no_offset;     // its former name
 inline constexpr std::uint32_t command_bytes_max = 64 * 1024;
 inline constexpr std::uint32_t wait_list_max = 4096;  // events that one command may wait for
 inline constexpr std::uint32_t fill_pattern_bytes_max = 128;
@@ -71,7 +72,7 @@ static_assert(sizeof(CommandHeader) == 8);
 // Where a call's answer goes. `data_at`/`data_bytes` is room in the arena for a variable answer; 0 bytes: none.
 struct CallHeader {
   CommandHeader header;
-  std::uint64_t reply_at = nowhere;
+  std::uint64_t reply_at = no_offset;
   std::uint64_t data_at = 0;
   std::uint64_t data_bytes = 0;
 };
@@ -84,7 +85,7 @@ struct BufferCreate {
   CallHeader call;
   ObjectId id = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t arena_at = nowhere;                     // where its memory is, on devices that work on host memory
+  std::uint64_t arena_at = no_offset;                   // where its memory is, on devices that work on host memory
   std::uint32_t access = device_reads | device_writes;  // MemoryAccess bits
   std::uint32_t zero = 0;
 };
@@ -110,7 +111,7 @@ struct ImageCreate {
   ObjectId buffer = 0;  // of a 1D image over a buffer, else 0
   std::uint64_t width = 1, height = 1, depth = 1, layers = 0;
   std::uint64_t row_pitch = 0, slice_pitch = 0;  // bytes; of the arena's copy or of `buffer`; 0: packed
-  std::uint64_t arena_at = nowhere;
+  std::uint64_t arena_at = no_offset;
   std::uint64_t bytes = 0;  // what it counts for in the slice's memory
   std::uint32_t channel_order = 0, channel_type = 0;
   std::uint32_t kind = 0;
@@ -208,14 +209,14 @@ struct EnqueueHeader {
   CommandHeader header;
   ObjectId queue = 0;
   std::uint64_t sequence = 0;
-  ObjectId event = 0;                // 0: the program holds no event for this command
-  std::uint64_t event_at = nowhere;  // its EventSlot, if it has one
+  ObjectId event = 0;                  // 0: the program holds no event for this command
+  std::uint64_t event_at = no_offset;  // its EventSlot, if it has one
   std::uint32_t wait_count = 0;
   std::uint32_t zero = 0;
 };
 static_assert(sizeof(EnqueueHeader) == 48);
 
-// Data comes from the arena, or trails the command if arena_at is `nowhere` (at most inline_write_bytes_max).
+// Data comes from the arena, or trails the command if arena_at is no_offset (at most inline_write_bytes_max).
 struct BufferWrite {
   static constexpr Op op = Op::buffer_write;
   EnqueueHeader enqueue;

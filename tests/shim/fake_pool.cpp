@@ -171,8 +171,8 @@ void FakePool::create_buffer(const wire::BufferCreate& command) {
   });
   memory->bytes = command.bytes;
   memory->counted = true;
-  if (command.arena_at == wire::nowhere) memory->own.resize(command.bytes);
-  memory->data = command.arena_at == wire::nowhere ? memory->own.data() : arena_.data() + command.arena_at;
+  if (command.arena_at == wire::no_offset) memory->own.resize(command.bytes);
+  memory->data = command.arena_at == wire::no_offset ? memory->own.data() : arena_.data() + command.arena_at;
   memory_[command.id] = memory;
   answer(command.call, wire::Outcome::ok);
 }
@@ -203,7 +203,7 @@ void FakePool::create(const Command& command) {
       memory->row_pitch =
           image.kind == static_cast<std::uint32_t>(wire::ImageKind::d1_array) ? image.slice_pitch : image.row_pitch;
       memory->slice_pitch = image.slice_pitch;
-      memory->data = image.arena_at == wire::nowhere ? memory->own.data() : arena_.data() + image.arena_at;
+      memory->data = image.arena_at == wire::no_offset ? memory->own.data() : arena_.data() + image.arena_at;
       memory_[image.id] = memory;
       return answer(image.call, wire::Outcome::ok);
     }
@@ -288,7 +288,7 @@ void FakePool::run(Queue& queue, const Command& command) {
     if (events_.at(id)) outcome = wire::Outcome::wait_list_failed;
   if (outcome == wire::Outcome::ok) outcome = execute(command);
   const Nanoseconds now = now_ns();
-  if (header.event_at != wire::nowhere)
+  if (header.event_at != wire::no_offset)
     wire::publish_event(*wire::ArenaView(arena_.bytes()).slot<wire::EventSlot>(header.event_at), outcome,
                         {now, now, now});
   else if (outcome != wire::Outcome::ok) wire::publish_error(*queue.timeline, outcome);
@@ -324,7 +324,7 @@ wire::Outcome FakePool::execute(const Command& command) {
     case wire::Op::buffer_write: {
       const auto write = command.as<wire::BufferWrite>();
       const std::byte* trailing = command.bytes.data() + sizeof write + write.enqueue.wait_count * 8;
-      const std::byte* from = write.arena_at == wire::nowhere ? trailing : arena_.data() + write.arena_at;
+      const std::byte* from = write.arena_at == wire::no_offset ? trailing : arena_.data() + write.arena_at;
       std::memcpy(memory_.at(write.buffer)->data + write.dst_offset, from, write.bytes);
       break;
     }

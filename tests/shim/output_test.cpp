@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shim/opencl/progress.h"
+#include "shim/progress.h"
 #include "tests/shim/opencl_fixture.h"
 
 using namespace sluice;
@@ -50,7 +50,7 @@ void say(std::string_view text) {
   REQUIRE(write(STDOUT_FILENO, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
 }
 
-void expect_output() { opencl::Progress::of(*shim::Session::existing()).expect_output(); }
+void expect_output() { shim::Session::existing()->progress().expect_output(); }
 
 // Fills the pipe that stdout is.
 void clog_stdout() {

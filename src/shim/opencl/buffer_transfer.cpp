@@ -23,9 +23,9 @@ cl_int check_range(const _cl_mem& buffer, size_t offset, size_t bytes, const voi
 }
 
 // A transfer of nothing only keeps its place in the queue.
-cl_int enqueue_nothing(const Enqueue& how) {
+cl_int enqueue_nothing(const Enqueue& options) {
   wire::Marker marker;
-  return post(how, marker);
+  return post(options, marker);
 }
 
 // Both sides of a rectangle transfer as the API gives them.
@@ -94,7 +94,7 @@ cl_int shape_copy_rect(const _cl_mem& src, const _cl_mem& dst, wire::BufferCopyR
 
 namespace sluice::opencl {
 
-cl_int fill_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes,
+cl_int fill_buffer(const Enqueue& options, _cl_mem& buffer, std::size_t offset, std::size_t bytes,
                    std::span<const std::byte> pattern) {
   alignas(8) std::array<std::byte, wire::fill_pattern_bytes_max> trailing{};
   std::memcpy(trailing.data(), pattern.data(), pattern.size());
@@ -103,7 +103,7 @@ cl_int fill_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std:
   command.offset = offset;
   command.bytes = bytes;
   command.pattern_bytes = static_cast<std::uint32_t>(pattern.size());
-  return post(how, command, std::span<const std::byte>(trailing).first(wire::round_up_8(command.pattern_bytes)));
+  return post(options, command, std::span<const std::byte>(trailing).first(wire::round_up_8(command.pattern_bytes)));
 }
 
 }  // namespace sluice::opencl
@@ -113,9 +113,9 @@ cl_int clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocki
   if (const cl_int error = check_buffer(queue, buffer, wait_count, wait_list)) return error;
   if (const cl_int error = check_range(*buffer, offset, size, ptr)) return error;
   if (!buffer->host_may_read()) return CL_INVALID_OPERATION;
-  const Enqueue how{*queue, CL_COMMAND_READ_BUFFER, wait_span(wait_count, wait_list), event};
-  if (size == 0) return enqueue_nothing(how);
-  return guarded([&] { return read_buffer(how, *buffer, offset, size, ptr, blocking != CL_FALSE); });
+  const Enqueue options{*queue, CL_COMMAND_READ_BUFFER, wait_span(wait_count, wait_list), event};
+  if (size == 0) return enqueue_nothing(options);
+  return guarded([&] { return read_buffer(options, *buffer, offset, size, ptr, blocking != CL_FALSE); });
 }
 
 cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size,
@@ -123,9 +123,9 @@ cl_int clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, cl_bool block
   if (const cl_int error = check_buffer(queue, buffer, wait_count, wait_list)) return error;
   if (const cl_int error = check_range(*buffer, offset, size, ptr)) return error;
   if (!buffer->host_may_write()) return CL_INVALID_OPERATION;
-  const Enqueue how{*queue, CL_COMMAND_WRITE_BUFFER, wait_span(wait_count, wait_list), event};
-  if (size == 0) return enqueue_nothing(how);
-  return guarded([&] { return write_buffer(how, *buffer, offset, size, ptr, blocking != CL_FALSE); });
+  const Enqueue options{*queue, CL_COMMAND_WRITE_BUFFER, wait_span(wait_count, wait_list), event};
+  if (size == 0) return enqueue_nothing(options);
+  return guarded([&] { return write_buffer(options, *buffer, offset, size, ptr, blocking != CL_FALSE); });
 }
 
 cl_int clEnqueueReadBufferRect(cl_command_queue queue, cl_mem buffer, cl_bool blocking, const size_t* buffer_origin,
@@ -138,8 +138,8 @@ cl_int clEnqueueReadBufferRect(cl_command_queue queue, cl_mem buffer, cl_bool bl
                             buffer_slice_pitch, host_row_pitch, host_slice_pitch};
   if (const cl_int error = check_rect(*buffer, given, ptr, transfer)) return error;
   if (!buffer->host_may_read()) return CL_INVALID_OPERATION;
-  const Enqueue how{*queue, CL_COMMAND_READ_BUFFER_RECT, wait_span(wait_count, wait_list), event};
-  return guarded([&] { return read_box(how, *buffer, transfer, blocking != CL_FALSE); });
+  const Enqueue options{*queue, CL_COMMAND_READ_BUFFER_RECT, wait_span(wait_count, wait_list), event};
+  return guarded([&] { return read_box(options, *buffer, transfer, blocking != CL_FALSE); });
 }
 
 cl_int clEnqueueWriteBufferRect(cl_command_queue queue, cl_mem buffer, cl_bool blocking, const size_t* buffer_origin,
@@ -152,8 +152,8 @@ cl_int clEnqueueWriteBufferRect(cl_command_queue queue, cl_mem buffer, cl_bool b
                             buffer_slice_pitch, host_row_pitch, host_slice_pitch};
   if (const cl_int error = check_rect(*buffer, given, ptr, transfer)) return error;
   if (!buffer->host_may_write()) return CL_INVALID_OPERATION;
-  const Enqueue how{*queue, CL_COMMAND_WRITE_BUFFER_RECT, wait_span(wait_count, wait_list), event};
-  return guarded([&] { return write_box(how, *buffer, transfer, blocking != CL_FALSE); });
+  const Enqueue options{*queue, CL_COMMAND_WRITE_BUFFER_RECT, wait_span(wait_count, wait_list), event};
+  return guarded([&] { return write_box(options, *buffer, transfer, blocking != CL_FALSE); });
 }
 
 cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void* pattern, size_t pattern_size,
@@ -162,10 +162,10 @@ cl_int clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void* pa
   if (!in_range(offset, size, buffer->bytes())) return CL_INVALID_VALUE;
   if (pattern == nullptr || !valid_pattern(pattern_size) || offset % pattern_size != 0 || size % pattern_size != 0)
     return CL_INVALID_VALUE;
-  const Enqueue how{*queue, CL_COMMAND_FILL_BUFFER, wait_span(wait_count, wait_list), event};
-  if (size == 0) return enqueue_nothing(how);
+  const Enqueue options{*queue, CL_COMMAND_FILL_BUFFER, wait_span(wait_count, wait_list), event};
+  if (size == 0) return enqueue_nothing(options);
   return guarded([&] {
-    return fill_buffer(how, *buffer, offset, size, {static_cast<const std::byte*>(pattern), pattern_size});
+    return fill_buffer(options, *buffer, offset, size, {static_cast<const std::byte*>(pattern), pattern_size});
   });
 }
 

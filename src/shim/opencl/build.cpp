@@ -19,7 +19,7 @@
 #include "shim/opencl/error.h"
 #include "shim/opencl/include_files.h"
 #include "shim/opencl/program.h"
-#include "shim/opencl/progress.h"
+#include "shim/progress.h"
 
 namespace sluice::opencl {
 namespace {
@@ -103,7 +103,7 @@ bool may_print(std::string_view source) { return source.find("printf") != std::s
 cl_int carry_out(const Order& order) {
   _cl_program& program = *order.program;
   std::shared_ptr<Build> build;
-  if (order.may_print) Progress::of(program.session()).expect_output();
+  if (order.may_print) program.session().progress().expect_output();
   const cl_int error = guarded([&] {
     build = attempt(program.session(), order.request);
     build->options = order.options;

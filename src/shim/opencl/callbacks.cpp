@@ -23,13 +23,13 @@ struct EventWatch {
   }
 };
 
-struct BurialWatch {
-  Progress& progress;
-  Fence fence;
+struct ReleaseWatch {
+  shim::Session& session;
+  shim::Fence fence;
   cl_mem memory;
   std::vector<std::pair<MemoryDestructor, void*>> callbacks;
 
-  bool due() const { return progress.lost() || fence.passed(); }
+  bool due() const { return session.lost() || fence.passed(); }
   void fire() const {
     for (const auto& [callback, user_data] : callbacks) callback(memory, user_data);
   }
@@ -47,37 +47,37 @@ void take_due(std::list<Watch>& from, std::list<Watch>& due) {
 class Watcher {
  public:
   bool add(EventWatch watch) {
-    Progress& progress = watch.event->progress();
-    return add_to(events_, std::move(watch), progress);
+    shim::Session& session = watch.event->session();
+    return add_to(events_, std::move(watch), session);
   }
-  bool add(BurialWatch watch) {
-    Progress& progress = watch.progress;
-    return add_to(burials_, std::move(watch), progress);
+  bool add(ReleaseWatch watch) {
+    shim::Session& session = watch.session;
+    return add_to(releases_, std::move(watch), session);
   }
 
  private:
   template <typename Watch>
-  bool add_to(std::list<Watch>& list, Watch watch, Progress& progress);
+  bool add_to(std::list<Watch>& list, Watch watch, shim::Session& session);
   bool start();
   void run();
   bool fire_due();
   void sleep();
-  Lane* common_lane(std::uint64_t& sequence) const;
-  Progress& any_progress() const {
-    return events_.empty() ? burials_.front().progress : events_.front().event->progress();
+  shim::Lane* common_lane(std::uint64_t& sequence) const;
+  shim::Session& any_session() const {
+    return events_.empty() ? releases_.front().session : events_.front().event->session();
   }
 
   std::mutex mutex_;  // guards what follows
   bool started_ = false;
   std::list<EventWatch> events_;
-  std::list<BurialWatch> burials_;
-  Lane* sleeps_at_ = nullptr;
+  std::list<ReleaseWatch> releases_;
+  shim::Lane* sleeps_at_ = nullptr;
   std::atomic<bool> interrupted_{false};
   wire::FutexWord registrations_{0};
 };
 
 template <typename Watch>
-bool Watcher::add_to(std::list<Watch>& list, Watch watch, Progress& progress) {
+bool Watcher::add_to(std::list<Watch>& list, Watch watch, shim::Session& session) {
   std::lock_guard lock(mutex_);
   if (!started_ && !(started_ = start())) return false;
   list.push_back(std::move(watch));
@@ -85,7 +85,7 @@ bool Watcher::add_to(std::list<Watch>& list, Watch watch, Progress& progress) {
   registrations_.fetch_add(1, std::memory_order_seq_cst);
   wire::futex_wake_all(registrations_);
   if (sleeps_at_ != nullptr) wire::wake_waiters(sleeps_at_->timeline());
-  else if (!progress.lost()) progress.announce();
+  else if (!session.lost()) session.progress().notify();
   return true;
 }
 
@@ -114,26 +114,26 @@ void Watcher::run() {
 
 bool Watcher::fire_due() {
   std::list<EventWatch> events;
-  std::list<BurialWatch> burials;
+  std::list<ReleaseWatch> releases;
   {
     std::lock_guard lock(mutex_);
     take_due(events_, events);
-    take_due(burials_, burials);
+    take_due(releases_, releases);
   }
   for (const EventWatch& watch : events) watch.fire();
-  for (const BurialWatch& watch : burials) watch.fire();
-  return !events.empty() || !burials.empty();
+  for (const ReleaseWatch& watch : releases) watch.fire();
+  return !events.empty() || !releases.empty();
 }
 
 // If all that is watched is on one in-order lane: that lane, and the first sequence that matters. Sleeping there costs
 // the worker no wake-up for the commands before it.
-Lane* Watcher::common_lane(std::uint64_t& sequence) const {
-  if (events_.empty() || !burials_.empty()) return nullptr;
-  Lane* lane = events_.front().event->in_order_lane();
+shim::Lane* Watcher::common_lane(std::uint64_t& sequence) const {
+  if (events_.empty() || !releases_.empty()) return nullptr;
+  shim::Lane* lane = events_.front().event->state().in_order_lane();
   sequence = UINT64_MAX;
   for (const EventWatch& watch : events_) {
-    if (watch.event->in_order_lane() != lane) return nullptr;
-    sequence = std::min(sequence, watch.event->sequence());
+    if (watch.event->state().in_order_lane() != lane) return nullptr;
+    sequence = std::min(sequence, watch.event->state().sequence());
   }
   return lane;
 }
@@ -142,17 +142,17 @@ void Watcher::sleep() {
   std::unique_lock lock(mutex_);
   const auto anything_due = [this] {
     const auto due = [](const auto& watch) { return watch.due(); };
-    return std::any_of(events_.begin(), events_.end(), due) || std::any_of(burials_.begin(), burials_.end(), due);
+    return std::any_of(events_.begin(), events_.end(), due) || std::any_of(releases_.begin(), releases_.end(), due);
   };
-  if (events_.empty() && burials_.empty()) {
+  if (events_.empty() && releases_.empty()) {
     const std::uint32_t seen = registrations_.load(std::memory_order_seq_cst);
     lock.unlock();
     wire::futex_wait(registrations_, seen);
     return;
   }
-  shim::Session& session = any_progress().session();
+  shim::Session& session = any_session();
   std::uint64_t sequence = 0;
-  if (Lane* lane = common_lane(sequence); lane != nullptr) {
+  if (shim::Lane* lane = common_lane(sequence); lane != nullptr) {
     const Ref<_cl_event> hold = events_.front().event;  // keeps the lane
     sleeps_at_ = lane;
     interrupted_.store(false, std::memory_order_seq_cst);
@@ -186,9 +186,9 @@ bool watch_event(_cl_event& event, cl_int trigger, EventCallback callback, void*
   return watcher().add(EventWatch{Ref<_cl_event>(&event), trigger, callback, user_data});
 }
 
-void watch_burial(Progress& progress, Fence fence, cl_mem memory,
-                  std::vector<std::pair<MemoryDestructor, void*>> callbacks) {
-  const BurialWatch watch{progress, std::move(fence), memory, std::move(callbacks)};
+void watch_release(shim::Session& session, shim::Fence fence, cl_mem memory,
+                   std::vector<std::pair<MemoryDestructor, void*>> callbacks) {
+  const ReleaseWatch watch{session, std::move(fence), memory, std::move(callbacks)};
   if (!watcher().add(watch)) watch.fire();  // too early is better than never: the program waits to free memory
 }
 

@@ -23,7 +23,7 @@ bool watch_event(_cl_event& event, cl_int trigger, EventCallback callback, void*
 
 // Calls `callbacks`, in this order, when the fence has passed. `memory` is the handle that they are given; it names
 // nothing any more.
-void watch_burial(Progress& progress, Fence fence, cl_mem memory,
-                  std::vector<std::pair<MemoryDestructor, void*>> callbacks);
+void watch_release(shim::Session& session, shim::Fence fence, cl_mem memory,
+                   std::vector<std::pair<MemoryDestructor, void*>> callbacks);
 
 }  // namespace sluice::opencl

@@ -37,7 +37,7 @@ cl_int clGetEventProfilingInfo(cl_event event, cl_profiling_info name, size_t ro
   if (event->is_user() || !event->queue()->profiling() || event->status() != CL_COMPLETE)
     return CL_PROFILING_INFO_NOT_AVAILABLE;
   const InfoReply reply(room, value, size_ret);
-  const _cl_event::Times times = event->times();
+  const sluice::shim::EventTimes times = event->state().times();
   switch (name) {
     case CL_PROFILING_COMMAND_QUEUED: return reply.value<cl_ulong>(times.queued_ns);
     case CL_PROFILING_COMMAND_SUBMIT: return reply.value<cl_ulong>(times.submitted_ns);

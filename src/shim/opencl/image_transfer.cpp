@@ -86,7 +86,7 @@ wire::BufferCopy copy_of(const _cl_mem& src, std::uint64_t src_offset, const _cl
 }
 
 template <typename Command>
-cl_int copy_between(const Enqueue& how, const _cl_mem& image, const _cl_mem& buffer, const size_t* origin,
+cl_int copy_between(const Enqueue& options, const _cl_mem& image, const _cl_mem& buffer, const size_t* origin,
                     const size_t* region, size_t offset) {
   Command command;
   command.image = image.id();
@@ -94,27 +94,27 @@ cl_int copy_between(const Enqueue& how, const _cl_mem& image, const _cl_mem& buf
   command.origin = box_of(origin);
   command.region = box_of(region);
   command.buffer_offset = offset;
-  return guarded([&] { return post(how, command); });
+  return guarded([&] { return post(options, command); });
 }
 
-cl_int copy_images(const Enqueue& how, const _cl_mem& src, const _cl_mem& dst, const size_t* src_origin,
+cl_int copy_images(const Enqueue& options, const _cl_mem& src, const _cl_mem& dst, const size_t* src_origin,
                    const size_t* dst_origin, const size_t* region) {
   if (over_buffer(src) && over_buffer(dst)) {
     auto command = copy_of(*src.parent(), bytes_before(src, src_origin), *dst.parent(), bytes_before(dst, dst_origin),
                            bytes_before(src, region));
-    return guarded([&] { return post(how, command); });
+    return guarded([&] { return post(options, command); });
   }
   if (over_buffer(src))
-    return copy_between<wire::BufferToImage>(how, dst, *src.parent(), dst_origin, region,
+    return copy_between<wire::BufferToImage>(options, dst, *src.parent(), dst_origin, region,
                                              bytes_before(src, src_origin));
   if (over_buffer(dst))
-    return copy_between<wire::ImageToBuffer>(how, src, *dst.parent(), src_origin, region,
+    return copy_between<wire::ImageToBuffer>(options, src, *dst.parent(), src_origin, region,
                                              bytes_before(dst, dst_origin));
   wire::ImageCopy command;
   command.src = src.id(), command.dst = dst.id();
   command.src_origin = box_of(src_origin), command.dst_origin = box_of(dst_origin);
   command.region = box_of(region);
-  return guarded([&] { return post(how, command); });
+  return guarded([&] { return post(options, command); });
 }
 
 }  // namespace
@@ -126,8 +126,8 @@ cl_int clEnqueueReadImage(cl_command_queue queue, cl_mem image, cl_bool blocking
   BoxTransfer transfer;
   if (const cl_int error = shape_transfer(*image, origin, region, row_pitch, slice_pitch, ptr, transfer)) return error;
   if (!image->host_may_read()) return CL_INVALID_OPERATION;
-  const Enqueue how{*queue, CL_COMMAND_READ_IMAGE, wait_span(wait_count, wait_list), event};
-  return guarded([&] { return read_box(how, *image, transfer, blocking != CL_FALSE); });
+  const Enqueue options{*queue, CL_COMMAND_READ_IMAGE, wait_span(wait_count, wait_list), event};
+  return guarded([&] { return read_box(options, *image, transfer, blocking != CL_FALSE); });
 }
 
 cl_int clEnqueueWriteImage(cl_command_queue queue, cl_mem image, cl_bool blocking, const size_t* origin,
@@ -137,8 +137,8 @@ cl_int clEnqueueWriteImage(cl_command_queue queue, cl_mem image, cl_bool blockin
   BoxTransfer transfer;
   if (const cl_int error = shape_transfer(*image, origin, region, row_pitch, slice_pitch, ptr, transfer)) return error;
   if (!image->host_may_write()) return CL_INVALID_OPERATION;
-  const Enqueue how{*queue, CL_COMMAND_WRITE_IMAGE, wait_span(wait_count, wait_list), event};
-  return guarded([&] { return write_box(how, *image, transfer, blocking != CL_FALSE); });
+  const Enqueue options{*queue, CL_COMMAND_WRITE_IMAGE, wait_span(wait_count, wait_list), event};
+  return guarded([&] { return write_box(options, *image, transfer, blocking != CL_FALSE); });
 }
 
 cl_int clEnqueueFillImage(cl_command_queue queue, cl_mem image, const void* color, const size_t* origin,
@@ -166,26 +166,26 @@ cl_int clEnqueueCopyImage(cl_command_queue queue, cl_mem src, cl_mem dst, const 
   if (const cl_int error = check_image_region(*src, src_origin, region)) return error;
   if (const cl_int error = check_image_region(*dst, dst_origin, region)) return error;
   if (src == dst && boxes_meet(src_origin, dst_origin, region)) return CL_MEM_COPY_OVERLAP;
-  const Enqueue how{*queue, CL_COMMAND_COPY_IMAGE, wait_span(wait_count, wait_list), event};
-  return copy_images(how, *src, *dst, src_origin, dst_origin, region);
+  const Enqueue options{*queue, CL_COMMAND_COPY_IMAGE, wait_span(wait_count, wait_list), event};
+  return copy_images(options, *src, *dst, src_origin, dst_origin, region);
 }
 
 cl_int clEnqueueCopyImageToBuffer(cl_command_queue queue, cl_mem src, cl_mem dst, const size_t* origin,
                                   const size_t* region, size_t offset, cl_uint wait_count, const cl_event* wait_list,
                                   cl_event* event) {
   if (const cl_int error = check_between(queue, src, dst, origin, region, offset, wait_count, wait_list)) return error;
-  const Enqueue how{*queue, CL_COMMAND_COPY_IMAGE_TO_BUFFER, wait_span(wait_count, wait_list), event};
-  if (!over_buffer(*src)) return copy_between<wire::ImageToBuffer>(how, *src, *dst, origin, region, offset);
+  const Enqueue options{*queue, CL_COMMAND_COPY_IMAGE_TO_BUFFER, wait_span(wait_count, wait_list), event};
+  if (!over_buffer(*src)) return copy_between<wire::ImageToBuffer>(options, *src, *dst, origin, region, offset);
   auto command = copy_of(*src->parent(), bytes_before(*src, origin), *dst, offset, bytes_before(*src, region));
-  return guarded([&] { return post(how, command); });
+  return guarded([&] { return post(options, command); });
 }
 
 cl_int clEnqueueCopyBufferToImage(cl_command_queue queue, cl_mem src, cl_mem dst, size_t offset, const size_t* origin,
                                   const size_t* region, cl_uint wait_count, const cl_event* wait_list,
                                   cl_event* event) {
   if (const cl_int error = check_between(queue, dst, src, origin, region, offset, wait_count, wait_list)) return error;
-  const Enqueue how{*queue, CL_COMMAND_COPY_BUFFER_TO_IMAGE, wait_span(wait_count, wait_list), event};
-  if (!over_buffer(*dst)) return copy_between<wire::BufferToImage>(how, *dst, *src, origin, region, offset);
+  const Enqueue options{*queue, CL_COMMAND_COPY_BUFFER_TO_IMAGE, wait_span(wait_count, wait_list), event};
+  if (!over_buffer(*dst)) return copy_between<wire::BufferToImage>(options, *dst, *src, origin, region, offset);
   auto command = copy_of(*src, offset, *dst->parent(), bytes_before(*dst, origin), bytes_before(*dst, region));
-  return guarded([&] { return post(how, command); });
+  return guarded([&] { return post(options, command); });
 }

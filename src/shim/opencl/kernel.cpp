@@ -164,7 +164,7 @@ std::uint64_t _cl_kernel::local_bytes() {
   return traits().local_bytes + arguments_.local_bytes();
 }
 
-cl_int _cl_kernel::launch(const Enqueue& how, wire::KernelLaunch& command) {
+cl_int _cl_kernel::launch(const Enqueue& options, wire::KernelLaunch& command) {
   if (build_->session.lost()) return context().report_lost();
   std::lock_guard lock(mutex_);
   if (!arguments_.all_set()) return CL_INVALID_KERNEL_ARGS;
@@ -172,7 +172,7 @@ cl_int _cl_kernel::launch(const Enqueue& how, wire::KernelLaunch& command) {
     return CL_OUT_OF_RESOURCES;
   command.kernel = id_;
   command.argument_count = arguments_.count();
-  return post(how, command, arguments_.records());
+  return post(options, command, arguments_.records());
 }
 
 namespace sluice::opencl {

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <vector>
 
-#include "shim/opencl/arguments.h"
+#include "shim/arguments.h"
 #include "shim/opencl/program.h"
 
 namespace sluice::opencl {
@@ -34,7 +34,7 @@ struct _cl_kernel final : public sluice::opencl::ObjectOf<_cl_kernel, sluice::op
   std::uint64_t local_bytes();
 
   // Posts the launch with all arguments as they are now. CL_INVALID_KERNEL_ARGS: one is missing.
-  cl_int launch(const sluice::opencl::Enqueue& how, sluice::wire::KernelLaunch& command);
+  cl_int launch(const sluice::opencl::Enqueue& options, sluice::wire::KernelLaunch& command);
 
  private:
   void announce();  // to the worker
@@ -50,6 +50,6 @@ struct _cl_kernel final : public sluice::opencl::ObjectOf<_cl_kernel, sluice::op
   const std::uint32_t index_;
   const sluice::wire::ObjectId id_;
   std::mutex mutex_;  // guards what follows
-  sluice::opencl::KernelArguments arguments_;
+  sluice::shim::KernelArguments arguments_;
   std::vector<std::uint32_t> checked_bytes_;  // per argument, the size that the worker has agreed to; 0: not asked
 };

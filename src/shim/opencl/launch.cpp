@@ -51,20 +51,20 @@ cl_int shape_local(const DeviceTraits& device, const Build& build, const KernelT
   return CL_SUCCESS;
 }
 
-cl_int launch(const Enqueue& how, _cl_kernel& kernel, cl_uint dimensions, const size_t* offset, const size_t* global,
-              const size_t* local) {
-  if (&how.queue.context() != &kernel.context()) return CL_INVALID_CONTEXT;
+cl_int launch(const Enqueue& options, _cl_kernel& kernel, cl_uint dimensions, const size_t* offset,
+              const size_t* global, const size_t* local) {
+  if (&options.queue.context() != &kernel.context()) return CL_INVALID_CONTEXT;
   if (dimensions < 1 || dimensions > 3) return CL_INVALID_WORK_DIMENSION;
-  const DeviceTraits& device = how.queue.session().traits();
+  const DeviceTraits& device = options.queue.session().traits();
   KernelLaunch command;
   bool empty = false;
   if (const cl_int error = shape_global(device, dimensions, offset, global, command, empty)) return error;
   if (empty) {
     wire::Marker nothing;
-    return post(how, nothing);
+    return post(options, nothing);
   }
   if (const cl_int error = shape_local(device, kernel.build(), kernel.traits(), local, command)) return error;
-  return kernel.launch(how, command);
+  return kernel.launch(options, command);
 }
 
 }  // namespace
@@ -78,16 +78,16 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue command_queue, cl_kernel kernel, 
                               const cl_event* event_wait_list, cl_event* event) {
   if (const cl_int error = check_enqueue(command_queue, num_events_in_wait_list, event_wait_list)) return error;
   if (!checked(kernel)) return CL_INVALID_KERNEL;
-  const Enqueue how{*command_queue, CL_COMMAND_NDRANGE_KERNEL, wait_span(num_events_in_wait_list, event_wait_list),
-                    event};
-  return launch(how, *kernel, work_dim, global_work_offset, global_work_size, local_work_size);
+  const Enqueue options{*command_queue, CL_COMMAND_NDRANGE_KERNEL, wait_span(num_events_in_wait_list, event_wait_list),
+                        event};
+  return launch(options, *kernel, work_dim, global_work_offset, global_work_size, local_work_size);
 }
 
 cl_int clEnqueueTask(cl_command_queue command_queue, cl_kernel kernel, cl_uint num_events_in_wait_list,
                      const cl_event* event_wait_list, cl_event* event) {
   if (const cl_int error = check_enqueue(command_queue, num_events_in_wait_list, event_wait_list)) return error;
   if (!checked(kernel)) return CL_INVALID_KERNEL;
-  const Enqueue how{*command_queue, CL_COMMAND_TASK, wait_span(num_events_in_wait_list, event_wait_list), event};
+  const Enqueue options{*command_queue, CL_COMMAND_TASK, wait_span(num_events_in_wait_list, event_wait_list), event};
   const size_t one = 1;
-  return launch(how, *kernel, 1, nullptr, &one, &one);
+  return launch(options, *kernel, 1, nullptr, &one, &one);
 }

@@ -34,14 +34,14 @@ BoxTransfer transfer_of(const Mapping& mapping) {
   return transfer;
 }
 
-cl_int read_into(const Enqueue& how, _cl_mem& memory, const Mapping& mapping, bool blocking) {
-  if (memory.is_image()) return read_box(how, memory, transfer_of(mapping), blocking);
-  return read_buffer(how, memory, mapping.origin.x, mapping.region.x, mapping.pointer, blocking);
+cl_int read_into(const Enqueue& options, _cl_mem& memory, const Mapping& mapping, bool blocking) {
+  if (memory.is_image()) return read_box(options, memory, transfer_of(mapping), blocking);
+  return read_buffer(options, memory, mapping.origin.x, mapping.region.x, mapping.pointer, blocking);
 }
 
-cl_int write_from(const Enqueue& how, _cl_mem& memory, const Mapping& mapping) {
-  if (memory.is_image()) return write_box(how, memory, transfer_of(mapping), false);
-  return write_buffer(how, memory, mapping.origin.x, mapping.region.x, mapping.pointer, false);
+cl_int write_from(const Enqueue& options, _cl_mem& memory, const Mapping& mapping) {
+  if (memory.is_image()) return write_box(options, memory, transfer_of(mapping), false);
+  return write_buffer(options, memory, mapping.origin.x, mapping.region.x, mapping.pointer, false);
 }
 
 // Where the program will find the mapped region. Nothing: no room.
@@ -68,26 +68,27 @@ bool choose_place(_cl_mem& memory, Mapping& mapping) {
 
 // True if the program sees the contents themselves.
 bool is_direct(const _cl_mem& memory, const Mapping& mapping) {
-  return memory.contents() != nullptr && mapping.staging_at == wire::nowhere && !memory.has_host_copy();
+  return memory.contents() != nullptr && mapping.staging_at == wire::no_offset && !memory.has_host_copy();
 }
 
-cl_int map(const Enqueue& how, _cl_mem& memory, Mapping& mapping, bool blocking) {
-  if (how.queue.progress().lost()) return how.queue.context().report_lost();
+cl_int map(const Enqueue& options, _cl_mem& memory, Mapping& mapping, bool blocking) {
+  if (options.queue.progress().lost()) return options.queue.context().report_lost();
   if (!choose_place(memory, mapping)) return CL_MAP_FAILURE;
   const bool needs_data = !is_direct(memory, mapping) && (mapping.flags & CL_MAP_WRITE_INVALIDATE_REGION) == 0;
-  const cl_int error = needs_data ? read_into(how, memory, mapping, blocking) : keep_place(how, blocking);
+  const cl_int error = needs_data ? read_into(options, memory, mapping, blocking) : keep_place(options, blocking);
   if (error == CL_SUCCESS) memory.add_mapping(mapping);
-  else if (mapping.staging_at != wire::nowhere) memory.progress().bury(mapping.staging_at);
+  else if (mapping.staging_at != wire::no_offset) memory.progress().free_after_all(mapping.staging_at);
   return error;
 }
 
-cl_int unmap(const Enqueue& how, _cl_mem& memory, const Mapping& mapping) {
+cl_int unmap(const Enqueue& options, _cl_mem& memory, const Mapping& mapping) {
   const std::size_t bytes = memory.is_image() ? 1 : mapping.region.x;
   // A map that has not come true yet was not written to, whatever it was made for.
   const bool untouched = memory.progress().reads_into(static_cast<const std::byte*>(mapping.pointer), bytes);
   const bool moves_data = !is_direct(memory, mapping) && (mapping.flags & writing_maps) != 0 && !untouched;
-  const cl_int error = moves_data ? write_from(how, memory, mapping) : keep_place(how, false);
-  if (error == CL_SUCCESS && mapping.staging_at != wire::nowhere) memory.progress().bury(mapping.staging_at);
+  const cl_int error = moves_data ? write_from(options, memory, mapping) : keep_place(options, false);
+  if (error == CL_SUCCESS && mapping.staging_at != wire::no_offset)
+    memory.progress().free_after_all(mapping.staging_at);
   return error;
 }
 
@@ -110,12 +111,12 @@ void* clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking
   if (size == 0 || !in_range(offset, size, buffer->bytes()) || !valid_map_flags(flags))
     return failed(errcode_ret, CL_INVALID_VALUE);
   if (const cl_int error = check_map_access(*buffer, flags)) return failed(errcode_ret, error);
-  const Enqueue how{*queue, CL_COMMAND_MAP_BUFFER, wait_span(wait_count, wait_list), event};
+  const Enqueue options{*queue, CL_COMMAND_MAP_BUFFER, wait_span(wait_count, wait_list), event};
   Mapping mapping;
   mapping.flags = flags;
   mapping.origin = {offset, 0, 0};
   mapping.region = {size, 1, 1};
-  const cl_int error = guarded([&] { return map(how, *buffer, mapping, blocking != CL_FALSE); });
+  const cl_int error = guarded([&] { return map(options, *buffer, mapping, blocking != CL_FALSE); });
   set_error(errcode_ret, error);
   return error == CL_SUCCESS ? mapping.pointer : nullptr;
 }
@@ -131,12 +132,12 @@ void* clEnqueueMapImage(cl_command_queue queue, cl_mem image, cl_bool blocking, 
   if (row_pitch == nullptr || (has_slices && slice_pitch == nullptr) || !valid_map_flags(flags))
     return failed(errcode_ret, CL_INVALID_VALUE);
   if (const cl_int error = check_map_access(*image, flags)) return failed(errcode_ret, error);
-  const Enqueue how{*queue, CL_COMMAND_MAP_IMAGE, wait_span(wait_count, wait_list), event};
+  const Enqueue options{*queue, CL_COMMAND_MAP_IMAGE, wait_span(wait_count, wait_list), event};
   Mapping mapping;
   mapping.flags = flags;
   mapping.origin = box_of(origin);
   mapping.region = box_of(region);
-  const cl_int error = guarded([&] { return map(how, *image, mapping, blocking != CL_FALSE); });
+  const cl_int error = guarded([&] { return map(options, *image, mapping, blocking != CL_FALSE); });
   set_error(errcode_ret, error);
   if (error != CL_SUCCESS) return nullptr;
   *row_pitch = api_row_pitch(*image, mapping.pitch);
@@ -150,8 +151,8 @@ cl_int clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem memory, void* poin
   if (queue->progress().lost()) return queue->context().report_lost();
   const auto mapping = memory->take_mapping(pointer);
   if (!mapping) return CL_INVALID_VALUE;
-  const Enqueue how{*queue, CL_COMMAND_UNMAP_MEM_OBJECT, wait_span(wait_count, wait_list), event};
-  const cl_int error = guarded([&] { return unmap(how, *memory, *mapping); });
+  const Enqueue options{*queue, CL_COMMAND_UNMAP_MEM_OBJECT, wait_span(wait_count, wait_list), event};
+  const cl_int error = guarded([&] { return unmap(options, *memory, *mapping); });
   if (error != CL_SUCCESS) memory->add_mapping(*mapping);
   return error;
 }

@@ -24,27 +24,23 @@ bool at_most_one(cl_mem_flags flags, cl_mem_flags of) {
 // ---- the object ----
 
 _cl_mem::_cl_mem(_cl_context& context, wire::ObjectId id, MemorySpec spec)
-    : progress_(Progress::of(context.session())),
-      context_(&context),
-      id_(id),
-      spec_(std::move(spec)),
-      parent_(spec_.parent) {
-  if (spec_.arena_at != wire::nowhere) contents_ = context.session().arena_at(spec_.arena_at);
+    : context_(&context), id_(id), spec_(std::move(spec)), parent_(spec_.parent) {
+  if (spec_.arena_at != wire::no_offset) contents_ = context.session().arena_at(spec_.arena_at);
   else if (parent_ && parent_->contents() != nullptr) contents_ = parent_->contents() + spec_.origin;
 }
 
 _cl_mem::~_cl_mem() {
   if (!destructors_.empty()) {
     std::reverse(destructors_.begin(), destructors_.end());  // section 5.5.1: last registered, first called
-    watch_burial(progress_, progress_.fence(), this, std::move(destructors_));
+    watch_release(session(), progress().fence(), this, std::move(destructors_));
   }
-  if (progress_.lost()) return;
+  if (session().lost()) return;
   wire::ObjectRelease command;
   command.id = id_;
-  progress_.session().post(command);
+  session().post(command);
   for (const Mapping& mapping : mappings_)
-    if (mapping.staging_at != wire::nowhere) progress_.bury(mapping.staging_at);
-  if (!parent_) progress_.bury(spec_.arena_at);
+    if (mapping.staging_at != wire::no_offset) progress().free_after_all(mapping.staging_at);
+  if (!parent_) progress().free_after_all(spec_.arena_at);
 }
 
 void _cl_mem::add_destructor(MemoryDestructor callback, void* user_data) {
@@ -68,7 +64,7 @@ std::optional<Mapping> _cl_mem::take_mapping(void* pointer) {
 }
 
 cl_uint _cl_mem::map_count() const {
-  if (progress_.lost()) return 0;
+  if (session().lost()) return 0;
   std::lock_guard lock(mutex_);
   return static_cast<cl_uint>(mappings_.size());
 }

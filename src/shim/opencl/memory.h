@@ -15,9 +15,11 @@
 #include "shim/opencl/context.h"
 #include "shim/opencl/error.h"
 #include "shim/opencl/object.h"
-#include "shim/opencl/progress.h"
+#include "shim/progress.h"
 
 namespace sluice::opencl {
+
+using shim::Pitches;
 
 using MemoryDestructor = void(CL_CALLBACK*)(cl_mem memory, void* user_data);
 
@@ -36,9 +38,9 @@ struct ImageShape {
 struct Mapping {
   void* pointer = nullptr;
   cl_map_flags flags = 0;
-  wire::Box origin, region;                  // bytes for buffers (y = z = 1), pixels for images
-  Pitches pitch;                             // of the mapped memory
-  std::uint64_t staging_at = wire::nowhere;  // `pointer` is this place in the arena; else it is the contents' own
+  wire::Box origin, region;                    // bytes for buffers (y = z = 1), pixels for images
+  Pitches pitch;                               // of the mapped memory
+  std::uint64_t staging_at = wire::no_offset;  // `pointer` is this place in the arena; else it is the contents' own
 };
 
 // What the constructors need to know, whatever the kind.
@@ -50,7 +52,7 @@ struct MemorySpec {
   cl_mem parent = nullptr;   // of a sub-buffer, or of an image over a buffer
   bool over_svm = false;     // the parent is an allocation of shared virtual memory, which the program has no handle of
   std::size_t origin = 0;    // in the parent
-  std::uint64_t arena_at = wire::nowhere;
+  std::uint64_t arena_at = wire::no_offset;
   std::vector<cl_mem_properties> properties;
   std::unique_ptr<ImageShape> image;
 };
@@ -64,7 +66,8 @@ struct _cl_mem final : public sluice::opencl::ObjectOf<_cl_mem, sluice::opencl::
   ~_cl_mem();
 
   _cl_context& context() const { return *context_; }
-  sluice::opencl::Progress& progress() const { return progress_; }
+  sluice::shim::Session& session() const { return context_->session(); }
+  sluice::shim::Progress& progress() const { return session().progress(); }
   sluice::wire::ObjectId id() const { return id_; }
   cl_mem_object_type type() const { return spec_.type; }
   bool is_buffer() const { return spec_.type == CL_MEM_OBJECT_BUFFER; }
@@ -97,7 +100,6 @@ struct _cl_mem final : public sluice::opencl::ObjectOf<_cl_mem, sluice::opencl::
   cl_uint map_count() const;
 
  private:
-  sluice::opencl::Progress& progress_;
   const sluice::opencl::Ref<_cl_context> context_;
   const sluice::wire::ObjectId id_;
   const sluice::opencl::MemorySpec spec_;
@@ -137,7 +139,7 @@ cl_int call_to_create(_cl_context& context, const Command& command) {
   const bool full = outcome == wire::Outcome::quota_exceeded || outcome == wire::Outcome::out_of_device_memory;
   if (full) {
     // Asked again even if there is nothing to wait for: it may all have ended since the worker refused.
-    Progress::of(session).wait_for_burials();
+    session.progress().wait_for_frees();
     outcome = session.call(command).outcome;
   }
   return outcome == wire::Outcome::device_lost ? context.report_lost() : error_of(outcome);
@@ -150,7 +152,7 @@ cl_mem make_memory(_cl_context& context, Command command, MemorySpec spec, bool 
   shim::Session& session = context.session();
   command.id = session.mint();
   if (in_arena) {
-    const auto arena_at = Progress::of(session).make_room(spec.bytes, wire::ArenaAllocator::Use::object);
+    const auto arena_at = session.progress().make_room(spec.bytes, wire::ArenaAllocator::Use::object);
     if (!arena_at) {
       error = session.lost() ? context.report_lost() : CL_MEM_OBJECT_ALLOCATION_FAILURE;
       return nullptr;
@@ -159,7 +161,7 @@ cl_mem make_memory(_cl_context& context, Command command, MemorySpec spec, bool 
   }
   error = call_to_create(context, command);
   if (error == CL_SUCCESS) return new _cl_mem(context, command.id, std::move(spec));
-  if (spec.arena_at != wire::nowhere) session.release(spec.arena_at);
+  if (spec.arena_at != wire::no_offset) session.release(spec.arena_at);
   return nullptr;
 }
 

@@ -88,16 +88,17 @@ void CL_CALLBACK take_turn(cl_event turn, cl_int status, void* user_data) {
   call->done->set_user_status(status < CL_COMPLETE ? status : CL_COMPLETE);
 }
 
-cl_int run_later(const Enqueue& how, std::unique_ptr<NativeCall> call) {
-  call->done = Ref<_cl_event>::adopt(_cl_event::make_user(how.queue.context()));
-  if (!call->done) return how.queue.context().report_lost();
+cl_int run_later(const Enqueue& options, std::unique_ptr<NativeCall> call) {
+  call->done = Ref<_cl_event>::adopt(_cl_event::make_user(options.queue.context()));
+  if (!call->done) return options.queue.context().report_lost();
   const Ref<_cl_event> done = call->done;
   wire::Marker turn_marker, own_marker;
   cl_event turn = nullptr;
-  if (const cl_int error = post({how.queue, CL_COMMAND_MARKER, how.waits, &turn}, turn_marker)) return error;
+  if (const cl_int error = post({options.queue, CL_COMMAND_MARKER, options.waits, &turn}, turn_marker)) return error;
   const auto turn_ref = Ref<_cl_event>::adopt(turn);
   const cl_event gate = done.get();
-  if (const cl_int error = post({how.queue, how.type, std::span(&gate, 1), how.event_out}, own_marker)) return error;
+  if (const cl_int error = post({options.queue, options.type, std::span(&gate, 1), options.event_out}, own_marker))
+    return error;
   if (!watch_event(*turn, CL_COMPLETE, take_turn, call.get())) {
     done->set_user_status(CL_OUT_OF_RESOURCES);
     return CL_OUT_OF_RESOURCES;
@@ -106,14 +107,14 @@ cl_int run_later(const Enqueue& how, std::unique_ptr<NativeCall> call) {
   return CL_SUCCESS;
 }
 
-cl_int enqueue_native(const Enqueue& how, NativeFunction function, const NativeArguments& given) {
+cl_int enqueue_native(const Enqueue& options, NativeFunction function, const NativeArguments& given) {
   auto call = std::make_unique<NativeCall>();
   call->function = function;
   if (const cl_int error = take_arguments(given, *call)) return error;
-  if (!ready_now(how)) return run_later(how, std::move(call));
-  const Nanoseconds started_ns = local_start(how);
+  if (!ready_now(options)) return run_later(options, std::move(call));
+  const Nanoseconds started_ns = local_start(options);
   call->run();
-  return complete_now(how, started_ns);
+  return complete_now(options, started_ns);
 }
 
 }  // namespace
@@ -129,7 +130,7 @@ cl_int clEnqueueNativeKernel(cl_command_queue command_queue, void(CL_CALLBACK* u
   if (!command_queue->session().traits().buffers_in_arena) return CL_INVALID_OPERATION;
   const std::span<const cl_mem> memory(mem_list, num_mem_objects);
   if (const cl_int error = check_memory(command_queue->context(), memory)) return error;
-  const Enqueue how{*command_queue, CL_COMMAND_NATIVE_KERNEL, wait_span(num_events_in_wait_list, event_wait_list),
-                    event};
-  return guarded([&] { return enqueue_native(how, user_func, {args, cb_args, memory, args_mem_loc}); });
+  const Enqueue options{*command_queue, CL_COMMAND_NATIVE_KERNEL, wait_span(num_events_in_wait_list, event_wait_list),
+                        event};
+  return guarded([&] { return enqueue_native(options, user_func, {args, cb_args, memory, args_mem_loc}); });
 }

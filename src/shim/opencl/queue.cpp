@@ -7,29 +7,23 @@ using sluice::opencl::checked;
 using sluice::opencl::error_of;
 using sluice::opencl::failed;
 using sluice::opencl::InfoReply;
-using sluice::opencl::Lane;
-using sluice::opencl::Progress;
 using sluice::opencl::set_error;
+using sluice::shim::Lane;
 namespace opencl = sluice::opencl;
+namespace shim = sluice::shim;
 namespace wire = sluice::wire;
 
 _cl_command_queue::_cl_command_queue(_cl_context& context, _cl_device_id& device,
                                      cl_command_queue_properties properties, std::vector<cl_queue_properties> list,
                                      std::shared_ptr<Lane> lane)
-    : progress_(Progress::of(context.session())),
-      context_(&context),
-      device_(&device),
-      properties_(properties),
-      list_(std::move(list)),
-      id_(context.session().mint()),
-      lane_(std::move(lane)) {}
+    : context_(&context), device_(&device), properties_(properties), list_(std::move(list)), lane_(std::move(lane)) {}
 
 cl_command_queue _cl_command_queue::make(_cl_context& context, _cl_device_id& device,
                                          cl_command_queue_properties properties,
                                          std::vector<cl_queue_properties> list) {
   const bool out_of_order = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
   wire::QueueCreate command;
-  auto lane = Progress::of(context.session()).make_lane(out_of_order, command.timeline_at);
+  auto lane = context.session().progress().make_lane(out_of_order, command.timeline_at);
   if (lane == nullptr) return nullptr;
   auto* queue = new _cl_command_queue(context, device, properties, std::move(list), std::move(lane));
   command.id = queue->id();
@@ -44,17 +38,18 @@ cl_command_queue _cl_command_queue::make(_cl_context& context, _cl_device_id& de
 }
 
 _cl_command_queue::~_cl_command_queue() {
-  if (progress_.lost()) return;
+  shim::Session& session = this->session();
+  if (session.lost()) return;
   wire::ObjectRelease command;
-  command.id = id_;
-  session().post(command);
-  progress_.retire_lane(std::move(lane_));
+  command.id = id();
+  session.post(command);
+  session.progress().retire_lane(std::move(lane_));
 }
 
 cl_int _cl_command_queue::finish() {
-  if (progress_.lost()) return context().report_lost();
+  if (session().lost()) return context().report_lost();
   if (!lane_->wait(lane_->posted())) return context().report_lost();
-  progress_.settle();
+  progress().settle();
   auto& first_error = lane_->timeline().first_error;
   if (first_error.load(std::memory_order_relaxed) == 0) return CL_SUCCESS;
   return error_of(static_cast<wire::Outcome>(first_error.exchange(0, std::memory_order_acq_rel)));

@@ -1,4 +1,4 @@
-// Command queue: a lane of commands to the worker.
+// Command queue: a lane of the client core (shim/lane.h), and what the API tells of queues.
 #pragma once
 
 #include <atomic>
@@ -7,7 +7,7 @@
 
 #include "shim/opencl/context.h"
 #include "shim/opencl/object.h"
-#include "shim/opencl/progress.h"
+#include "shim/progress.h"
 
 struct _cl_command_queue final : public sluice::opencl::ObjectOf<_cl_command_queue, sluice::opencl::Kind::queue> {
  public:
@@ -20,10 +20,10 @@ struct _cl_command_queue final : public sluice::opencl::ObjectOf<_cl_command_que
 
   _cl_context& context() const { return *context_; }
   cl_device_id device() const { return device_.get(); }
-  sluice::opencl::Progress& progress() const { return progress_; }
-  sluice::shim::Session& session() const { return progress_.session(); }
-  sluice::wire::ObjectId id() const { return id_; }
-  sluice::opencl::Lane& lane() const { return *lane_; }
+  sluice::shim::Session& session() const { return lane_->session(); }
+  sluice::shim::Progress& progress() const { return session().progress(); }
+  sluice::wire::ObjectId id() const { return lane_->queue(); }
+  sluice::shim::Lane& lane() const { return *lane_; }
   bool out_of_order() const { return lane_->out_of_order(); }
   bool profiling() const { return (properties_ & CL_QUEUE_PROFILING_ENABLE) != 0; }
   cl_command_queue_properties properties() const { return properties_; }
@@ -35,13 +35,11 @@ struct _cl_command_queue final : public sluice::opencl::ObjectOf<_cl_command_que
 
  private:
   _cl_command_queue(_cl_context& context, _cl_device_id& device, cl_command_queue_properties properties,
-                    std::vector<cl_queue_properties> list, std::shared_ptr<sluice::opencl::Lane> lane);
+                    std::vector<cl_queue_properties> list, std::shared_ptr<sluice::shim::Lane> lane);
 
-  sluice::opencl::Progress& progress_;
   const sluice::opencl::Ref<_cl_context> context_;
   const sluice::opencl::Ref<_cl_device_id> device_;
   const cl_command_queue_properties properties_;
   const std::vector<cl_queue_properties> list_;
-  const sluice::wire::ObjectId id_;
-  std::shared_ptr<sluice::opencl::Lane> lane_;
+  std::shared_ptr<sluice::shim::Lane> lane_;
 };

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <optional>
 
-#include "shim/opencl/rows.h"
+#include "shim/rows.h"
 #include "wire/commands.h"
 
 namespace sluice::opencl {
+
+using shim::Pitches;
 
 // A box from the three numbers that the API passes.
 inline wire::Box box_of(const size_t* xyz) { return {xyz[0], xyz[1], xyz[2]}; }

@@ -67,28 +67,28 @@ bool overlap(const void* a, const void* b, size_t bytes) {
   return from < to + bytes && to < from + bytes;
 }
 
-cl_int copy_inside(const Enqueue& how, const SvmRange& to, const SvmRange& from, size_t bytes, bool blocking) {
+cl_int copy_inside(const Enqueue& options, const SvmRange& to, const SvmRange& from, size_t bytes, bool blocking) {
   wire::BufferCopy command;
   command.src = from.buffer->id(), command.dst = to.buffer->id();
   command.src_offset = from.offset, command.dst_offset = to.offset;
   command.bytes = bytes;
-  return carry_out(how, command, blocking);
+  return carry_out(options, command, blocking);
 }
 
 // Neither end is shared: the device has no part in it, so the program itself does it when its turn has come.
-cl_int copy_outside(const Enqueue& how, void* to, const void* from, size_t bytes) {
-  if (const cl_int error = keep_place({how.queue, how.type, how.waits, nullptr}, true)) return error;
-  const auto started_ns = local_start(how);
+cl_int copy_outside(const Enqueue& options, void* to, const void* from, size_t bytes) {
+  if (const cl_int error = keep_place({options.queue, options.type, options.waits, nullptr}, true)) return error;
+  const auto started_ns = local_start(options);
   std::memcpy(to, from, bytes);
-  return complete_now(how, started_ns);
+  return complete_now(options, started_ns);
 }
 
-cl_int copy(const Enqueue& how, void* to, const void* from, size_t bytes, bool blocking) {
-  const auto dst = find_svm(how.queue.context(), to, bytes), src = find_svm(how.queue.context(), from, bytes);
-  if (dst && src) return copy_inside(how, *dst, *src, bytes, blocking);
-  if (dst) return write_buffer(how, *dst->buffer, dst->offset, bytes, from, blocking);
-  if (src) return read_buffer(how, *src->buffer, src->offset, bytes, to, blocking);
-  return copy_outside(how, to, from, bytes);
+cl_int copy(const Enqueue& options, void* to, const void* from, size_t bytes, bool blocking) {
+  const auto dst = find_svm(options.queue.context(), to, bytes), src = find_svm(options.queue.context(), from, bytes);
+  if (dst && src) return copy_inside(options, *dst, *src, bytes, blocking);
+  if (dst) return write_buffer(options, *dst->buffer, dst->offset, bytes, from, blocking);
+  if (src) return read_buffer(options, *src->buffer, src->offset, bytes, to, blocking);
+  return copy_outside(options, to, from, bytes);
 }
 
 cl_int check_map(cl_command_queue queue, const void* pointer, cl_uint wait_count, const cl_event* wait_list) {
@@ -116,16 +116,16 @@ void CL_CALLBACK run_freeing(cl_event, cl_int status, void* freeing) {
   if (status == CL_COMPLETE) owned->run();  // else what it waits for has failed, and the memory stays the program's
 }
 
-cl_int free_in_turn(const Enqueue& how, std::unique_ptr<Freeing> freeing) {
+cl_int free_in_turn(const Enqueue& options, std::unique_ptr<Freeing> freeing) {
   cl_event event = nullptr;
   wire::Marker marker;
-  if (const cl_int error = post({how.queue, how.type, how.waits, &event}, marker)) return error;
+  if (const cl_int error = post({options.queue, options.type, options.waits, &event}, marker)) return error;
   const auto done = Ref<_cl_event>::adopt(event);
   if (!watch_event(*event, CL_COMPLETE, run_freeing, freeing.get())) return CL_OUT_OF_RESOURCES;
   (void)freeing.release();  // run_freeing's now
-  if (how.event_out != nullptr) {
+  if (options.event_out != nullptr) {
     event->retain();
-    *how.event_out = event;
+    *options.event_out = event;
   }
   return CL_SUCCESS;
 }
@@ -198,9 +198,9 @@ cl_int clEnqueueSVMMemcpy(cl_command_queue queue, cl_bool blocking, void* dst, c
   if (queue->session().traits().shared_virtual_memory == 0) return CL_INVALID_OPERATION;
   if (dst == nullptr || src == nullptr) return CL_INVALID_VALUE;
   if (overlap(dst, src, size)) return CL_MEM_COPY_OVERLAP;
-  const Enqueue how{*queue, CL_COMMAND_SVM_MEMCPY, wait_span(wait_count, wait_list), event};
+  const Enqueue options{*queue, CL_COMMAND_SVM_MEMCPY, wait_span(wait_count, wait_list), event};
   return guarded([&] {
-    return size == 0 ? keep_place(how, blocking != CL_FALSE) : copy(how, dst, src, size, blocking != CL_FALSE);
+    return size == 0 ? keep_place(options, blocking != CL_FALSE) : copy(options, dst, src, size, blocking != CL_FALSE);
   });
 }
 
@@ -209,11 +209,11 @@ cl_int clEnqueueSVMMemFill(cl_command_queue queue, void* pointer, const void* pa
   if (const cl_int error = check_map(queue, pointer, wait_count, wait_list)) return error;
   if (queue->session().traits().shared_virtual_memory == 0) return CL_INVALID_OPERATION;
   if (pattern == nullptr || !valid_pattern(pointer, pattern_size, size)) return CL_INVALID_VALUE;
-  const Enqueue how{*queue, CL_COMMAND_SVM_MEMFILL, wait_span(wait_count, wait_list), event};
+  const Enqueue options{*queue, CL_COMMAND_SVM_MEMFILL, wait_span(wait_count, wait_list), event};
   return guarded([&] {
-    if (size == 0) return keep_place(how, false);
+    if (size == 0) return keep_place(options, false);
     const auto range = find_svm(queue->context(), pointer, size);
-    return range ? fill_buffer(how, *range->buffer, range->offset, size,
+    return range ? fill_buffer(options, *range->buffer, range->offset, size,
                                {static_cast<const std::byte*>(pattern), pattern_size})
                  : CL_INVALID_VALUE;
   });

@@ -21,10 +21,10 @@ cl_int check_events(cl_uint count, const cl_event* events) {
 
 // A command that does nothing but keep its place.
 template <typename Command>
-cl_int enqueue_place(const Enqueue& how) {
-  if (ready_now(how)) return complete_now(how, local_start(how));
+cl_int enqueue_place(const Enqueue& options) {
+  if (ready_now(options)) return complete_now(options, local_start(options));
   Command command;
-  return guarded([&] { return post(how, command); });
+  return guarded([&] { return post(options, command); });
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ cl_int clWaitForEvents(cl_uint count, const cl_event* events) {
   cl_int result = CL_SUCCESS;
   for (const cl_event event : wait_span(count, events)) {
     if (event->wait() == CL_COMPLETE) continue;
-    if (event->progress().lost()) return event->context().report_lost();
+    if (event->session().lost()) return event->context().report_lost();
     result = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
   }
   return result;

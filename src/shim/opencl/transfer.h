@@ -12,9 +12,10 @@
 namespace sluice::opencl {
 
 // REQUIRES of all: arguments are checked. `blocking`: return when the transfer has ended.
-cl_int write_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, const void* from,
+cl_int write_buffer(const Enqueue& options, _cl_mem& buffer, std::size_t offset, std::size_t bytes, const void* from,
                     bool blocking);
-cl_int read_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes, void* to, bool blocking);
+cl_int read_buffer(const Enqueue& options, _cl_mem& buffer, std::size_t offset, std::size_t bytes, void* to,
+                   bool blocking);
 
 // A box in a buffer or an image, and how the program lays it out in its own memory.
 struct BoxTransfer {
@@ -23,15 +24,15 @@ struct BoxTransfer {
   Pitches host_pitch;
   Pitches buffer_pitch;  // of buffers alone
 };
-cl_int write_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
-cl_int read_box(const Enqueue& how, _cl_mem& memory, const BoxTransfer& transfer, bool blocking);
+cl_int write_box(const Enqueue& options, _cl_mem& memory, const BoxTransfer& box, bool blocking);
+cl_int read_box(const Enqueue& options, _cl_mem& memory, const BoxTransfer& box, bool blocking);
 
 // REQUIRES: the pattern's size is one of the standard's, and divides offset and bytes.
-cl_int fill_buffer(const Enqueue& how, _cl_mem& buffer, std::size_t offset, std::size_t bytes,
+cl_int fill_buffer(const Enqueue& options, _cl_mem& buffer, std::size_t offset, std::size_t bytes,
                    std::span<const std::byte> pattern);
 
 // Fills a new memory object from the program's memory, for objects whose contents only the device has. Blocks.
-cl_int upload(_cl_mem& memory, const BoxTransfer& transfer);
+cl_int upload(_cl_mem& memory, const BoxTransfer& box);
 
 // Is the range inside `whole`? Whatever the numbers, nothing overflows.
 inline bool in_range(std::size_t offset, std::size_t bytes, std::size_t whole) {
@@ -42,14 +43,6 @@ inline bool in_range(std::size_t offset, std::size_t bytes, std::size_t whole) {
 constexpr bool valid_map_flags(cl_map_flags flags) {
   if ((flags & ~cl_map_flags{CL_MAP_READ | CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION}) != 0) return false;
   return (flags & CL_MAP_WRITE_INVALIDATE_REGION) == 0 || (flags & (CL_MAP_READ | CL_MAP_WRITE)) == 0;
-}
-
-// For the meter: what the shim itself copied.
-inline void count_in(_cl_command_queue& queue, std::size_t bytes) {
-  queue.session().control().host_bytes_in.fetch_add(bytes, std::memory_order_relaxed);
-}
-inline void count_out(_cl_command_queue& queue, std::size_t bytes) {
-  queue.session().control().host_bytes_out.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 }  // namespace sluice::opencl

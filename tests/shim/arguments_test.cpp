@@ -1,9 +1,9 @@
-#include "shim/opencl/arguments.h"
+#include "shim/arguments.h"
 
 #include <catch2/catch.hpp>
 #include <cstring>
 
-namespace sluice::opencl {
+namespace sluice::shim {
 namespace {
 
 using wire::ArgumentKind;
@@ -133,4 +133,4 @@ TEST_CASE("arguments that no launch could carry are refused and change nothing")
 }
 
 }  // namespace
-}  // namespace sluice::opencl
+}  // namespace sluice::shim

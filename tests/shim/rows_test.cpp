@@ -1,10 +1,10 @@
-#include "shim/opencl/rows.h"
+#include "shim/rows.h"
 
 #include <vector>
 
 #include "catch2/catch.hpp"
 
-using namespace sluice::opencl;
+using namespace sluice::shim;
 
 TEST_CASE("rows are moved between any two layouts, and nothing else is touched") {
   struct Layout {

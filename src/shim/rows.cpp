@@ -1,8 +1,8 @@
-#include "shim/opencl/rows.h"
+#include "shim/rows.h"
 
 #include <cstring>
 
-namespace sluice::opencl {
+namespace sluice::shim {
 namespace {
 
 // One packed piece is copied as one: a single memcpy is faster than one per row.
@@ -36,4 +36,4 @@ void RowCopy::run() const {
   }
 }
 
-}  // namespace sluice::opencl
+}  // namespace sluice::shim

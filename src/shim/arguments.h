@@ -12,7 +12,7 @@
 #include "wire/commands.h"
 #include "wire/kernel_traits.h"
 
-namespace sluice::opencl {
+namespace sluice::shim {
 
 // What a launch has room for beside the longest wait list.
 inline constexpr std::size_t argument_bytes_max =
@@ -52,4 +52,4 @@ class KernelArguments {
   std::uint64_t local_bytes_ = 0;
 };
 
-}  // namespace sluice::opencl
+}  // namespace sluice::shim

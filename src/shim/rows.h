@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace sluice::opencl {
+namespace sluice::shim {
 
 // Distances in bytes from one row to the next and from one slice to the next.
 struct Pitches {
@@ -28,4 +28,4 @@ struct RowCopy {
   void run() const;
 };
 
-}  // namespace sluice::opencl
+}  // namespace sluice::shim

@@ -1,9 +1,9 @@
-#include "shim/opencl/arguments.h"
+#include "shim/arguments.h"
 
 #include <cstring>
 #include <utility>
 
-namespace sluice::opencl {
+namespace sluice::shim {
 namespace {
 
 using wire::ArgumentKind;
@@ -77,4 +77,4 @@ bool KernelArguments::resize(std::uint32_t index, std::uint32_t room_bytes) {
   return true;
 }
 
-}  // namespace sluice::opencl
+}  // namespace sluice::shim
