@@ -1,7 +1,7 @@
 // KernelArguments: what a program has set so far, kept as the records that a launch sends (wire/commands.h,
 // KernelLaunch), so that a launch copies one run of bytes and nothing else.
 //
-// Pure data: what may be set is checked by clSetKernelArg. Not thread-safe; the kernel's lock guards it.
+// Pure data: what may be set is checked by the front end. Not thread-safe; the kernel's lock guards it.
 #pragma once
 
 #include <cstddef>

@@ -46,7 +46,7 @@ void watch_for_forks() {
 
 void complain_once(Registry& where, const std::string& line) {
   if (std::exchange(where.complained, true)) return;
-  const std::string whole = "sluice: " + line + "; no OpenCL device is offered\n";
+  const std::string whole = "sluice: " + line + "; no device is offered\n";
   // One write, so that the line stays whole; if stderr is gone nobody is there to read it.
   if (::write(STDERR_FILENO, whole.data(), whole.size()) < 0) return;
 }

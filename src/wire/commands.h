@@ -119,13 +119,23 @@ struct ImageCreate {
 };
 static_assert(sizeof(ImageCreate) == 128 && offsetof(ImageCreate, arena_at) == 96);
 
+// What a sampler returns outside of an image, and between pixels.
+enum AddressingMode : std::uint32_t {
+  address_unchecked = 0x1130,
+  address_clamp_to_edge = 0x1131,
+  address_clamp_to_border = 0x1132,
+  address_repeat = 0x1133,
+  address_mirrored_repeat = 0x1134,
+};
+enum FilterMode : std::uint32_t { filter_nearest = 0x1140, filter_linear = 0x1141 };
+
 struct SamplerCreate {
   static constexpr Op op = Op::sampler_create;
   CommandHeader header;
   ObjectId id = 0;
   std::uint32_t normalized = 0;       // 0 or 1
-  std::uint32_t addressing_mode = 0;  // numbers of the OpenCL specification, section 5.7.1
-  std::uint32_t filter_mode = 0;
+  std::uint32_t addressing_mode = 0;  // AddressingMode
+  std::uint32_t filter_mode = 0;      // FilterMode
   std::uint32_t zero = 0;
 };
 static_assert(sizeof(SamplerCreate) == 32);

@@ -1,8 +1,8 @@
 // DeviceTraits: what a device is and can do, in neutral words. A backend fills it in, the daemon cuts a slice out of
 // it, a front end answers its API's device queries from it without a round trip.
 //
-// Sizes are bytes, times nanoseconds, frequencies MHz. Names follow the OpenCL specification's device queries
-// (OpenCL 3.0, section 4.2, table 5) where one exists.
+// Sizes are bytes, times nanoseconds, frequencies MHz. Bits and numbers are part of the protocol: never renumber, never
+// reuse. Front ends and backends whose API has the same ones pass them on, and prove by static_assert that they may.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,52 @@ enum ImageUse : std::uint8_t { image_read = 1, image_write = 2, image_read_write
 enum class ImageKind : std::uint8_t { d1, d1_array, d1_buffer, d2, d2_array, d3 };
 
 struct ImageFormat {
-  std::uint32_t channel_order = 0;  // numbers of the OpenCL specification, section 5.3.1: the only published
-  std::uint32_t channel_type = 0;   // set that covers every API here
+  std::uint32_t channel_order = 0;  // ChannelOrder (image_format.h)
+  std::uint32_t channel_type = 0;   // ChannelType
   ImageKind kind = ImageKind::d2;
   std::uint8_t uses = 0;  // ImageUse bits
 };
 
 struct NamedVersion {
   std::string name;
-  std::uint32_t version = 0;  // major << 22 | minor << 12 | patch, as cl_version
+  std::uint32_t version = 0;  // major << 22 | minor << 12 | patch
+};
+
+// How kernels may use memory that the program shares with them by address, one bit each.
+enum SharedMemoryUse : std::uint64_t {
+  shares_between_commands = 1,  // the program and kernels take turns, at maps and unmaps
+  shares_at_any_time = 2,       // both use it while commands run, without maps
+  shares_all_host_memory = 4,   // kernels reach everything that the program has
+  shares_atomics = 8,           // atomic operations of one side are atomic for the other
+};
+
+// What floating-point arithmetic of one width can do, one bit each; no bit: the device does not have that width.
+enum FloatSupport : std::uint64_t {
+  float_denormals = 1,
+  float_infinities_and_nan = 2,
+  float_rounds_to_nearest = 4,
+  float_rounds_to_zero = 8,
+  float_rounds_to_infinity = 16,
+  float_fused_multiply_add = 32,
+  float_in_software = 64,
+  float_exact_divide_and_root = 128,
+};
+
+// Orders and scopes that atomic operations and fences may have, one bit each.
+enum AtomicSupport : std::uint64_t {
+  atomic_relaxed = 1,
+  atomic_acquire_release = 2,
+  atomic_sequential = 4,
+  atomic_in_work_item = 8,
+  atomic_in_work_group = 16,
+  atomic_in_device = 32,
+  atomic_in_all_devices = 64,
+};
+
+// What a device may be told to run, one bit each.
+enum Execution : std::uint64_t {
+  executes_kernels = 1,
+  executes_host_functions = 2,
 };
 
 struct VectorWidths {
@@ -48,8 +85,8 @@ struct DeviceTraits {
   // How Sluice reaches its memory.
   bool buffers_in_arena = false;  // works on host memory: buffers live in the session's arena
   bool images_in_arena = false;   // the same for images, stored linearly
-  // cl_device_svm_capabilities bits. A kernel may be given addresses in the arena, which must be mapped at one address
-  // on both sides.
+  // SharedMemoryUse bits; 0: none. A kernel may be given addresses in the arena, which both sides must have mapped at
+  // one address.
   std::uint64_t shared_virtual_memory = 0;
 
   // Compute.
@@ -62,12 +99,12 @@ struct DeviceTraits {
   std::uint64_t preferred_work_group_multiple = 1;
   std::uint32_t sub_groups_max = 0;
   VectorWidths preferred_widths, native_widths;
-  std::uint64_t single_fp = 0, double_fp = 0, half_fp = 0;  // cl_device_fp_config bits
-  std::uint64_t atomic_memory = 0, atomic_fence = 0;        // cl_device_atomic_capabilities bits
+  std::uint64_t single_fp = 0, double_fp = 0, half_fp = 0;  // FloatSupport bits
+  std::uint64_t atomic_memory = 0, atomic_fence = 0;        // AtomicSupport bits
   bool little_endian = true, error_correction = false, available = true;
   bool compiler_available = true, linker_available = true, unified_memory = false;
   bool non_uniform_work_groups = false, generic_address_space = false, work_group_collectives = false;
-  std::uint64_t execution = 1;  // cl_device_exec_capabilities bits
+  std::uint64_t execution = 1;  // Execution bits
   std::uint64_t profiling_resolution_ns = 1;
   std::uint64_t printf_buffer_bytes = 0;
   std::uint64_t parameter_bytes_max = 1024;

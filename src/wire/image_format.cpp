@@ -5,16 +5,15 @@
 namespace sluice::wire {
 namespace {
 
-constexpr std::uint32_t first_order = 0x10B0;  // CL_R
-constexpr std::uint32_t first_type = 0x10D0;   // CL_SNORM_INT8
-
-// R A RG RA RGB RGBA BGRA ARGB INTENSITY LUMINANCE Rx RGx RGBx DEPTH DEPTH_STENCIL sRGB sRGBx sRGBA sBGRA ABGR
+// In the order of ChannelOrder: R A RG RA RGB RGBA BGRA ARGB INTENSITY LUMINANCE Rx RGx RGBx DEPTH DEPTH_STENCIL sRGB
+// sRGBx sRGBA sBGRA ABGR
 constexpr std::array<std::uint8_t, 20> channels{1, 1, 2, 2, 3, 4, 4, 4, 1, 1, 2, 3, 4, 1, 2, 3, 4, 4, 4, 4};
 
 struct Type {
   std::uint8_t channel_bytes = 0;
   std::uint8_t packed_bytes = 0;  // all channels together, whatever the order
 };
+// In the order of ChannelType.
 constexpr std::array<Type, 17> types{{{1, 0},    // SNORM_INT8
                                       {2, 0},    // SNORM_INT16
                                       {1, 0},    // UNORM_INT8
@@ -36,11 +35,11 @@ constexpr std::array<Type, 17> types{{{1, 0},    // SNORM_INT8
 }  // namespace
 
 std::uint32_t pixel_bytes(std::uint32_t channel_order, std::uint32_t channel_type) {
-  if (channel_order < first_order || channel_order - first_order >= channels.size()) return 0;
-  if (channel_type < first_type || channel_type - first_type >= types.size()) return 0;
-  const Type& type = types[channel_type - first_type];
+  if (channel_order < order_r || channel_order - order_r >= channels.size()) return 0;
+  if (channel_type < type_snorm_int8 || channel_type - type_snorm_int8 >= types.size()) return 0;
+  const Type& type = types[channel_type - type_snorm_int8];
   if (type.packed_bytes != 0) return type.packed_bytes;
-  return std::uint32_t{type.channel_bytes} * channels[channel_order - first_order];
+  return std::uint32_t{type.channel_bytes} * channels[channel_order - order_r];
 }
 
 }  // namespace sluice::wire

@@ -1,7 +1,7 @@
 // Outcome: how one device command or object creation ended, in neutral words.
 //
-// It travels from the worker to the shim; each front end turns it into its API's error number
-// (shim/opencl/error.h). Values are part of the protocol: never renumber, never reuse.
+// It travels from the worker to the shim; each front end turns it into its API's error number. Values are part of the
+// protocol: never renumber, never reuse.
 #pragma once
 
 #include <cstdint>

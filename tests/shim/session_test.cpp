@@ -61,8 +61,8 @@ TEST_CASE("without a pool there is no platform, and one line says why") {
   });
   REQUIRE(
       said ==
-      "sluice: no pool: cannot reach sluiced at /nonexistent/tenant.sock (start it, or unset LD_PRELOAD); no OpenCL "
-      "device is offered\n");
+      "sluice: no pool: cannot reach sluiced at /nonexistent/tenant.sock (start it, or unset LD_PRELOAD); no device "
+      "is offered\n");
 }
 
 TEST_CASE("a size that is none is named in one line, and there is no platform") {

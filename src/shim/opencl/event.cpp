@@ -4,13 +4,6 @@
 
 namespace shim = sluice::shim;
 namespace wire = sluice::wire;
-using wire::EventStage;
-
-// The client core's stages are the API's statuses.
-static_assert(static_cast<cl_int>(EventStage::complete) == CL_COMPLETE &&
-              static_cast<cl_int>(EventStage::running) == CL_RUNNING &&
-              static_cast<cl_int>(EventStage::submitted) == CL_SUBMITTED &&
-              static_cast<cl_int>(EventStage::queued) == CL_QUEUED);
 
 cl_event _cl_event::make_posted(_cl_command_queue& queue, cl_command_type type, wire::EventSlot& slot,
                                 std::uint64_t slot_at) {

@@ -33,6 +33,16 @@ class DeviceQuery {
   cl_device_id device_;
 };
 
+// The bits that go into the traits as the driver gives them.
+static_assert(wire::shares_between_commands == CL_DEVICE_SVM_COARSE_GRAIN_BUFFER &&
+              wire::shares_at_any_time == CL_DEVICE_SVM_FINE_GRAIN_BUFFER &&
+              wire::shares_atomics == CL_DEVICE_SVM_ATOMICS);
+static_assert(wire::float_denormals == CL_FP_DENORM &&
+              wire::float_exact_divide_and_root == CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT);
+static_assert(wire::atomic_relaxed == CL_DEVICE_ATOMIC_ORDER_RELAXED &&
+              wire::atomic_in_all_devices == CL_DEVICE_ATOMIC_SCOPE_ALL_DEVICES);
+static_assert(wire::executes_kernels == CL_EXEC_KERNEL && wire::executes_host_functions == CL_EXEC_NATIVE_KERNEL);
+
 // "OpenCL 1.2 ..." as a cl_version.
 std::uint32_t parse_version(const std::string& text) {
   unsigned major = 1, minor = 0;
