@@ -8,8 +8,7 @@
 // long (builds) are answered out of order. Enqueued commands go to one queue, in the order of the ring, and advance
 // its timeline.
 //
-// To add a command: a number and a struct here, a row in daemon/worker/dispatch.cpp, a verb in
-// daemon/backends/backend.h, and its sender in the front end.
+// To add a command: see ARCHITECTURE.md.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// A whole session of hostile bytes: ring, dispatcher, object table, completions and memory books, over a fake device.
+// A whole session of hostile bytes: ring, decoder, scheduler, executor, object table, completions and memory books,
+// over a fake device.
 //
 // Input: one byte of choices, two bytes of length, that many bytes for the front of the arena, and then the ring.
 #include <sys/eventfd.h>
@@ -7,7 +8,7 @@
 #include <cstring>
 #include <memory>
 
-#include "daemon/worker/dispatch.h"
+#include "daemon/worker/command_path.h"
 #include "tests/daemon/worker/open_gate.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/fake_device.h"
@@ -60,12 +61,12 @@ void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_se
   worker::Completions completions(memory.control.page(), meter, open.gate);
   device.set_sink(completions);
   worker::Builder builder(device);
-  worker::Dispatcher dispatcher(device, memory.arena_view(), books, completions, builder, open.gate);
+  worker::CommandPath path(device, memory.arena_view(), books, completions, builder, open.gate);
   auto reader = std::make_unique<wire::RingReader>(memory.control.bytes());
   memory.control.page().written.store(ring_bytes_sent);
   while (reader->ready()) {
     const auto command = reader->next();
-    const Status handled = command.ok() ? dispatcher.handle(command.value()) : command.status();
+    const Status handled = command.ok() ? path.handle(command.value()) : command.status();
     if (!handled.ok()) {
       FUZZ_CHECK(handled.code() == Code::protocol_fault && !handled.message().empty());
       break;
@@ -73,8 +74,8 @@ void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_se
     await_build(command.value(), memory.arena_view());
     FUZZ_CHECK(meter.memory_bytes.load() <= limit_bytes);
   }
-  dispatcher.drop_held();  // what waits for an event that the program never set
-  dispatcher.flush();
+  path.scheduler().drop_held();  // what waits for an event that the program never set
+  path.flush();
   device.finish();
   FUZZ_CHECK(completions.in_flight() == 0);
 }

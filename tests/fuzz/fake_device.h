@@ -1,4 +1,4 @@
-// A device that computes nothing, but demands of the worker's dispatcher all that backend.h promises a driver: every
+// A device that computes nothing, but demands of the worker's executor all that backend.h promises a driver: every
 // range lies inside its object, every host range may be touched, every event and object exists.
 //
 // Commands stay in flight until flush(), and then end in an order that the queue does not explain, as drivers' do.

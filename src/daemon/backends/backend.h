@@ -1,6 +1,6 @@
 // The seam between the worker and a chip. One backend per driver API; everything above it is written once.
 //
-// A worker opens one device for one session. All verbs are called by the worker's dispatcher thread, except where a
+// A worker opens one device for one session. All verbs are called by the worker's command thread, except where a
 // verb says otherwise; a verb returns quickly and never waits for the device, except where it says so. Objects are
 // owned by the worker's object table; an object that queued commands still use stays alive inside the driver after
 // its destruction here. Outcomes are neutral (wire/outcome.h); a backend translates its driver's errors.

@@ -40,7 +40,7 @@ struct LeaseTerms {
 };
 
 // The worker's side. begin(), end(), want(), step_aside() and come_back() may be called on any thread; follow_daemon()
-// by the control thread, never at the same time as grant_oneself(); the rest by the dispatcher's.
+// by the control thread, never at the same time as grant_oneself(); the rest by the command thread's.
 class LeaseHolder {
  public:
   // REQUIRES: all three outlive this object; `kick_fd` is the session's eventfd. Nothing in `terms` is written.

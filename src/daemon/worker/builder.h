@@ -1,4 +1,4 @@
-// Builder: builds programs away from the dispatcher, several at a time, and answers each call itself.
+// Builder: builds programs away from the command thread, several at a time, and answers each call itself.
 //
 // Threads are started as needed and sleep without a timeout. A build whose answer does not fit the room that the
 // program gave is not repeated: the answer is kept for the call that comes again with enough room.

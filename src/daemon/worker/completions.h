@@ -5,7 +5,7 @@
 // queue's timeline. A command that was never submitted because it was wrong takes its place in the list like any other.
 //
 // No lock: whoever finishes a command takes a ticket, and whoever drew the first publishes for all until no ticket is
-// left. begin(), open() and close() are the dispatcher's alone; completed() may be called on any thread.
+// left. begin(), open() and close() are the command thread's alone; completed() may be called on any thread.
 #pragma once
 
 #include <atomic>
@@ -62,7 +62,7 @@ struct InFlight {
 // The commands of one queue. Made and used by Completions.
 class QueueProgress {
  public:
-  // Sequence number of the last command that was begun. The dispatcher's.
+  // Sequence number of the last command that was begun. The command thread's.
   std::uint64_t begun() const { return begun_; }
 
  private:
@@ -78,8 +78,8 @@ class QueueProgress {
   bool out_of_order_ = false;
   bool closed_ = false;
 
-  InFlight* newest_ = nullptr;  // the dispatcher's
-  std::uint64_t begun_ = 0;     // the dispatcher's
+  InFlight* newest_ = nullptr;  // the command thread's
+  std::uint64_t begun_ = 0;     // the command thread's
   alignas(64) std::atomic<std::uint32_t> tickets_{0};
   InFlight* last_published_ = nullptr;  // the publisher's, and so is what follows
   std::uint64_t ended_count_ = 0;
@@ -134,10 +134,10 @@ class Completions final : public backend::CompletionSink {
   void failed(InFlight& command, wire::Outcome outcome);
 
   // Lets go of `thing` when every command that was begun before has ended; at once if none is in flight. By the
-  // dispatcher's thread; the last reference may be dropped on another one. False: too many wait already.
+  // command thread; the last reference may be dropped on another one. False: too many wait already.
   [[nodiscard]] bool release_after_all(const std::shared_ptr<const void>& thing);
 
-  // Commands that were begun and have not ended, over all queues. The dispatcher's.
+  // Commands that were begun and have not ended, over all queues. The command thread's.
   std::size_t in_flight() const;
 
  private:

@@ -23,7 +23,7 @@ class Control {
   // the daemon's wish.
   Status wait_for_end();
 
-  // The dispatcher has given up. From its thread.
+  // The command thread has given up. From that thread.
   void report(Status fault);
 
   // Tells the program why its session ends. One that does not listen is not waited for.

@@ -100,7 +100,7 @@ void Gate::ended(Nanoseconds estimate_ns) {
     if (!lease_.held()) wire::spinning_pays.store(false, std::memory_order_relaxed);
     if (waiting && !waited) lease_.want();
     if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
-    return;  // the next grant wakes the dispatcher
+    return;  // the next grant wakes the command thread
   }
   const std::uint32_t in_flight = lease_.in_flight();
   const LeaseTerms terms = lease_.terms();
@@ -112,7 +112,7 @@ void Gate::ended(Nanoseconds estimate_ns) {
   if (waiting ? room : in_flight == 0 && may_lapse()) wake_();
 }
 
-// The dispatcher's rest sees the count, or the end of the last command does.
+// The command thread's rest sees the count, or the end of the last command does.
 void Gate::begin_compile() {
   compiles_.fetch_add(1, std::memory_order_seq_cst);
   wake_();
@@ -124,8 +124,9 @@ void Gate::step_aside() {
   wire::spinning_pays.store(false, std::memory_order_relaxed);
 }
 
-// A lease is of no use before the last thread that stepped aside is ready: it could not be given back. The dispatcher
-// is woken at the end, for what it could not submit meanwhile, and before that where nobody else would grant a lease.
+// A lease is of no use before the last thread that stepped aside is ready: it could not be given back. The command
+// thread is woken at the end, for what it could not submit meanwhile, and before that where nobody else would grant a
+// lease.
 void Gate::come_back() {
   if (aside_.fetch_sub(1, std::memory_order_seq_cst) == 1) wire::futex_wake_all(aside_);
   for (bool wants = false;;) {

@@ -21,13 +21,13 @@ namespace sluice::worker {
 
 class Gate {
  public:
-  // All outlive the gate. `wake`: ends the dispatcher's wait; called on any thread.
+  // All outlive the gate. `wake`: ends the command thread's wait; called on any thread.
   Gate(LeaseHolder& lease, const metering::MeterPage& meter, std::function<void()> wake)
       : lease_(lease), meter_(meter), wake_(std::move(wake)) {}
 
   Lengths& lengths() { return lengths_; }
 
-  // ---- by the dispatcher's thread ----
+  // ---- on the command thread ----
   // True: the command counts as in flight from now on, until ended() is called for it.
   bool admit(Nanoseconds estimate_ns);
   // Says whether commands wait for the gate: who ends the last command must know. Wants a lease if there is none. Once
@@ -35,7 +35,7 @@ class Gate {
   void set_waiting(bool waiting);
   // Launches longer than this are to be cut; 0: none, or no lease is held.
   Nanoseconds piece_ns();
-  // To be called before the dispatcher sleeps. Gives back a lease that was idle for too long; returns when to look
+  // To be called before the command thread sleeps. Gives back a lease that was idle for too long; returns when to look
   // again at the latest.
   Nanoseconds rest(Nanoseconds now);
   // The device has enough to do for longer than it takes to wake somebody up.
@@ -75,7 +75,7 @@ class Gate {
   std::function<void()> wake_;
   Lengths lengths_;
 
-  // The dispatcher's.
+  // The command thread's.
   std::uint32_t lease_number_ = 0;
   LeaseTerms terms_;
   Nanoseconds used_before_ns_ = 0;  // meter_.device_ns when the lease was taken up

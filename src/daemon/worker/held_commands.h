@@ -5,52 +5,44 @@
 // Ready commands go in order. A release of an object that came after them goes behind them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
-#include <span>
-#include <vector>
+#include <optional>
+#include <utility>
 
-#include "daemon/worker/completions.h"
+#include "daemon/worker/command.h"
+#include "daemon/worker/enqueuer.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/launch_cuts.h"
 #include "daemon/worker/lengths.h"
-#include "daemon/worker/object_table.h"
 
 namespace sluice::worker {
 
-// An enqueued command's place in its queue.
-struct StartedCommand {
-  QueueEntry* queue = nullptr;
-  InFlight* command = nullptr;  // null: its queue does not exist
-  EventEntry* event = nullptr;
-};
-
 struct HeldCommand {
-  wire::Op op{};
-  std::vector<std::byte> bytes;  // as it came
-  StartedCommand started;        // not of a release
+  KeptCommand kept;
+  StartedCommand started;  // not of a release
   LengthKey length;
   CutLaunch cut;
   bool cut_known = false;
   HostCharge charge;  // while it is blocked
+
+  const Command& command() const { return kept.get(); }
 };
 
 class HeldCommands {
  public:
   static constexpr std::size_t ready_max = 1024;
-  // What one costs beside its own bytes: its record, its place in a queue and in the program's order.
-  static constexpr std::uint64_t overhead_bytes = 512;
+  // What one costs beside what trails it: its record, and its place in its queue.
+  static constexpr std::uint64_t record_bytes = sizeof(HeldCommand) + 256;
 
   // bytes_max: of blocked ones, with releases; beyond that the session is over.
   explicit HeldCommands(std::uint64_t bytes_max) : budget_(bytes_max) {}
 
-  // Charges a command that is to be blocked. False: the budget has no room for it.
-  bool charge(HeldCommand& held) {
-    auto charge = budget_.charge(held.bytes.size() + overhead_bytes);
-    if (charge) held.charge = std::move(*charge);
-    return charge.has_value();
+  // For a command that is to be blocked. Nothing: the budget has no room for it.
+  std::optional<HostCharge> charge(const Command& command) {
+    return budget_.charge(KeptCommand::trailing_bytes(command) + record_bytes);
   }
   const HostBudget& budget() const { return budget_; }
 
@@ -60,9 +52,11 @@ class HeldCommands {
   const std::deque<HeldCommand>& blocked() const { return blocked_; }
   bool empty() const { return ready_.empty() && blocked_.empty(); }
 
-  // Could this command need the object? Any of its words may be the id: too often yes, never too often no.
-  static bool names(const HeldCommand& held, ObjectId id);
-  bool blocked_names(ObjectId id) const;
+  // Does a blocked command need the object?
+  bool blocked_need(ObjectId id) const {
+    return std::any_of(blocked_.begin(), blocked_.end(),
+                       [id](const HeldCommand& held) { return refers_to(held.command(), id); });
+  }
 
  private:
   HostBudget budget_;

@@ -154,10 +154,10 @@ Result<UniqueFd> open_adoption_socket() {
   adoption.claim.kind = WorkerMessageKind::adopt;
   Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(adoption)),
                   std::move(received.fds[attach_fd_session]), serving.builds());
-  std::thread dispatcher([&] {
+  std::thread commands([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);
   });
-  dispatcher.detach();
+  commands.detach();
 
   const Status end = control.wait_for_end();
   if (end.ok()) {

@@ -34,7 +34,7 @@ class MemoryBooks {
   MemoryBooks(MemoryHolder& memory, metering::MeterPage& meter) : memory_(memory), meter_(meter) {}
 
   // Null: over the tenant's limit, or no daemon could be asked for more than was granted. May wait for a daemon, for
-  // some seconds. By the dispatcher's thread.
+  // some seconds. On the command thread.
   ChargeRef charge(std::uint64_t bytes);
 
  private:

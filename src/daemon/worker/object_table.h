@@ -19,6 +19,7 @@
 #include "daemon/worker/completions.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_books.h"
+#include "daemon/worker/rectangles.h"
 
 namespace sluice::worker {
 
@@ -31,9 +32,8 @@ struct MemoryEntry {
   ChargeRef charge;         // a part of another object shares that object's
   std::uint64_t bytes = 0;  // of a buffer
   bool is_image = false;
-  bool is_part = false;       // a sub-buffer, or an image over a buffer
-  wire::Box extent{1, 1, 1};  // of an image: pixels; layers count as rows of 1D images and as slices of 2D images
-  std::uint32_t pixel_bytes = 0;
+  bool is_part = false;  // a sub-buffer, or an image over a buffer
+  ImageExtent extent;    // of an image
 };
 
 struct SamplerEntry {

@@ -66,8 +66,8 @@ Session::Session(backend::Device& device, const SessionRecord& record, const Lim
       builds_(limits.builds),
       completions_(reader_.control(), meter_, gate_, limits.host.data),
       builder_(device, limits.host.programs, &builds_, &gate_),
-      dispatcher_(std::make_unique<Dispatcher>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
-                                               builder_, gate_, limits.host)) {
+      commands_(std::make_unique<CommandPath>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
+                                              builder_, gate_, limits.host)) {
   completions_.watch_builds(builds_);
   device_.set_sink(completions_);
   const bool at_home = reinterpret_cast<std::uintptr_t>(memory_.arena.data()) == record.arena_address;
@@ -121,28 +121,28 @@ Status Session::serve_until_stopped() {
 // One command, or one rest. What to sleep on is read before the gate is tried, so that no grant is missed.
 Status Session::serve_one() {
   const std::uint32_t lease_seen = gate_.changed().load(std::memory_order_acquire);
-  if (Status status = dispatcher_->pump(); !status.ok()) return status;
-  if (!dispatcher_->full()) {
+  if (Status status = commands_->scheduler().pump(); !status.ok()) return status;
+  if (!commands_->scheduler().full()) {
     auto command = reader_.next();
     if (!command.ok()) return command.status();
-    if (!command.value().empty()) return dispatcher_->handle(command.value());
+    if (!command.value().empty()) return commands_->handle(command.value());
   }
-  dispatcher_->flush();
+  commands_->flush();
   host_copies_.carry_over();
   reader_.wait({.also = &gate_.changed(),
                 .also_seen = lease_seen,
                 .deadline_ns = gate_.rest(now_ns()),
-                .full = dispatcher_->full(),
+                .full = commands_->scheduler().full(),
                 .spins = !gate_.keeps_busy(),
-                .urgent_only = dispatcher_->holds_back()});
+                .urgent_only = commands_->scheduler().holds_back()});
   return Status();
 }
 
 // Only if the device is at rest: a kernel that still runs may run for ever, and dies with the process.
 bool Session::give_back() {
-  dispatcher_->drop_held();
+  commands_->scheduler().drop_held();
   if (completions_.in_flight() != 0) return false;
-  dispatcher_.reset();
+  commands_.reset();
   memory_.arena.discard(0, memory_.arena.size());
   return true;
 }

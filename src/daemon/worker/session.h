@@ -15,8 +15,8 @@
 #include "daemon/sessions/worker_link.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/builder.h"
+#include "daemon/worker/command_path.h"
 #include "daemon/worker/completions.h"
-#include "daemon/worker/dispatch.h"
 #include "daemon/worker/gate.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_books.h"
@@ -50,7 +50,7 @@ class Session {
 
   BuildWatch& builds() { return builds_; }
 
-  // Serves until stop() or a fault, and says which. On the dispatcher's thread.
+  // Serves until stop() or a fault, and says which. On the command thread.
   Status serve();
 
   // The program has gone: ends serve(), which gives back all that the session held. False if that was not done by
@@ -89,7 +89,7 @@ class Session {
   BuildWatch builds_;
   Completions completions_;
   Builder builder_;
-  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<CommandPath> commands_;
 
   std::atomic<bool> stopping_{false};
   std::mutex stopped_mutex_;

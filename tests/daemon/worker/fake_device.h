@@ -1,6 +1,7 @@
 // A device that does nothing: it records what it is asked, and commands end when the test says so.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ class FakeDevice final : public backend::Device {
   std::vector<Command> commands;
   std::vector<std::string> calls;  // every other verb
   std::vector<backend::ArgumentRef> launched_with;
+  std::function<void(const backend::Launch&)> check_launch;  // if set, told of each launch while its arguments live
   std::vector<backend::QueueShape> queue_shapes;
   wire::Outcome answer = wire::Outcome::ok;                  // of everything that can fail
   backend::Divisible divisible = backend::Divisible::never;  // of every kernel made from now on
@@ -140,6 +142,7 @@ class FakeDevice final : public backend::Device {
     return take(how, "copy_buffer_to_image");
   }
   backend::Submitted launch(How how, backend::Kernel&, const backend::Launch& launch) override {
+    if (check_launch) check_launch(launch);
     launched_with.assign(launch.arguments.begin(), launch.arguments.end());
     auto submitted = take(how, "launch");
     if (submitted.outcome != wire::Outcome::ok) return submitted;

@@ -155,7 +155,7 @@ TEST_CASE("launches are cut as the lease says, if there is one") {
   CHECK(rig.gate.piece_ns() == 0);
 }
 
-TEST_CASE("the end of a command wakes the dispatcher only where it matters") {
+TEST_CASE("the end of a command wakes the command thread only where it matters") {
   GateRig rig;
   rig.grantor.grant(alone());
   for (int i = 0; i < 10; ++i) REQUIRE(rig.gate.admit(ms));
@@ -165,7 +165,7 @@ TEST_CASE("the end of a command wakes the dispatcher only where it matters") {
   for (int i = 0; i < 6; ++i) CHECK(rig.woken_by(ms) == 1);
 }
 
-TEST_CASE("the last end of all wakes the dispatcher if an idle lease is to be given back") {
+TEST_CASE("the last end of all wakes the command thread if an idle lease is to be given back") {
   GateRig rig;
   rig.grantor.grant(alone());
   REQUIRE(rig.gate.admit(ms));
@@ -258,7 +258,7 @@ TEST_CASE("without a daemon a worker keeps to the cap that it had: what it used 
   CHECK(rig.gate.admit(ms));
 }
 
-TEST_CASE("when the lease comes back while no daemon lives, the dispatcher is woken: no grant will do it") {
+TEST_CASE("when the lease comes back while no daemon lives, the command thread is woken: no grant will do it") {
   GateRig rig;
   const bool asked_by_daemon = GENERATE(true, false);
   if (asked_by_daemon) {
@@ -339,13 +339,13 @@ TEST_CASE("what was compiled goes on without a daemon, whether it dies before or
   while (!rig.grantor.wants()) std::this_thread::yield();
   if (!dies_first) rig.gate.set_daemon(false);
   while (rig.wakes == before) std::this_thread::yield();
-  CHECK(rig.gate.rest(now_ns()) == wire::no_deadline);  // as the dispatcher does once it is awake
+  CHECK(rig.gate.rest(now_ns()) == wire::no_deadline);  // as the command thread does once it is awake
   compiler.join();
   CHECK(rig.lease.held());
 }
 
-// The dispatcher as Session has it: it tries, says that it waits, tries again, sleeps until it is woken or granted.
-TEST_CASE("a dispatcher that sleeps while commands wait is always woken again") {
+// The command thread as Session has it: it tries, says that it waits, tries again, sleeps until it is woken or granted.
+TEST_CASE("a command thread that sleeps while commands wait is always woken again") {
   GateRig rig;
   std::atomic<int> in_flight{0}, sum{0};
   std::atomic<bool> over{false};

@@ -1,4 +1,4 @@
-#include "dispatch_rig.h"
+#include "command_rig.h"
 
 namespace sluice::worker {
 namespace {
@@ -19,7 +19,7 @@ TEST_CASE("events are made only where the program holds them, and found in wait 
   wire::ObjectRelease release;
   release.id = first.enqueue.event;
   CHECK(rig.send(release).ok());
-  CHECK(rig.dispatcher.objects().size() == 1);
+  CHECK(rig.path.objects().size() == 1);
 }
 
 TEST_CASE("data that came with a write is kept until the write has ended") {
@@ -163,13 +163,13 @@ TEST_CASE("a queue may be had on a run of the device's compute units, if the dev
   CHECK(rig.device.queue_shapes[0].units == 3);
 }
 
-TEST_CASE("queues are flushed before the dispatcher rests and every so many commands") {
+TEST_CASE("queues are flushed before the command thread rests and every so many commands") {
   Rig rig;
   const ObjectId queue = rig.queue();
   for (std::uint64_t i = 1; i <= 200; ++i) CHECK(rig.send(rig.to<wire::Marker>(queue, i)).ok());
   CHECK(rig.device.flushes == 3);
-  rig.dispatcher.flush();
-  rig.dispatcher.flush();
+  rig.path.flush();
+  rig.path.flush();
   CHECK(rig.device.flushes == 4);
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("releasing a queue with commands in flight publishes them all the same
   CHECK(rig.device.flushes == 1);
   rig.device.complete(0);
   CHECK(rig.timeline().completed == 1);
-  rig.dispatcher.flush();
+  rig.path.flush();
 }
 
 }  // namespace

@@ -1,19 +1,19 @@
-// A dispatcher whose gate the test opens and shuts, and events to wait for.
+// A command path whose gate the test opens and shuts, and events to wait for.
 #pragma once
 
 #include <map>
 #include <vector>
 
-#include "dispatch_rig.h"
+#include "command_rig.h"
 
 namespace sluice::worker {
 
 // A rig whose gate the test opens and shuts.
-struct HeldRig : Rig {
+struct SchedulerRig : Rig {
   void shut() { REQUIRE(open.grantor.ask_back()); }
   void unshut(const LeaseTerms& terms = {}) {
     open.grantor.grant(terms);
-    REQUIRE(dispatcher.pump().ok());
+    REQUIRE(path.scheduler().pump().ok());
   }
   ObjectId user_event() {
     wire::UserEventCreate command;
@@ -75,7 +75,7 @@ inline LeaseTerms cut_at(Nanoseconds piece_ns) {
   return terms;
 }
 
-struct CutRig : HeldRig {
+struct CutRig : SchedulerRig {
   // Leases as if others waited, so that launches are cut at a fifth of what one of an unknown kernel is taken to need.
   explicit CutRig(backend::Divisible divisible = backend::Divisible::always) {
     device.divisible = divisible;

@@ -1,5 +1,5 @@
 // What a program can get wrong ends that command with an outcome, in its place, and nothing else.
-#include "dispatch_rig.h"
+#include "command_rig.h"
 
 namespace sluice::worker {
 namespace {

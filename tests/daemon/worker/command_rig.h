@@ -1,4 +1,4 @@
-// A dispatcher with a device that does nothing, and a shim's hand to write commands with.
+// A whole command path over a device that does nothing, and a shim's hand to write commands with.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/worker/dispatch.h"
+#include "daemon/worker/command_path.h"
 #include "fake_device.h"
 #include "open_gate.h"
 #include "wire/shared_memory.h"
@@ -43,7 +43,7 @@ class Rig {
     std::vector<std::byte> bytes(header.bytes);
     std::memcpy(bytes.data(), &command, sizeof command);
     if (!trailing.empty()) std::memcpy(bytes.data() + sizeof command, trailing.data(), trailing.size());
-    return dispatcher.handle(bytes);
+    return path.handle(bytes);
   }
   // A call; the outcome that its slot got, or nothing if it faulted.
   template <typename Command>
@@ -118,7 +118,7 @@ class Rig {
   Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), meter, open.gate};
   FakeDevice device;
   Builder builder{device};
-  Dispatcher dispatcher{device, wire::ArenaView(arena_.bytes()), books, completions, builder, open.gate};
+  CommandPath path{device, wire::ArenaView(arena_.bytes()), books, completions, builder, open.gate};
 };
 
 inline bool is_fault(const Status& status) { return status.code() == Code::protocol_fault; }

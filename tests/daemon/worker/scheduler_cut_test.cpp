@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <random>
 
-#include "held_rig.h"
+#include "scheduler_rig.h"
 
 namespace sluice::worker {
 namespace {
@@ -89,11 +89,11 @@ TEST_CASE("a piece that the driver does not take ends the launch when those befo
   REQUIRE(rig.device.commands.size() == 1);
   // The estimate stays, so that more is to come.
   rig.device.complete(0, Outcome::ok, {0, 0, Lengths::unknown_ns / 5});
-  REQUIRE(rig.dispatcher.pump().ok());
+  REQUIRE(rig.path.scheduler().pump().ok());
   REQUIRE(rig.device.commands.size() == 2);
   rig.device.answer = Outcome::out_of_resources;
   rig.device.complete(1, Outcome::ok, {0, 0, Lengths::unknown_ns / 5});
-  REQUIRE(rig.dispatcher.pump().ok());
+  REQUIRE(rig.path.scheduler().pump().ok());
   CHECK(rig.device.commands.size() == 2);
   CHECK(rig.stage(event) == static_cast<int>(Outcome::out_of_resources));
   CHECK(rig.completions.in_flight() == 0);
@@ -110,7 +110,7 @@ TEST_CASE("a launch that was half done when the program went ends when its piece
   rig.open.grantor.grant(terms);
   rig.launch(queue, rig.kernel(), 5 * 256);
   REQUIRE(rig.device.commands.size() == 1);
-  rig.dispatcher.drop_held();
+  rig.path.scheduler().drop_held();
   CHECK(rig.completions.in_flight() == 1);
   rig.device.complete(0);
   CHECK(rig.completions.in_flight() == 0);

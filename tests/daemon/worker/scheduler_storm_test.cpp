@@ -3,7 +3,7 @@
 #include <map>
 #include <random>
 
-#include "held_rig.h"
+#include "scheduler_rig.h"
 
 namespace sluice::worker {
 namespace {
@@ -48,7 +48,7 @@ class Storm {
     if (what < 72) return release_event();
     if (what < 80) return turn_gate();
     if (what < 84) {
-      REQUIRE(rig_.dispatcher.pump().ok());
+      REQUIRE(rig_.path.scheduler().pump().ok());
       return;
     }
     end_one();
@@ -123,7 +123,7 @@ class Storm {
     if (chance(50)) terms.until_ns = now_ns() + 1000 * ns_per_s;
     rig_.open.grantor.grant(terms);
     shut_ = false;
-    REQUIRE(rig_.dispatcher.pump().ok());
+    REQUIRE(rig_.path.scheduler().pump().ok());
   }
 
   void end_one() {
@@ -171,7 +171,7 @@ class Storm {
     for (int guard = 0; guard < 100'000; ++guard) {
       if (!rig_.open.grantor.held()) rig_.open.grantor.grant({});
       shut_ = false;
-      REQUIRE(rig_.dispatcher.pump().ok());
+      REQUIRE(rig_.path.scheduler().pump().ok());
       look();
       if (rig_.completions.in_flight() == 0) break;
       end_one();
@@ -192,12 +192,12 @@ class Storm {
     CHECK(rig_.meter.commands == sum);
     CHECK(rig_.completions.in_flight() == 0);
     for (const std::size_t left : known_) rig_.release(all_[left].event);
-    CHECK(rig_.dispatcher.objects().size() == queues_.size() + 2);  // with the kernel and its program
+    CHECK(rig_.path.objects().size() == queues_.size() + 2);  // with the kernel and its program
   }
 
-  struct StormRig : HeldRig {
+  struct StormRig : SchedulerRig {
     const QueueProgress* progress(ObjectId id) {
-      return const_cast<ObjectTable&>(dispatcher.objects()).find<QueueEntry>(id)->progress;
+      return const_cast<ObjectTable&>(path.objects()).find<QueueEntry>(id)->progress;
     }
   };
   StormRig rig_;

@@ -1,5 +1,5 @@
 // What no working shim would send ends the session, and never reaches the device.
-#include "dispatch_rig.h"
+#include "command_rig.h"
 
 namespace sluice::worker {
 namespace {
@@ -8,7 +8,7 @@ TEST_CASE("a command that is not in the table is a fault") {
   Rig rig;
   for (const std::uint16_t op : {0, 13, 31, 48, 49, 1000, 65535}) {
     const wire::CommandHeader header{static_cast<wire::Op>(op), 0, sizeof header};
-    CHECK(is_fault(rig.dispatcher.handle(std::as_bytes(std::span(&header, 1)))));
+    CHECK(is_fault(rig.path.handle(std::as_bytes(std::span(&header, 1)))));
   }
 }
 
@@ -19,7 +19,7 @@ TEST_CASE("every command is a fault at every length but its own") {
       std::vector<std::byte> command(bytes);
       const wire::CommandHeader header{static_cast<wire::Op>(op), 0, static_cast<std::uint32_t>(bytes)};
       std::memcpy(command.data(), &header, sizeof header);
-      const Status status = rig.dispatcher.handle(command);
+      const Status status = rig.path.handle(command);
       // Those whose length is right make id 0, which is a fault as well; but for these, which make nothing.
       const auto is = [&](wire::Op other) { return op == static_cast<std::uint16_t>(other); };
       if (!is(wire::Op::object_release) && !is(wire::Op::user_event_set) && !is(wire::Op::program_binary))
@@ -33,7 +33,7 @@ TEST_CASE("a header that lies about the length is a fault") {
   Rig rig;
   wire::ObjectRelease command;
   command.header = {wire::Op::object_release, 0, 8};
-  CHECK(is_fault(rig.dispatcher.handle(std::as_bytes(std::span(&command, 1)))));
+  CHECK(is_fault(rig.path.handle(std::as_bytes(std::span(&command, 1)))));
 }
 
 TEST_CASE("an answer outside the arena is a fault") {

@@ -1,0 +1,45 @@
+// CommandPath: a command's way from the ring to the backend: decoder, scheduler, executor.
+//
+// All methods by one thread, the command thread's.
+#pragma once
+
+#include <span>
+
+#include "base/status.h"
+#include "daemon/worker/decoder.h"
+#include "daemon/worker/executor.h"
+#include "daemon/worker/host_budget.h"
+#include "daemon/worker/scheduler.h"
+
+namespace sluice::worker {
+
+class CommandPath {
+ public:
+  // All outlive the path, and so does the arena's memory.
+  CommandPath(backend::Device& device, wire::ArenaView arena, MemoryBooks& books, Completions& completions,
+              Builder& builder, Gate& gate, const HostLimits& limits = {})
+      : objects_(limits.objects),
+        decoder_(arena),
+        executor_({device, arena, books, completions, builder, objects_}),
+        scheduler_(executor_, objects_, completions, gate, limits.blocked) {}
+
+  // One whole command, copied out of the ring. protocol_fault: the session is over.
+  Status handle(std::span<const std::byte> bytes) {
+    if (Status decoded = decoder_.decode(bytes, command_); !decoded.ok()) return decoded;
+    return scheduler_.take(command_);
+  }
+  // Sees to it that all that was submitted will run. To be called before waiting for more commands.
+  void flush() { executor_.flush(); }
+
+  Scheduler& scheduler() { return scheduler_; }
+  const ObjectTable& objects() const { return objects_; }
+
+ private:
+  ObjectTable objects_;
+  CommandDecoder decoder_;
+  Command command_;
+  Executor executor_;
+  Scheduler scheduler_;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,31 @@
+// ProgramExecutor: builds programs, hands out their binaries, and makes kernels.
+//
+// An overload per command. protocol_fault: an id was used twice, or a build request is malformed; anything else that is
+// wrong is answered, or kept with the kernel and told to what uses it. All on the command thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+#include "daemon/worker/executor_context.h"
+
+namespace sluice::worker {
+
+class ProgramExecutor {
+ public:
+  explicit ProgramExecutor(const ExecutorContext& context) : to_(context) {}
+
+  Status execute(const wire::ProgramBuild& build);
+  Status execute(const wire::ProgramBinary& binary);
+  Status execute(const wire::KernelCreate& create);
+  Status execute(const wire::KernelArgumentCheck& check);
+
+ private:
+  std::optional<std::vector<std::shared_ptr<ProgramSlot>>> inputs_of(const wire::BuildRequest& request);
+
+  ExecutorContext to_;
+};
+
+}  // namespace sluice::worker
