@@ -62,13 +62,13 @@ void Builder::run() {
   }
 }
 
-void Builder::build(std::shared_ptr<ProgramSlot> slot, wire::BuildRequest request,
+void Builder::build(std::shared_ptr<ProgramSlot> slot, std::shared_ptr<const wire::BuildRequest> request,
                     std::vector<std::shared_ptr<ProgramSlot>> inputs, const ReplyPlace& place) {
   add(
       [this, slot = std::move(slot), request = std::move(request), inputs = std::move(inputs), place] {
         std::vector<backend::Program*> programs;
         for (const auto& input : inputs) programs.push_back(input->program.get());
-        const wire::BuildReply reply = build_watched(request, programs, *slot);
+        const wire::BuildReply reply = build_watched(*request, programs, *slot);
         wire::Encoder encoder;
         encode(encoder, reply);
         const std::string_view answer = text_of(encoder.bytes());

@@ -53,7 +53,7 @@ class Builder {
   std::optional<HostCharge> charge(std::uint64_t bytes) { return budget_.charge(bytes); }
 
   // Both answer `place`, now or later.
-  void build(std::shared_ptr<ProgramSlot> slot, wire::BuildRequest request,
+  void build(std::shared_ptr<ProgramSlot> slot, std::shared_ptr<const wire::BuildRequest> request,
              std::vector<std::shared_ptr<ProgramSlot>> inputs, const ReplyPlace& place);
   void fetch_binary(std::shared_ptr<ProgramSlot> slot, const ReplyPlace& place);
 

@@ -29,9 +29,11 @@ backend::ImageShape shape_of(const wire::ImageCreate& c) {
           .slice_pitch = c.slice_pitch};
 }
 
-template <typename T>
-Status keep(ObjectTable& objects, ObjectId id, T entry) {
-  return objects.insert(id, std::move(entry)) != nullptr ? Status() : fault(used_twice);
+template <typename T, typename Create>
+Status keep(ObjectTable& objects, const Create& create, T entry, ObjectId made_from = 0) {
+  Creation creation{create};
+  if (RecordRef record = objects.record(made_from)) creation.made_from.push_back(std::move(record));
+  return objects.insert(create.id, std::move(entry), std::move(creation)) != nullptr ? Status() : fault(used_twice);
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ Status ObjectExecutor::execute(const wire::BufferCreate& create) {
   const ReplyPlace place = to_.reply_place(create.call);
   MemoryEntry entry;
   const Outcome outcome = make_buffer(create, entry);
-  if (outcome == Outcome::ok) SLUICE_TRY(keep(to_.objects, create.id, std::move(entry)));
+  if (outcome == Outcome::ok) SLUICE_TRY(keep(to_.objects, create, std::move(entry)));
   place.answer(outcome);
   return Status();
 }
@@ -69,7 +71,7 @@ Status ObjectExecutor::execute(const wire::SubBufferCreate& create) {
   entry.bytes = create.bytes;
   entry.is_part = true;
   entry.outcome = make_sub_buffer(create, entry);
-  return keep(to_.objects, create.id, std::move(entry));
+  return keep(to_.objects, create, std::move(entry), create.parent);
 }
 
 Outcome ObjectExecutor::make_sub_buffer(const wire::SubBufferCreate& create, MemoryEntry& entry) {
@@ -90,7 +92,7 @@ Status ObjectExecutor::execute(const wire::ImageCreate& create) {
   const ReplyPlace place = to_.reply_place(create.call);
   MemoryEntry entry;
   const Outcome outcome = make_image(create, entry);
-  if (outcome == Outcome::ok) SLUICE_TRY(keep(to_.objects, create.id, std::move(entry)));
+  if (outcome == Outcome::ok) SLUICE_TRY(keep(to_.objects, create, std::move(entry), create.buffer));
   place.answer(outcome);
   return Status();
 }
@@ -152,7 +154,7 @@ Outcome ObjectExecutor::image_of_its_own(const wire::ImageCreate& create, std::u
 
 Status ObjectExecutor::execute(const wire::SamplerCreate& create) {
   auto made = to_.device.create_sampler({create.normalized != 0, create.addressing_mode, create.filter_mode});
-  return keep(to_.objects, create.id, SamplerEntry{made.outcome, std::move(made.object)});
+  return keep(to_.objects, create, SamplerEntry{made.outcome, std::move(made.object)});
 }
 
 Status ObjectExecutor::execute(const wire::QueueCreate& create) {
@@ -165,7 +167,7 @@ Status ObjectExecutor::execute(const wire::QueueCreate& create) {
   entry.queue = std::move(made.object);
   entry.progress = &to_.completions.open(*to_.slot_at<wire::TimelineSlot>(create.timeline_at), out_of_order);
   entry.out_of_order = out_of_order;
-  return keep(to_.objects, create.id, std::move(entry));
+  return keep(to_.objects, create, std::move(entry));
 }
 
 Status ObjectExecutor::execute(const wire::UserEventCreate& create) {
@@ -174,7 +176,7 @@ Status ObjectExecutor::execute(const wire::UserEventCreate& create) {
   entry.outcome = made.outcome;
   entry.event = std::move(made.object);
   entry.user = entry.pending = true;
-  return keep(to_.objects, create.id, std::move(entry));
+  return keep(to_.objects, create, std::move(entry));
 }
 
 Status ObjectExecutor::execute(const wire::UserEventSet& set) {

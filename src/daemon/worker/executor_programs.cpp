@@ -7,13 +7,18 @@
 namespace sluice::worker {
 namespace {
 
-// The program may change its request at any moment: of a copy. Nothing: it is malformed.
-std::optional<wire::BuildRequest> decode_request(std::span<const std::byte> blob) {
+struct ChargedRequest {
+  wire::BuildRequest request;
+  HostCharge charge;
+};
+
+// The program may change its request at any moment: of a copy. It is charged until nobody needs it. Null: malformed.
+std::shared_ptr<const wire::BuildRequest> decode_request(std::span<const std::byte> blob, HostCharge charge) {
   const std::vector<std::byte> copy(blob.begin(), blob.end());
   wire::Decoder decoder(copy);
-  wire::BuildRequest request = wire::decode_build_request(decoder);
-  if (!decoder.ok() || request.verb > wire::BuildVerb::link) return std::nullopt;
-  return request;
+  auto charged = std::make_shared<const ChargedRequest>(wire::decode_build_request(decoder), std::move(charge));
+  if (!decoder.ok() || charged->request.verb > wire::BuildVerb::link) return nullptr;
+  return {charged, &charged->request};
 }
 
 }  // namespace
@@ -32,17 +37,16 @@ Status ProgramExecutor::execute(const wire::ProgramBuild& build) {
     place.answer(Outcome::out_of_host_memory);
     return Status();
   }
-  auto request = decode_request(to_.memory_at(build.request_at, build.request_bytes));
-  if (!request) return fault("a malformed build request");
+  const auto request = decode_request(to_.memory_at(build.request_at, build.request_bytes), std::move(*charge));
+  if (request == nullptr) return fault("a malformed build request");
   auto inputs = inputs_of(*request);
   if (!inputs) {
     place.answer(Outcome::invalid_object);
     return Status();
   }
-  const ProgramEntry* entry = to_.objects.insert(build.id, ProgramEntry{});
+  const ProgramEntry* entry = to_.objects.insert(build.id, ProgramEntry{}, {build, records_of(*request), request});
   if (entry == nullptr) return fault(used_twice);
-  entry->slot->source_charge = std::move(*charge);
-  to_.builder.build(entry->slot, std::move(*request), std::move(*inputs), place);
+  to_.builder.build(entry->slot, request, std::move(*inputs), place);
   return Status();
 }
 
@@ -55,6 +59,12 @@ std::optional<std::vector<std::shared_ptr<ProgramSlot>>> ProgramExecutor::inputs
     inputs.push_back(input->slot);
   }
   return inputs;
+}
+
+std::vector<RecordRef> ProgramExecutor::records_of(const wire::BuildRequest& request) const {
+  std::vector<RecordRef> records;
+  for (const ObjectId id : request.inputs) records.push_back(to_.objects.record(id));
+  return records;
 }
 
 Status ProgramExecutor::execute(const wire::ProgramBinary& binary) {
@@ -77,7 +87,10 @@ Status ProgramExecutor::execute(const wire::KernelCreate& create) {
     entry.outcome = made.outcome;
     entry.kernel = std::move(made.object);
   }
-  return to_.objects.insert(create.id, std::move(entry)) != nullptr ? Status() : fault(used_twice);
+  Creation creation{create};
+  if (RecordRef record = to_.objects.record(create.program)) creation.made_from.push_back(std::move(record));
+  const bool kept = to_.objects.insert(create.id, std::move(entry), std::move(creation)) != nullptr;
+  return kept ? Status() : fault(used_twice);
 }
 
 Status ProgramExecutor::execute(const wire::KernelArgumentCheck& check) {

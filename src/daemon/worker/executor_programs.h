@@ -24,6 +24,8 @@ class ProgramExecutor {
 
  private:
   std::optional<std::vector<std::shared_ptr<ProgramSlot>>> inputs_of(const wire::BuildRequest& request);
+  // Of its inputs, which are all there.
+  std::vector<RecordRef> records_of(const wire::BuildRequest& request) const;
 
   ExecutorContext to_;
 };

@@ -1,4 +1,4 @@
-// ObjectTable: what the ids of a session stand for.
+// ObjectTable: what the ids of a session stand for, and how each object was made.
 //
 // The shim mints ids; a wrong one is the program's error, one that is used twice is a broken protocol. An object that
 // could not be made still takes its id, with the outcome that says why: whatever uses it later fails with that outcome.
@@ -17,6 +17,7 @@
 
 #include "daemon/backends/backend.h"
 #include "daemon/worker/completions.h"
+#include "daemon/worker/creation_record.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_books.h"
 #include "daemon/worker/rectangles.h"
@@ -46,7 +47,7 @@ struct ProgramSlot {
   std::atomic<bool> built{false};  // released by the builder, last
   std::unique_ptr<backend::Program> program;
   std::string undelivered;  // an answer that did not fit into the room the program gave
-  HostCharge source_charge, answer_charge;
+  HostCharge answer_charge;
 };
 struct ProgramEntry {
   std::shared_ptr<ProgramSlot> slot = std::make_shared<ProgramSlot>();
@@ -79,7 +80,8 @@ struct EventEntry {
 
 using Entry = std::variant<MemoryEntry, SamplerEntry, ProgramEntry, KernelEntry, QueueEntry, EventEntry>;
 
-// What one needs in this process, its driver's part with it, by the order of Entry; of a program without its source.
+// What one needs in this process, its driver's part with it, by the order of Entry; of a program without its source, of
+// none with its record.
 inline constexpr std::array<std::uint64_t, std::variant_size_v<Entry>> host_bytes{1024, 512, 32768, 8192, 65536, 512};
 
 template <typename T, std::size_t At = 0>
@@ -91,49 +93,81 @@ constexpr std::size_t entry_index() {
 class ObjectTable {
  public:
   // bytes_max: what the objects may need of this process, by the estimates below.
-  explicit ObjectTable(std::uint64_t bytes_max = HostLimits().objects) : bytes_max_(bytes_max) {
-    entries_.reserve(1024);
-  }
+  explicit ObjectTable(std::uint64_t bytes_max = HostLimits().objects) : bytes_max_(bytes_max) { slots_.reserve(1024); }
 
   // Null: the id is 0, was used before and is still held, or there is no room. The place of an entry never changes.
   template <typename T>
   T* insert(ObjectId id, T entry) {
-    if (id == 0 || !has_room<T>()) return nullptr;
-    const auto [at, fresh] = entries_.try_emplace(id, std::move(entry));
+    if (id == 0 || !has_room_for(kind_bytes<T>())) return nullptr;
+    const auto [at, fresh] = slots_.try_emplace(id, std::move(entry));
     if (!fresh) return nullptr;
-    bytes_ += host_bytes[at->second.index()];
-    return std::get_if<T>(&at->second);
+    entry_bytes_ += kind_bytes<T>();
+    return std::get_if<T>(&at->second.entry);
   }
-  // Is there room for one more of these?
+  // With the record of how it was made, for objects that can be made again.
+  template <typename T>
+  T* insert(ObjectId id, T entry, Creation creation) {
+    if (!has_room<T>()) return nullptr;
+    T* kept = insert(id, std::move(entry));
+    if (kept != nullptr)
+      slots_.find(id)->second.record =
+          std::make_shared<const CreationRecord>(id, ++created_, std::move(creation), record_bytes_);
+    return kept;
+  }
+  // Is there room for one more of these, with its record?
   template <typename T>
   bool has_room() const {
-    return host_bytes[entry_index<T>()] <= bytes_max_ - bytes_;
+    return has_room_for(kind_bytes<T>() + CreationRecord::host_bytes);
   }
 
   // Null: the id names nothing of this kind.
   template <typename T>
   T* find(ObjectId id) {
-    const auto at = entries_.find(id);
-    return at == entries_.end() ? nullptr : std::get_if<T>(&at->second);
+    const auto at = slots_.find(id);
+    return at == slots_.end() ? nullptr : std::get_if<T>(&at->second.entry);
   }
   Entry* find_any(ObjectId id) {
-    const auto at = entries_.find(id);
-    return at == entries_.end() ? nullptr : &at->second;
+    const auto at = slots_.find(id);
+    return at == slots_.end() ? nullptr : &at->second.entry;
+  }
+  // How the object was made. Null: the id names nothing, or the event of a command.
+  RecordRef record(ObjectId id) const {
+    const auto at = slots_.find(id);
+    return at == slots_.end() ? nullptr : at->second.record;
+  }
+  // check(const Entry&, const RecordRef&), in no order.
+  template <typename Check>
+  void for_each(Check check) const {
+    for (const auto& [id, slot] : slots_) check(slot.entry, slot.record);
   }
 
+  // The record stays for as long as one of another object needs it.
   void erase(ObjectId id) {
-    const auto at = entries_.find(id);
-    if (at == entries_.end()) return;
-    bytes_ -= host_bytes[at->second.index()];
-    entries_.erase(at);
+    const auto at = slots_.find(id);
+    if (at == slots_.end()) return;
+    entry_bytes_ -= host_bytes[at->second.entry.index()];
+    slots_.erase(at);
   }
-  std::size_t size() const { return entries_.size(); }
-  std::uint64_t bytes() const { return bytes_; }
+  std::size_t size() const { return slots_.size(); }
+  // Of entries and records; those of released objects that others are made from with them.
+  std::uint64_t bytes() const { return entry_bytes_ + record_bytes_; }
 
  private:
+  struct Slot {
+    explicit Slot(Entry object) : entry(std::move(object)) {}
+    Entry entry;
+    RecordRef record;
+  };
+  template <typename T>
+  static constexpr std::uint64_t kind_bytes() {
+    return host_bytes[entry_index<T>()];
+  }
+  bool has_room_for(std::uint64_t bytes) const { return bytes <= bytes_max_ && this->bytes() <= bytes_max_ - bytes; }
+
   const std::uint64_t bytes_max_;
-  std::uint64_t bytes_ = 0;
-  std::unordered_map<ObjectId, Entry> entries_;
+  std::uint64_t entry_bytes_ = 0, record_bytes_ = 0;
+  std::uint64_t created_ = 0;
+  std::unordered_map<ObjectId, Slot> slots_;  // its records count down record_bytes_
 };
 
 }  // namespace sluice::worker

@@ -48,19 +48,40 @@ TEST_CASE("a program that is still being built is not there yet") {
   CHECK(entry->program() != nullptr);
 }
 
-TEST_CASE("objects take what their kind needs of the budget, and give it back") {
-  ObjectTable table(3 * host_bytes[entry_index<MemoryEntry>()]);
+TEST_CASE("objects take what their kind and their record need of the budget, and give it back") {
+  const wire::BufferCreate create;
+  ObjectTable table(3 * (host_bytes[entry_index<MemoryEntry>()] + CreationRecord::host_bytes));
   for (ObjectId id = 1; id <= 3; ++id) {
     CHECK(table.has_room<MemoryEntry>());
-    REQUIRE(table.insert(id, MemoryEntry{}) != nullptr);
+    REQUIRE(table.insert(id, MemoryEntry{}, {create}) != nullptr);
   }
   CHECK_FALSE(table.has_room<MemoryEntry>());
-  CHECK(table.insert(4, MemoryEntry{}) == nullptr);
+  CHECK(table.insert(4, MemoryEntry{}, {create}) == nullptr);
   CHECK(table.insert(4, EventEntry{}) == nullptr);
-  CHECK(table.insert(3, MemoryEntry{}) == nullptr);
+  CHECK(table.insert(3, MemoryEntry{}, {create}) == nullptr);
   table.erase(2);
   table.erase(2);
-  CHECK(table.insert(4, MemoryEntry{}) != nullptr);
+  CHECK(table.insert(4, MemoryEntry{}, {create}) != nullptr);
+}
+
+TEST_CASE("a record counts for as long as an object that is made from it lives") {
+  ObjectTable table;
+  table.insert(1, ProgramEntry{}, {wire::ProgramBuild{}});
+  table.insert(2, KernelEntry{}, {wire::KernelCreate{}, {table.record(1)}});
+  table.erase(1);
+  CHECK(table.record(1) == nullptr);
+  CHECK(table.bytes() == host_bytes[entry_index<KernelEntry>()] + 2 * CreationRecord::host_bytes);
+  REQUIRE(table.record(2)->made_from().size() == 1);
+  CHECK(table.record(2)->made_from()[0]->id() == 1);
+  table.erase(2);
+  CHECK(table.bytes() == 0);
+}
+
+TEST_CASE("events of commands have no record") {
+  ObjectTable table;
+  table.insert(1, EventEntry{});
+  CHECK(table.record(1) == nullptr);
+  CHECK(table.bytes() == host_bytes[entry_index<EventEntry>()]);
 }
 
 TEST_CASE("a million objects need more than there is for them") {
