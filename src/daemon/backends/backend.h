@@ -62,10 +62,11 @@ class CompletionSink {
  public:
   virtual void completed(std::uint64_t token, Outcome outcome, const wire::CommandTimes& times) = 0;
 
-  // A launch that was accepted must have its kernel compiled before it can run, or wait for a compiler: the device is
-  // free until come_back() has returned, which may block. Both on the thread that runs it.
-  virtual void step_aside() {}
-  virtual void come_back() {}
+  // The driver compiles now: a launch that was accepted must have its kernel compiled before it can run, or wait for a
+  // compiler. The device is free until end_launch_compile() has returned, which may block. Both on the thread that runs
+  // the launch.
+  virtual void begin_launch_compile() {}
+  virtual void end_launch_compile() {}
   // The backend compiles for no command in flight. On any thread, never more than a few at a time.
   virtual void begin_compile() {}
   virtual void end_compile() {}

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "daemon/backends/driver_environment.h"
 #include "daemon/jailer/options.h"
 #include "daemon/jailer/privileges.h"
 #include "daemon/jailer/root_folder.h"
@@ -68,7 +69,7 @@ Status make_shared_home(const Options& options) {
       if (chown(path.c_str(), options.uid, options.gid) != 0) return errno_status("give " + path + " away", errno);
   setenv("HOME", home.c_str(), 1);
   setenv("TMPDIR", home.c_str(), 1);
-  setenv("POCL_CACHE_DIR", cache.c_str(), 1);
+  for (const auto& [name, folder] : backend::cache_environment(cache)) setenv(name.c_str(), folder.c_str(), 1);
   return Status();
 }
 

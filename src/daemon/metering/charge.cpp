@@ -5,10 +5,10 @@
 namespace sluice::metering {
 namespace {
 
-// Measured with kernels of 200 us on two cores (PoCL 3.1): from the grant to the first kernel, and from the last one to
-// the lease's return, 40 us at least; between two kernels 3 % of their length where the program enqueues ahead, 14 %
-// where it waits for each (natively 10 %), and up to 20 % where other programs wake up beside it. And the driver's
-// processor time between them, 2 %.
+// Measured with kernels of 200 us on two cores (a driver for CPUs): from the grant to the first kernel, and from the
+// last one to the lease's return, 40 us at least; between two kernels 3 % of their length where the program enqueues
+// ahead, 14 % where it waits for each (natively 10 %), and up to 20 % where other programs wake up beside it. And the
+// driver's processor time between them, 2 %.
 constexpr Nanoseconds hand_over_ns_max = 40 * ns_per_us;
 constexpr Nanoseconds hand_over_part = 3, gaps_part = 10, driver_part = 16;
 

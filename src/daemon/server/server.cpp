@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "daemon/backends/driver_environment.h"
 
 namespace sluice::server {
 namespace {
@@ -215,7 +216,7 @@ void Server::look_for_devices() {
 void Server::devices_found(Result<std::vector<wire::DeviceTraits>> found) {
   if (!found.ok()) return fail(found.status());
   if (found.value().empty())
-    return fail(Status(Code::not_found, "no OpenCL device found; install a driver, such as pocl-opencl-icd"));
+    return fail(Status(Code::not_found, "no device found; " + backend::advice_without_drivers()));
   devices_ = DevicePool(found.take(), options_.config.devices, host_memory_bytes(),
                         *allocator::find_policy(options_.config.placement_policy));
   for (const std::string& warning : devices_.warnings()) log::warn("{}", warning);

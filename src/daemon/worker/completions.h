@@ -119,13 +119,13 @@ class Completions final : public backend::CompletionSink {
   // A piece of a command that was begun, but not its last one. Its end is seen by nobody but the meter and the gate.
   InFlight& begin_piece(InFlight& whole);
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
-  void step_aside() override {
+  void begin_launch_compile() override {
     if (builds_ != nullptr) builds_->begin();
-    gate_.step_aside();
+    gate_.begin_launch_compile();
   }
-  void come_back() override {
+  void end_launch_compile() override {
     if (builds_ != nullptr) builds_->end();
-    gate_.come_back();
+    gate_.end_launch_compile();
   }
   void begin_compile() override { gate_.begin_compile(); }
   void end_compile() override { gate_.end_compile(); }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr Nanoseconds patience_ns = ns_per_s;
 constexpr int rounds_max = 16;
-// The one that is open on threads which block every other: Mesa's util/u_thread.h leaves it to sandboxes.
+// Drivers' threads that block all signals leave this one open, for sandboxes.
 constexpr int signal_number = SIGSYS;
 
 std::atomic<void (*)()> pending_action{nullptr};

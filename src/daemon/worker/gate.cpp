@@ -74,10 +74,9 @@ void Gate::set_waiting(bool waiting) {
 }
 
 Nanoseconds Gate::rest(Nanoseconds now) {
-  const bool coming_back = coming_back_.load(std::memory_order_seq_cst) != 0;
-  const bool wanted = coming_back || waiting_.load(std::memory_order_relaxed);
-  if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && wanted &&
-      !(coming_back && lease_oneself(now)))
+  const bool resuming = resuming_.load(std::memory_order_seq_cst) != 0;
+  const bool wanted = resuming || waiting_.load(std::memory_order_relaxed);
+  if (!daemon_lives_.load(std::memory_order_acquire) && !lease_.held() && wanted && !(resuming && lease_oneself(now)))
     return std::max(next_own_lease_ns_, now + 1);
   Nanoseconds linger_ns = lease_.held() ? lease_.terms().linger_ns : UINT64_MAX;
   if (lease_.held() && compiles_.load(std::memory_order_seq_cst) != 0)
@@ -118,31 +117,32 @@ void Gate::begin_compile() {
   wake_();
 }
 
-void Gate::step_aside() {
-  aside_.fetch_add(1, std::memory_order_seq_cst);  // before it can be seen in the lease: see come_back
+void Gate::begin_launch_compile() {
+  launch_compiles_.fetch_add(1,
+                             std::memory_order_seq_cst);  // before it can be seen in the lease: see end_launch_compile
   lease_.step_aside();
   wire::spinning_pays.store(false, std::memory_order_relaxed);
 }
 
-// A lease is of no use before the last thread that stepped aside is ready: it could not be given back. The command
+// A lease is of no use before the last launch has been compiled: it could not be given back. The command
 // thread is woken at the end, for what it could not submit meanwhile, and before that where nobody else would grant a
 // lease.
-void Gate::come_back() {
-  if (aside_.fetch_sub(1, std::memory_order_seq_cst) == 1) wire::futex_wake_all(aside_);
+void Gate::end_launch_compile() {
+  if (launch_compiles_.fetch_sub(1, std::memory_order_seq_cst) == 1) wire::futex_wake_all(launch_compiles_);
   for (bool wants = false;;) {
     const std::uint32_t changed = lease_.changed().load(std::memory_order_acquire);
     const std::uint32_t own_changed = lease_.own_changed().load(std::memory_order_acquire);
-    const std::uint32_t aside = aside_.load(std::memory_order_seq_cst);
-    if (aside == 0 && lease_.come_back()) {
-      if (wants) coming_back_.fetch_sub(1, std::memory_order_relaxed);
+    const std::uint32_t compiling = launch_compiles_.load(std::memory_order_seq_cst);
+    if (compiling == 0 && lease_.come_back()) {
+      if (wants) resuming_.fetch_sub(1, std::memory_order_relaxed);
       break;
     }
-    if (aside != 0) {
-      wire::futex_wait(aside_, aside);
+    if (compiling != 0) {
+      wire::futex_wait(launch_compiles_, compiling);
       continue;
     }
     if (!std::exchange(wants, true))
-      coming_back_.fetch_add(1, std::memory_order_seq_cst);  // then the look: see set_daemon
+      resuming_.fetch_add(1, std::memory_order_seq_cst);  // then the look: see set_daemon
     lease_.want();
     if (!daemon_lives_.load(std::memory_order_seq_cst)) wake_();
     wait_for_grant(changed, own_changed);

@@ -44,11 +44,11 @@ class Gate {
   wire::FutexWord& changed() { return lease_.changed(); }
 
   // ---- on a thread of the driver's ----
-  // A command in flight found that its kernel is to be compiled first, or that it must wait for a compiler: the device
-  // is free until come_back(). No other goes meanwhile.
-  void step_aside();
-  // Waits for all that have stepped aside, and then for a lease.
-  void come_back();
+  // The driver compiles now: a launch in flight found that its kernel is to be compiled first, or that it must wait for
+  // a compiler. The device is free until end_launch_compile(). No other command goes meanwhile.
+  void begin_launch_compile();
+  // Waits for all launches that compile, and then for a lease.
+  void end_launch_compile();
 
   // ---- on any thread ----
   // The device is done with a command that was admitted, or did not take it.
@@ -85,9 +85,9 @@ class Gate {
   // The sum of all estimates, of what was admitted and of what has ended.
   std::atomic<Nanoseconds> admitted_ns_{0}, ended_ns_{0};
   std::atomic<bool> waiting_{false};
-  wire::FutexWord aside_{0};                   // threads between step_aside() and come_back()
-  std::atomic<std::uint32_t> coming_back_{0};  // threads in come_back() that want a lease
-  std::atomic<std::uint32_t> compiles_{0};     // between begin_compile() and end_compile()
+  wire::FutexWord launch_compiles_{0};      // between begin_launch_compile() and end_launch_compile()
+  std::atomic<std::uint32_t> resuming_{0};  // threads in end_launch_compile() that want a lease
+  std::atomic<std::uint32_t> compiles_{0};  // between begin_compile() and end_compile()
   std::atomic<bool> daemon_lives_{true};
   std::mutex own_leases_;  // held where daemon_lives_ changes, and while it must not
 };

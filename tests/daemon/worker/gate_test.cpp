@@ -281,14 +281,14 @@ TEST_CASE("while a command's kernel is compiled others may have the device, and 
   GateRig rig;
   rig.grantor.grant(shared());
   REQUIRE(rig.gate.admit(ms));
-  rig.gate.step_aside();
+  rig.gate.begin_launch_compile();
   CHECK_FALSE(rig.grantor.held());
   CHECK_FALSE(rig.gate.admit(ms));
   rig.gate.set_waiting(true);
   CHECK_FALSE(rig.grantor.wants());  // what waits must wait for the compiler, too
   std::atomic<bool> back{false};
   std::thread compiler([&] {
-    rig.gate.come_back();
+    rig.gate.end_launch_compile();
     back = true;
   });
   while (!rig.grantor.wants()) std::this_thread::yield();
@@ -304,11 +304,11 @@ TEST_CASE("of two that are compiled neither takes the device before both are rea
   rig.grantor.grant(shared());
   REQUIRE(rig.gate.admit(ms));
   REQUIRE(rig.gate.admit(ms));
-  rig.gate.step_aside();
-  rig.gate.step_aside();
+  rig.gate.begin_launch_compile();
+  rig.gate.begin_launch_compile();
   std::atomic<bool> back{false};
   std::thread first([&] {
-    rig.gate.come_back();
+    rig.gate.end_launch_compile();
     back = true;
   });
   // A lease that was wanted before is of no use now, and whoever asks for it has it.
@@ -318,7 +318,7 @@ TEST_CASE("of two that are compiled neither takes the device before both are rea
   CHECK_FALSE(rig.gate.admit(ms));
   CHECK(rig.grantor.ask_back());
   CHECK_FALSE(rig.grantor.wants());
-  std::thread second([&] { rig.gate.come_back(); });
+  std::thread second([&] { rig.gate.end_launch_compile(); });
   while (!rig.grantor.wants()) std::this_thread::yield();
   CHECK_FALSE(back);
   rig.grantor.grant(shared());
@@ -332,10 +332,10 @@ TEST_CASE("what was compiled goes on without a daemon, whether it dies before or
   const bool dies_first = GENERATE(true, false);
   rig.grantor.grant(shared());
   REQUIRE(rig.gate.admit(ms));
-  rig.gate.step_aside();
+  rig.gate.begin_launch_compile();
   if (dies_first) rig.gate.set_daemon(false);
   const int before = rig.wakes;
-  std::thread compiler([&] { rig.gate.come_back(); });
+  std::thread compiler([&] { rig.gate.end_launch_compile(); });
   while (!rig.grantor.wants()) std::this_thread::yield();
   if (!dies_first) rig.gate.set_daemon(false);
   while (rig.wakes == before) std::this_thread::yield();

@@ -17,7 +17,7 @@ std::atomic<CompletionSink*> told{nullptr};
 LookupTurns turns;
 
 // What this thread is doing.
-enum class Launch : std::uint8_t { none, looks_for_kernel, aside };
+enum class Launch : std::uint8_t { none, looks_for_kernel, compiles };
 thread_local Launch launch = Launch::none;
 
 void* look_for_kernel(void* command, unsigned retain, int specialize) {
@@ -25,23 +25,24 @@ void* look_for_kernel(void* command, unsigned retain, int specialize) {
   return own != nullptr ? own(command, retain, specialize) : nullptr;
 }
 
-// REQUIRES: not aside yet.
-void step_aside() {
+// Of the launch on this thread, or its wait for a compiler. REQUIRES: it has not begun yet.
+void begin_compile() {
   auto* const sink = told.load(std::memory_order_acquire);
   if (sink == nullptr) return;
-  launch = Launch::aside;
-  sink->step_aside();
+  launch = Launch::compiles;
+  sink->begin_launch_compile();
 }
 
 void* look_for_launch(void* command, unsigned retain, int specialize) {
   launch = Launch::looks_for_kernel;
   if (!turns.try_for_launch()) {
-    step_aside();
+    begin_compile();
     turns.wait_for_launch();
   }
   void* const found = look_for_kernel(command, retain, specialize);
   turns.end();
-  if (std::exchange(launch, Launch::none) == Launch::aside) told.load(std::memory_order_acquire)->come_back();
+  if (std::exchange(launch, Launch::none) == Launch::compiles)
+    told.load(std::memory_order_acquire)->end_launch_compile();
   return found;
 }
 
@@ -73,7 +74,7 @@ int access(const char* path, int mode) noexcept {
   const int result = own(path, mode);
   if (launch != Launch::looks_for_kernel || result == 0) return result;
   const int error = errno;
-  step_aside();
+  begin_compile();
   errno = error;
   return result;
 }

@@ -10,7 +10,8 @@
 namespace sluice::server {
 namespace {
 
-// What goes as one: a file, or a folder so deep below the tenant's that it is one program's, as <device>/pocl/ab/cdef.
+// What goes as one: a file, or a folder so deep below the tenant's that it is one program's, as
+// <device>/<driver>/ab/cdef.
 constexpr int unit_depth = 4;
 
 struct Unit {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "allocator/policy.h"
+#include "daemon/backends/driver_environment.h"
 #include "wire/handshake.h"
 
 namespace sluice::server {
@@ -153,14 +154,15 @@ bool valid_variable(std::string_view name) {
 }
 
 Complaint set_environment(const toml::node& node, Config& config) {
-  static constexpr const char* wanted = "a table of strings, such as { POCL_DEVICES = \"pthread\" }";
+  static constexpr const char* wanted = "a table of strings, such as { NAME = \"value\" }";
   const toml::table* table = node.as_table();
   if (table == nullptr) return wanted;
   for (const auto& [key, value] : *table) {
     const auto content = value.value_exact<std::string>();
     if (!content || !valid_variable(key.str())) return wanted;
-    if (key.str() == "POCL_CACHE_DIR") return std::string(wanted) + "; POCL_CACHE_DIR is set by sluiced itself";
-    config.environment[std::string(key.str())] = *content;
+    const std::string name(key.str());
+    if (backend::is_cache_variable(name)) return std::string(wanted) + "; " + name + " is set by sluiced itself";
+    config.environment[name] = *content;
   }
   return {};
 }

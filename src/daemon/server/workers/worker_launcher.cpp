@@ -6,17 +6,18 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "daemon/backends/driver_environment.h"
 #include "daemon/server/workers/worker_log.h"
 
 namespace sluice::server {
 namespace {
 
 // What a driver or its compiler may need of the daemon's own environment. Everything else stays out: what was meant
-// for tenants (LD_PRELOAD, OCL_ICD_VENDORS) must not lead a worker back into the shim.
+// for tenants (a preloaded shim, a list of drivers) must not lead a worker back into the shim.
 constexpr std::array inherited{"PATH", "LANG", "LC_ALL", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 // In the jail, where nothing else can be written.
 constexpr std::string_view jail_home = "HOME=/tmp";
-constexpr std::string_view jail_cache = "POCL_CACHE_DIR=/tmp/cache";
+constexpr const char* jail_cache = "/tmp/cache";
 
 std::vector<std::string> worker_environment(const Config& config) {
   std::vector<std::string> environment{std::string(jail_home)};
@@ -24,7 +25,8 @@ std::vector<std::string> worker_environment(const Config& config) {
     const char* value = std::getenv(name);
     if (value != nullptr && !config.environment.contains(name)) environment.push_back(std::string(name) + "=" + value);
   }
-  if (!config.icd_dir.empty()) environment.push_back("OCL_ICD_VENDORS=" + config.icd_dir);
+  for (const backend::DriverEnvironment* drivers : backend::driver_environments())
+    if (!config.icd_dir.empty()) environment.push_back(drivers->drivers_variable + ("=" + config.icd_dir));
   for (const auto& [name, value] : config.environment) environment.push_back(name + "=" + value);
   return environment;
 }
@@ -112,7 +114,8 @@ Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
   ProcessStart start = jailed(number, std::move(arguments));
-  start.environment.emplace_back(jail_cache);
+  for (const auto& [name, folder] : backend::cache_environment(jail_cache))
+    start.environment.push_back(name + "=" + folder);
   start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};
   start.log = log.value().write_end.get();
   if (group.value()) start.cgroup_files = group.value()->procs_files();

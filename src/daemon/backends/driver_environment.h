@@ -1,0 +1,35 @@
+// DriverEnvironment: the environment variables that a backend's drivers go by, and what an owner is told of them.
+//
+// Plain data, one per backend, for those who must know it before a driver is loaded: the daemon and the jailer, which
+// know no driver's name. Thread-safe.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sluice::backend {
+
+struct DriverEnvironment {
+  // Names the folder that lists the drivers.
+  const char* drivers_variable = "";
+  // Each names the folder where a driver keeps compiled code.
+  std::span<const char* const> cache_variables;
+  // A package that brings a driver, for an owner who has none.
+  const char* example_package = "";
+};
+
+// One per backend of make_backends().
+std::span<const DriverEnvironment* const> driver_environments();
+
+// Every variable of `cache_variables`, each with this folder: {name, folder}.
+std::vector<std::pair<std::string, std::string>> cache_environment(const std::string& folder);
+// Is it among them? Then it is not the owner's to set.
+bool is_cache_variable(std::string_view name);
+
+// What an owner can do where no device is found: "install a driver, such as ...".
+std::string advice_without_drivers();
+
+}  // namespace sluice::backend

@@ -1,0 +1,27 @@
+#include "daemon/backends/driver_environment.h"
+
+#include <catch2/catch.hpp>
+
+namespace sluice::backend {
+namespace {
+
+TEST_CASE("every variable of a driver's cache names the folder, and is not the owner's to set") {
+  const auto environment = cache_environment("/tmp/cache");
+  REQUIRE_FALSE(environment.empty());
+  for (const auto& [name, folder] : environment) {
+    CHECK(folder == "/tmp/cache");
+    CHECK(is_cache_variable(name));
+  }
+  CHECK_FALSE(is_cache_variable("PATH"));
+  CHECK_FALSE(is_cache_variable(""));
+}
+
+TEST_CASE("an owner without a driver is told of one per backend") {
+  const std::string advice = advice_without_drivers();
+  for (const DriverEnvironment* drivers : driver_environments())
+    CHECK(advice.find(drivers->example_package) != std::string::npos);
+  CHECK(advice.find(" or ") == (driver_environments().size() > 1 ? advice.rfind(" or ") : std::string::npos));
+}
+
+}  // namespace
+}  // namespace sluice::backend
