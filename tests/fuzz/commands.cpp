@@ -1,4 +1,4 @@
-// A whole session of hostile bytes: ring, decoder, scheduler, executor, object table, completions and memory books,
+// A whole session of hostile bytes: ring, decoder, scheduler, executor, object table, completions and memory account,
 // over a fake device.
 //
 // Input: one byte of choices, two bytes of length, that many bytes for the front of the arena, and then the ring.
@@ -56,12 +56,12 @@ void await_build(std::span<const std::byte> command, const wire::ArenaView& aren
 void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
   metering::MeterPage& meter = memory.report.meter;
   MemoryHolder granted(memory.terms, memory.report, memory.kick.get(), 0);
-  worker::MemoryBooks books(granted, meter);
+  worker::MemoryAccount account(granted, meter);
   test::OpenGate open(meter);
   worker::Completions completions(memory.control.page(), meter, open.gate);
   device.set_sink(completions);
   worker::Builder builder(device);
-  worker::CommandPath path(device, memory.arena_view(), books, completions, builder, open.gate);
+  worker::CommandPath path(device, memory.arena_view(), account, completions, builder, open.gate);
   auto reader = std::make_unique<wire::RingReader>(memory.control.bytes());
   memory.control.page().written.store(ring_bytes_sent);
   while (reader->ready()) {

@@ -56,7 +56,7 @@ struct Made {
   Outcome outcome = Outcome::ok;
 };
 
-// Hears of each accepted command's end, exactly once, on any thread, possibly before the submitting verb returns.
+// Is told of each accepted command's end, exactly once, on any thread, possibly before the submitting verb returns.
 // completed() must not block, and none of it may call the backend.
 class CompletionSink {
  public:
@@ -85,7 +85,7 @@ struct Submission {
   bool make_event = false;
 };
 
-// ok: accepted, the sink will hear. Anything else: nothing was enqueued, and the sink hears nothing.
+// ok: accepted, and the sink will be told of its end. Anything else: nothing was enqueued, and the sink is not told.
 struct Submitted {
   Outcome outcome = Outcome::ok;
   std::unique_ptr<Event> event;

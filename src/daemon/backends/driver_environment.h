@@ -1,7 +1,7 @@
-// DriverEnvironment: the environment variables that a backend's drivers go by, and what an owner is told of them.
+// DriverEnvironment: the environment variables of a backend's drivers, and a package to recommend.
 //
-// Plain data, one per backend, for those who must know it before a driver is loaded: the daemon and the jailer, which
-// know no driver's name. Thread-safe.
+// Plain data, one per backend, for the daemon and the jailer, which load no driver and know no driver's name.
+// Thread-safe.
 #pragma once
 
 #include <span>

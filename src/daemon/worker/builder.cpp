@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "daemon/worker/other_side.h"
+#include "daemon/worker/tsan_annotations.h"
 
 namespace sluice::worker {
 namespace {
@@ -15,7 +15,7 @@ std::string_view text_of(const std::vector<std::byte>& bytes) {
 }  // namespace
 
 bool ReplyPlace::answer(Outcome outcome, std::string_view data) const {
-  const WritesForProgram guard;
+  const ProgramWriteScope guard;
   const bool fits = data.size() <= room.size();
   if (fits && !data.empty()) std::memcpy(room.data(), data.data(), data.size());
   wire::publish_reply(*slot, fits ? outcome : Outcome::reply_too_small, data.size());

@@ -41,7 +41,7 @@ class Builder {
   static constexpr std::size_t threads_max = metering::build_threads_max;
   static constexpr std::size_t tasks_max = 1024;
 
-  // `device` outlives the builder, and so do `watch` and `gate`, if there are such: both are told of builds.
+  // `device` outlives the builder, and so do `watch` and `gate`, if not null: both are told when builds begin and end.
   // bytes_max: of what programs are made of, and of answers that wait to be fetched.
   explicit Builder(backend::Device& device, std::uint64_t bytes_max = HostLimits().programs,
                    BuildWatch* watch = nullptr, Gate* gate = nullptr)

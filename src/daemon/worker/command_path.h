@@ -16,16 +16,16 @@ namespace sluice::worker {
 class CommandPath {
  public:
   // All outlive the path, and so does the arena's memory.
-  CommandPath(backend::Device& device, wire::ArenaView arena, MemoryBooks& books, Completions& completions,
+  CommandPath(backend::Device& device, wire::ArenaView arena, MemoryAccount& account, Completions& completions,
               Builder& builder, Gate& gate, const HostLimits& limits = {})
       : objects_(limits.objects),
         decoder_(arena),
-        executor_({device, arena, books, completions, builder, objects_}),
+        executor_({device, arena, account, completions, builder, objects_}),
         scheduler_(executor_, objects_, completions, gate, limits.blocked) {}
 
   // One whole command, copied out of the ring. protocol_fault: the session is over.
   Status handle(std::span<const std::byte> bytes) {
-    if (Status decoded = decoder_.decode(bytes, command_); !decoded.ok()) return decoded;
+    SLUICE_TRY(decoder_.decode(bytes, command_));
     return scheduler_.take(command_);
   }
   // Sees to it that all that was submitted will run. To be called before waiting for more commands.

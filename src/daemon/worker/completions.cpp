@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "base/contract.h"
 #include "daemon/worker/launch_cuts.h"
-#include "daemon/worker/other_side.h"
+#include "daemon/worker/tsan_annotations.h"
 
 namespace sluice::worker {
 namespace {
 
 void show_outcome(const InFlight& command, wire::TimelineSlot& timeline) {
-  const WritesForProgram guard;
+  const ProgramWriteScope guard;
   if (command.event != nullptr) wire::publish_event(*command.event, command.outcome, command.times);
   else if (command.outcome != wire::Outcome::ok) wire::publish_error(timeline, command.outcome);
 }
@@ -54,7 +55,7 @@ InFlight* Completions::fresh() {
   command->work = Work::other;
   command->bytes = 0;
   command->admitted = false;
-  command->length = {};
+  command->duration_key = {};
   command->whole = nullptr;
   command->piece_items = 0;
   command->parts.store(1, std::memory_order_relaxed);
@@ -102,9 +103,9 @@ void Completions::leave_device(const InFlight& part) {
   const Nanoseconds took_ns = part.times.ended_ns - part.times.started_ns;
   add(meter_.device_ns, took_ns);
   if (!part.admitted) return;
-  const LengthKey& key = part.length;
+  const DurationKey& key = part.duration_key;
   if (key.items != 0 && part.outcome == wire::Outcome::ok)
-    gate_.lengths().note(key, part.piece_items != 0 ? part_of(took_ns, key.items, part.piece_items) : took_ns);
+    gate_.durations().note(key, part.piece_items != 0 ? part_of(took_ns, key.items, part.piece_items) : took_ns);
   gate_.ended(part.estimate_ns);
 }
 
@@ -143,7 +144,7 @@ void Completions::finish(InFlight& command) {
   // The last piece may have been submitted after the first one started.
   command.times.submitted_ns = std::min(command.times.submitted_ns, command.times.started_ns);
   count(command);
-  hand_over_memory();
+  release_arena();
   if (queue.out_of_order_) show_outcome(command, *queue.timeline_);
   command.finished.store(true, std::memory_order_release);  // pairs with publish
   if (queue.tickets_.fetch_add(1, std::memory_order_acq_rel) != 0) return;
@@ -165,6 +166,7 @@ void Completions::publish(QueueProgress& queue, std::uint32_t ended) {
     last = next;
   }
   const bool advanced = last != queue.last_published_;
+  SLUICE_INVARIANT(!advanced || last->sequence > queue.ended_.load(std::memory_order_relaxed));
   queue.last_published_ = last;
   queue.ended_count_ += ended;
   if (advanced) {

@@ -4,8 +4,8 @@
 // in a list; of an in-order queue only the finished front of it is published: each command's event slot, then the
 // queue's timeline. A command that was never submitted because it was wrong takes its place in the list like any other.
 //
-// No lock: whoever finishes a command takes a ticket, and whoever drew the first publishes for all until no ticket is
-// left. begin(), open() and close() are the command thread's alone; completed() may be called on any thread.
+// No lock: each thread that finishes a command takes a ticket. The thread with the first ticket publishes for all,
+// until no ticket is left. Only the command thread calls begin(), open() and close(); any thread may call completed().
 #pragma once
 
 #include <atomic>
@@ -47,7 +47,7 @@ struct InFlight {
 
   bool admitted = false;  // through the gate
   Nanoseconds estimate_ns = 0;
-  LengthKey length;
+  DurationKey duration_key;
   // A launch that was cut. Of a piece: the command that it is part of, and how many of its work-items it has. Of the
   // command, which is its own last piece: what is known of those before.
   InFlight* whole = nullptr;
@@ -104,8 +104,8 @@ class Completions final : public backend::CompletionSink {
   // Compiles at a first launch are watched from now on.
   void watch_builds(BuildWatch& builds) { builds_ = &builds; }
 
-  // Whether a write that brings so much data may go to the device now. If not: once a command has ended that brought
-  // some, before the gate hears of its end.
+  // Whether a write that brings so much data may go to the device now. Room appears when a command that brought data
+  // ends, before the gate is told of that end.
   bool has_room(std::uint64_t data_bytes) const { return data_budget_.fits(data_bytes); }
   // The command keeps `data` until it has ended.
   void keep(InFlight& command, std::unique_ptr<std::byte[]> data, std::uint64_t bytes);
@@ -116,7 +116,7 @@ class Completions final : public backend::CompletionSink {
 
   // The next command of a queue. To be followed by exactly one completed() with its token.
   InFlight& begin(QueueProgress& queue, wire::EventSlot* event);
-  // A piece of a command that was begun, but not its last one. Its end is seen by nobody but the meter and the gate.
+  // A piece of a command that was begun, but not its last one. Only the meter and the gate see its end.
   InFlight& begin_piece(InFlight& whole);
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
   void begin_launch_compile() override {

@@ -40,13 +40,13 @@ Status Control::wait_for_end() {
       const std::lock_guard lock(mutex_);
       return fault_;
     }
-    if (Status builds = builds_.check(); !builds.ok()) return builds;
+    SLUICE_TRY(builds_.check());
     if (awaited[0].revents != 0)
       return program_spoke() ? Status(Code::protocol_fault, "the program spoke on the session socket") : Status();
     if (awaited[2].revents != 0 || (ready == 0 && wait_ms == link_ms)) {
-      const Status heard = link_.attend();
-      if (heard.code() == Code::unavailable) return Status();
-      if (!heard.ok()) return heard;
+      const Status attended = link_.attend();
+      if (attended.code() == Code::unavailable) return Status();
+      if (!attended.ok()) return attended;
     }
   }
 }

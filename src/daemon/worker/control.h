@@ -1,5 +1,5 @@
-// The control thread's loop: it sleeps until somebody dies or the daemon speaks, and decides what then. While a program
-// is built it looks now and then whether that takes too much.
+// The control thread's loop: it sleeps until the program or the daemon dies, or the daemon sends a message. While a
+// program is built it looks now and then whether that takes too much.
 #pragma once
 
 #include <mutex>

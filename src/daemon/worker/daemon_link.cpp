@@ -27,7 +27,7 @@ Status DaemonLink::attend() {
 
 Status DaemonLink::attend_link() {
   auto received = link_.receive(now_ns());
-  if (received.ok()) return hear(received.take());
+  if (received.ok()) return on_message(received.take());
   if (received.status().code() == Code::deadline_exceeded && state_ == State::linked) return Status();
   log::info("the daemon is gone; the session goes on and waits for the next one");
   link_.close();
@@ -36,21 +36,21 @@ Status DaemonLink::attend_link() {
   return Status();
 }
 
-Status DaemonLink::hear(wire::Message received) {
+Status DaemonLink::on_message(wire::Message received) {
   const auto message = decode_worker_message(received.bytes);
   if (message.ok() && message.value().kind == WorkerMessageKind::ended)
     return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
   if (message.ok() && message.value().kind == WorkerMessageKind::program_gone)
     return Status(Code::unavailable, "the program has gone");
   if (!message.ok() || message.value().kind != WorkerMessageKind::adopted || state_ != State::claiming) return Status();
-  if (Status followed = adoption_.followed(std::move(received.fds)); !followed.ok()) return followed;
+  SLUICE_TRY(adoption_.followed(std::move(received.fds)));
   state_ = State::linked;
   log::info("a new daemon has taken over");
   return Status();
 }
 
-// Presents the session to the caller: only the daemon's user can reach the socket's folder. Who it is cannot be asked:
-// in the worker's user namespace the daemon is nobody.
+// Presents the session to the caller. Only the daemon's user can reach the socket's folder. The caller's user id is no
+// use: in the worker's user namespace it is unmapped.
 void DaemonLink::answer_new_daemon() {
   wire::MessageSocket caller{UniqueFd(accept4(adoption_socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))};
   if (!caller.valid()) return;

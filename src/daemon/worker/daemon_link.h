@@ -1,9 +1,9 @@
-// DaemonLink: the worker's tie to sluiced, which may die and come back.
+// DaemonLink: the worker's connection to sluiced, which may die and be started again.
 //
-// While the daemon lives, its end of the link stays open and nothing is said on it. When it dies, the worker of an
-// attached session goes on, and the next daemon connects to its adoption socket in the worker's own folder, which
-// was made before the jail was shut: from inside, a worker can connect to nothing, so that what its tenant's kernels do
-// there reaches nobody's sockets. By one thread, the control thread.
+// While the daemon lives, its end of the link stays open and carries no messages. When the daemon dies, the worker of
+// an attached session goes on. The next daemon connects to the worker's adoption socket, which lies in the worker's own
+// folder and was made before the jail was closed: inside the jail a worker can connect to no socket, so that a tenant's
+// kernels cannot either. All methods on the control thread.
 #pragma once
 
 #include <array>
@@ -20,32 +20,32 @@ namespace sluice::worker {
 struct Adoption {
   WorkerMessage claim;  // Adopt, with the record
   std::function<std::array<int, adopt_fds>()> fds;
-  // Hear when the daemon is gone, and when there is one again, with what it sent.
+  // Called when the daemon has died, and when a new one has taken over, with the descriptors that it sent.
   std::function<void()> gone;
   std::function<Status(std::vector<UniqueFd> fds)> followed;
 };
 
 class DaemonLink {
  public:
-  // `adoption_socket`: a listening socket (wire::bind_at) that only whoever runs the pool can reach.
+  // `adoption_socket`: a listening socket (wire::bind_at) that only the daemon's user can reach.
   DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, Adoption adoption);
 
   // What to poll for reading, and for how long; -1: for ever.
   int fd() const { return state_ == State::alone ? adoption_socket_.get() : link_.fd(); }
   int timeout_ms() const;
 
-  // fd() is readable, or the time is over. Not ok: the daemon wants the session to end; unavailable: because its
-  // program is gone.
+  // To be called when fd() is readable, or timeout_ms() has passed. Not ok: the daemon wants the session to end;
+  // unavailable: because its program is gone.
   Status attend();
 
-  // If a daemon listens; otherwise nobody needs to know.
+  // Does nothing while there is no daemon.
   void send(const WorkerMessage& message) const;
 
  private:
   enum class State { linked, claiming, alone };
 
   Status attend_link();
-  Status hear(wire::Message received);
+  Status on_message(wire::Message received);
   void answer_new_daemon();
 
   State state_ = State::linked;

@@ -58,8 +58,7 @@ Status CommandDecoder::decode_as(Bytes bytes, Command& command) {
     command.waits = {};
     if (!trailing.empty()) return wrong_length(Fixed::op);
   }
-  if constexpr (requires { fixed.call; })
-    if (Status call = check_call(fixed.call); !call.ok()) return call;
+  if constexpr (requires { fixed.call; }) SLUICE_TRY(check_call(fixed.call));
   return check(fixed, trailing, command);
 }
 

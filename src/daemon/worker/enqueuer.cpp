@@ -33,8 +33,10 @@ Result<StartedCommand> Enqueuer::start(const wire::EnqueueHeader& header) {
   return started;
 }
 
+// A piece belongs to a command that was started.
 Enqueuer::Opened Enqueuer::open(const wire::EnqueueHeader& header, std::span<const ObjectId> waits, const Part& part,
                                 Outcome outcome) {
+  SLUICE_REQUIRE(part.started != nullptr || part.last);
   Opened opened;
   StartedCommand started;
   if (part.started != nullptr) {
@@ -64,7 +66,7 @@ InFlight& Enqueuer::in_flight_part(InFlight& command, const Part& part) {
   InFlight& in_flight = part.last ? command : to_.completions.begin_piece(command);
   in_flight.admitted = part.admitted;
   in_flight.estimate_ns = part.estimate_ns;
-  in_flight.length = part.length;
+  in_flight.duration_key = part.duration_key;
   in_flight.piece_items = part.piece_items;
   return in_flight;
 }

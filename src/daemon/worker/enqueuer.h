@@ -12,9 +12,9 @@
 
 #include "base/status.h"
 #include "daemon/worker/command.h"
+#include "daemon/worker/duration_estimator.h"
 #include "daemon/worker/executor_context.h"
 #include "daemon/worker/launch_cuts.h"
-#include "daemon/worker/lengths.h"
 
 namespace sluice::worker {
 
@@ -31,7 +31,7 @@ struct Part {
   const LaunchPiece* piece = nullptr;       // null: all of it
   std::uint64_t piece_items = 0;            // in all dimensions
   bool last = true;                         // of its pieces
-  LengthKey length;
+  DurationKey duration_key;
   Nanoseconds estimate_ns = 0;
   bool admitted = false;  // the gate counts it as in flight
 };

@@ -8,9 +8,9 @@
 #include "daemon/backends/backend.h"
 #include "daemon/worker/builder.h"
 #include "daemon/worker/completions.h"
-#include "daemon/worker/memory_books.h"
+#include "daemon/worker/memory_account.h"
 #include "daemon/worker/object_table.h"
-#include "daemon/worker/other_side.h"
+#include "daemon/worker/tsan_annotations.h"
 #include "wire/arena.h"
 
 namespace sluice::worker {
@@ -19,21 +19,21 @@ namespace sluice::worker {
 struct ExecutorContext {
   backend::Device& device;
   wire::ArenaView arena;
-  MemoryBooks& books;
+  MemoryAccount& account;
   Completions& completions;
   Builder& builder;
   ObjectTable& objects;
 
   // REQUIRES, of all three: the decoder has found the place inside the arena.
   std::span<std::byte> memory_at(std::uint64_t at, std::uint64_t bytes) const {
-    take_over_memory();
+    acquire_arena();
     const auto range = arena.range(at, bytes);
     SLUICE_REQUIRE(range.has_value());
     return *range;
   }
   template <typename Slot>
   Slot* slot_at(std::uint64_t at) const {
-    Slot* slot = handed_over(arena.slot<Slot>(at));
+    Slot* slot = acquire_slot(arena.slot<Slot>(at));
     SLUICE_REQUIRE(slot != nullptr);
     return slot;
   }

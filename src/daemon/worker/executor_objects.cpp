@@ -57,7 +57,7 @@ Outcome ObjectExecutor::make_buffer(const wire::BufferCreate& create, MemoryEntr
     return Outcome::invalid_value;
   if (in_arena && create.arena_at % std::max(1u, traits.base_address_align_bits / 8) != 0)
     return Outcome::invalid_value;
-  entry.charge = to_.books.charge(create.bytes);
+  entry.charge = to_.account.charge(create.bytes);
   if (entry.charge == nullptr) return Outcome::quota_exceeded;
   entry.bytes = create.bytes;
   const auto host = in_arena ? to_.memory_at(create.arena_at, create.bytes) : std::span<std::byte>();
@@ -146,7 +146,7 @@ Outcome ObjectExecutor::image_of_its_own(const wire::ImageCreate& create, std::u
     if (!to_.arena.range(create.arena_at, bytes)) return Outcome::invalid_value;
     host = to_.memory_at(create.arena_at, bytes);
   }
-  entry.charge = to_.books.charge(std::max(create.bytes, bytes));
+  entry.charge = to_.account.charge(std::max(create.bytes, bytes));
   return entry.charge != nullptr ? Outcome::ok : Outcome::quota_exceeded;
 }
 

@@ -1,7 +1,7 @@
 // ObjectExecutor: makes and releases memory, samplers, queues and user events.
 //
-// An overload per command. protocol_fault: an id was used twice, or the device has no such compute units; anything else
-// that is wrong is answered, or kept with the object and told to what uses it. All on the command thread.
+// One overload per command. protocol_fault: an id was used twice, or the device has no such compute units. Any other
+// mistake is answered, or kept with the object and passed on to the commands that use it. All on the command thread.
 #pragma once
 
 #include <span>

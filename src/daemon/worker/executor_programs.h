@@ -1,7 +1,7 @@
 // ProgramExecutor: builds programs, hands out their binaries, and makes kernels.
 //
-// An overload per command. protocol_fault: an id was used twice, or a build request is malformed; anything else that is
-// wrong is answered, or kept with the kernel and told to what uses it. All on the command thread.
+// One overload per command. protocol_fault: an id was used twice, or a build request is malformed. Any other mistake is
+// answered, or kept with the kernel and passed on to the commands that use it. All on the command thread.
 #pragma once
 
 #include <memory>

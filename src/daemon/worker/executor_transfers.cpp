@@ -82,10 +82,11 @@ SubmitResult TransferExecutor::submit(const wire::BufferCopy& copy, const Comman
 }
 
 SubmitResult TransferExecutor::submit(const wire::BufferFill& fill, const Command& command, const Part& part) {
-  const std::size_t length = command.data.size();
+  const std::size_t pattern_bytes = command.data.size();
   Operand dst = buffer_range(fill.buffer, fill.offset, fill.bytes);
-  const bool power_of_two = length != 0 && (length & (length - 1)) == 0;
-  if (!power_of_two || fill.offset % length != 0 || fill.bytes % length != 0) dst.outcome = Outcome::invalid_value;
+  const bool power_of_two = pattern_bytes != 0 && (pattern_bytes & (pattern_bytes - 1)) == 0;
+  if (!power_of_two || fill.offset % pattern_bytes != 0 || fill.bytes % pattern_bytes != 0)
+    dst.outcome = Outcome::invalid_value;
   return enqueuer_.submit(fill.enqueue, command, part, dst.outcome, {}, [&](How how) {
     return to_.device.fill_buffer(how, *dst.memory, fill.offset, fill.bytes, command.data);
   });

@@ -48,8 +48,8 @@ bool Gate::fits(Nanoseconds estimate_ns) {
   return false;
 }
 
-// What begins within the budget is: what it has too much is charged, and a turn that ended sooner would leave the
-// device to be handed over for less.
+// A command that starts within the budget may run past it; the excess is charged to the next lease. A lease that ended
+// earlier would make hand-overs more frequent.
 bool Gate::within_lease(Nanoseconds pending_ns, std::uint32_t in_flight) {
   if (terms_.until_ns != UINT64_MAX && now_ns() >= terms_.until_ns) return false;
   if (terms_.budget_ns == UINT64_MAX) return true;

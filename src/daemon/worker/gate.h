@@ -1,10 +1,10 @@
 // Gate: may the next command go to the device now?
 //
-// Only under the session's lease, and so that what is in flight stays short: by the lengths that commands were seen to
-// have, no more than the lease's window, and nothing begins beyond its budget. A command that fits nowhere goes alone.
-// What the gate turns away is kept by HeldCommands and tried again.
+// A command goes only under the session's lease. By their estimated durations, the commands in flight together take no
+// longer than the lease's window, and no command starts beyond its budget. A command that is longer goes alone. The
+// scheduler holds what the gate does not admit, and tries it again.
 //
-// Where no daemon lives the worker gives itself leases, within the cap that it had last.
+// While no daemon lives, the worker gives itself leases, within the cap that it had last.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "daemon/metering/meter_page.h"
 #include "daemon/sessions/lease.h"
-#include "daemon/worker/lengths.h"
+#include "daemon/worker/duration_estimator.h"
 
 namespace sluice::worker {
 
@@ -25,20 +25,20 @@ class Gate {
   Gate(LeaseHolder& lease, const metering::MeterPage& meter, std::function<void()> wake)
       : lease_(lease), meter_(meter), wake_(std::move(wake)) {}
 
-  Lengths& lengths() { return lengths_; }
+  DurationEstimator& durations() { return durations_; }
 
   // ---- on the command thread ----
   // True: the command counts as in flight from now on, until ended() is called for it.
   bool admit(Nanoseconds estimate_ns);
-  // Says whether commands wait for the gate: who ends the last command must know. Wants a lease if there is none. Once
-  // they do, they are to be tried again: what ended just before told nobody.
+  // Says whether commands wait for the gate, and wants a lease if there is none. After set_waiting(true) they must be
+  // tried once more: a command that ended just before did not wake the command thread.
   void set_waiting(bool waiting);
   // Launches longer than this are to be cut; 0: none, or no lease is held.
   Nanoseconds piece_ns();
   // To be called before the command thread sleeps. Gives back a lease that was idle for too long; returns when to look
   // again at the latest.
   Nanoseconds rest(Nanoseconds now);
-  // The device has enough to do for longer than it takes to wake somebody up.
+  // The device has work for longer than it takes to wake a thread.
   bool keeps_busy() const { return pending_ns() > 100 * ns_per_us; }
   // What to sleep on beside the ring: changes when a lease is granted.
   wire::FutexWord& changed() { return lease_.changed(); }
@@ -73,7 +73,7 @@ class Gate {
   LeaseHolder& lease_;
   const metering::MeterPage& meter_;
   std::function<void()> wake_;
-  Lengths lengths_;
+  DurationEstimator durations_;
 
   // The command thread's.
   std::uint32_t lease_number_ = 0;

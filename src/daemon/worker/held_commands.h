@@ -13,17 +13,17 @@
 #include <utility>
 
 #include "daemon/worker/command.h"
+#include "daemon/worker/duration_estimator.h"
 #include "daemon/worker/enqueuer.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/launch_cuts.h"
-#include "daemon/worker/lengths.h"
 
 namespace sluice::worker {
 
 struct HeldCommand {
   KeptCommand kept;
   StartedCommand started;  // not of a release
-  LengthKey length;
+  DurationKey duration_key;
   CutLaunch cut;
   bool cut_known = false;
   HostCharge charge;  // while it is blocked

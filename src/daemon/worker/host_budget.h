@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/contract.h"
+
 namespace sluice::worker {
 
 class HostBudget;
@@ -53,7 +55,7 @@ class HostBudget {
     } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
     return HostCharge(*this, bytes);
   }
-  // Would charge() give so much, if nobody else charges meanwhile?
+  // Would charge() succeed, if no other thread charges meanwhile?
   bool fits(std::uint64_t bytes) const {
     return bytes <= bytes_max_ && used_.load(std::memory_order_relaxed) <= bytes_max_ - bytes;
   }
@@ -67,7 +69,10 @@ class HostBudget {
 };
 
 void HostCharge::reset() {
-  if (budget_ != nullptr) budget_->used_.fetch_sub(bytes_, std::memory_order_relaxed);
+  if (budget_ != nullptr) {
+    const std::uint64_t before = budget_->used_.fetch_sub(bytes_, std::memory_order_relaxed);
+    SLUICE_INVARIANT(before >= bytes_);
+  }
   budget_ = nullptr;
 }
 

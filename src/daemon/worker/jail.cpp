@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cerrno>
 
-#include "daemon/worker/every_thread.h"
+#include "daemon/worker/all_threads.h"
 #include "daemon/worker/system_calls.h"
 
 namespace sluice::worker {
@@ -37,11 +37,10 @@ Status without_advice(Fence fence, const Status& status) {
 }
 
 Status restrict_files(const FilePaths& paths) {
-  auto rules = make_file_rules(paths);
-  if (!rules.ok()) return rules.status();
-  file_rules.store(rules.value().get());
+  const UniqueFd rules = SLUICE_TRY(make_file_rules(paths));
+  file_rules.store(rules.get());
   restrict_thread();
-  const std::size_t silent = run_on_every_thread([] { restrict_thread(); });
+  const std::size_t silent = run_on_all_threads([] { restrict_thread(); });
   file_rules.store(-1);
   if (const int error = first_error.load(); error != 0) return errno_status("hide the file system", error);
   if (silent <= silent_max) return Status();

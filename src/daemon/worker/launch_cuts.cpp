@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/contract.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -41,6 +43,7 @@ CutLaunch plan_cut(const wire::KernelLaunch& launch, backend::Divisible divisibl
 }
 
 LaunchPiece next_piece(const CutLaunch& cut, Nanoseconds piece_ns, Nanoseconds whole_ns) {
+  SLUICE_REQUIRE(cut.unit > 0 && cut.done <= cut.whole);
   const std::uint64_t left = cut.whole - cut.done;
   LaunchPiece piece{cut.dimension, cut.done, left};
   if (piece_ns == 0 || whole_ns <= piece_ns) return piece;

@@ -16,9 +16,9 @@
 #include "base/log.h"
 #include "daemon/backends/backend.h"
 #include "daemon/sessions/fences.h"
+#include "daemon/worker/clean_pages.h"
 #include "daemon/worker/control.h"
 #include "daemon/worker/jail.h"
-#include "daemon/worker/resident.h"
 #include "daemon/worker/session.h"
 
 namespace sluice::worker {

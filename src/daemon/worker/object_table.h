@@ -15,11 +15,12 @@
 #include <utility>
 #include <variant>
 
+#include "base/contract.h"
 #include "daemon/backends/backend.h"
 #include "daemon/worker/completions.h"
 #include "daemon/worker/creation_record.h"
 #include "daemon/worker/host_budget.h"
-#include "daemon/worker/memory_books.h"
+#include "daemon/worker/memory_account.h"
 #include "daemon/worker/rectangles.h"
 
 namespace sluice::worker {
@@ -102,6 +103,7 @@ class ObjectTable {
     const auto [at, fresh] = slots_.try_emplace(id, std::move(entry));
     if (!fresh) return nullptr;
     entry_bytes_ += kind_bytes<T>();
+    SLUICE_INVARIANT(bytes() <= bytes_max_);
     return std::get_if<T>(&at->second.entry);
   }
   // With the record of how it was made, for objects that can be made again.

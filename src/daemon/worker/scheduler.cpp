@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/contract.h"
 #include "base/units.h"
 #include "daemon/worker/fault.h"
 
@@ -31,22 +32,22 @@ std::uint64_t items_of(const wire::KernelLaunch& launch) {
   return static_cast<std::uint64_t>(std::min<unsigned __int128>(items, INT64_MAX));
 }
 
-// Not what it waits for, which is another each time.
-LengthKey length_of(const Command& command) {
+// Without its wait list, which is another each time.
+DurationKey duration_key_of(const Command& command) {
   const auto* launch = std::get_if<wire::KernelLaunch>(&command.body);
   if (launch == nullptr) return {};
   const auto sizes = std::as_bytes(std::span(launch, 1)).subspan(offsetof(wire::KernelLaunch, kernel));
-  return length_key(launch->kernel, items_of(*launch), sizes, command.data);
+  return duration_key(launch->kernel, items_of(*launch), sizes, command.data);
 }
 
 // The next piece of a launch that may be cut, as a part of it.
 Part next_part(const HeldCommand& held, LaunchPiece& piece, Nanoseconds piece_ns, Nanoseconds estimate_ns) {
-  Part part{.started = &held.started, .length = held.length, .estimate_ns = estimate_ns};
+  Part part{.started = &held.started, .duration_key = held.duration_key, .estimate_ns = estimate_ns};
   if (held.cut.unit == 0) return part;
   piece = next_piece(held.cut, piece_ns, estimate_ns);
   if (piece.items != held.cut.whole) {
     part.piece = &piece;
-    part.piece_items = part_of(held.length.items, piece.items, held.cut.whole);
+    part.piece_items = part_of(held.duration_key.items, piece.items, held.cut.whole);
   }
   part.last = piece.first + piece.items == held.cut.whole;
   part.estimate_ns = part_of(estimate_ns, piece.items, held.cut.whole);
@@ -55,7 +56,7 @@ Part next_part(const HeldCommand& held, LaunchPiece& piece, Nanoseconds piece_ns
 
 }  // namespace
 
-// ---- what comes ----
+// ---- new commands ----
 
 Status Scheduler::take(const Command& command) {
   if (const wire::EnqueueHeader* header = enqueue_header(command)) return enqueue(command, *header);
@@ -68,23 +69,23 @@ Status Scheduler::take(const Command& command) {
 Status Scheduler::enqueue(const Command& command, const wire::EnqueueHeader& header) {
   const QueueEntry* queue = objects_.find<QueueEntry>(header.queue);
   if (queue == nullptr) return submit(command, {}).status;
-  const LengthKey length = length_of(command);
-  const Nanoseconds estimate_ns = estimate_of(command, length);
+  const DurationKey key = duration_key_of(command);
+  const Nanoseconds estimate_ns = estimate_of(command, key);
   const bool blocked = is_blocked(*queue, command);
   const Nanoseconds piece_ns = gate_.piece_ns();
-  const bool may_be_cut = length.items != 0 && piece_ns != 0 && estimate_ns > piece_ns;
+  const bool may_be_cut = key.items != 0 && piece_ns != 0 && estimate_ns > piece_ns;
   if (!blocked && !may_be_cut && has_room_for_data(command) && held_.ready().empty() && gate_.admit(estimate_ns))
-    return submit(command, {.length = length, .estimate_ns = estimate_ns, .admitted = true}).status;
-  if (Status status = hold(command, header, length, blocked); !status.ok()) return status;
+    return submit(command, {.duration_key = key, .estimate_ns = estimate_ns, .admitted = true}).status;
+  SLUICE_TRY(hold(command, header, key, blocked));
   return blocked ? Status() : pump();
 }
 
-Status Scheduler::hold(const Command& command, const wire::EnqueueHeader& header, const LengthKey& length,
+Status Scheduler::hold(const Command& command, const wire::EnqueueHeader& header, const DurationKey& key,
                        bool blocked) {
   auto charge = blocked ? held_.charge(command) : HostCharge();
   if (!charge) return too_many_blocked(held_);
   const StartedCommand started = SLUICE_TRY(executor_.start(header));
-  HeldCommand held{KeptCommand(command), started, length, {}, false, std::move(*charge)};
+  HeldCommand held{KeptCommand(command), started, key, {}, false, std::move(*charge)};
   if (blocked) note_blocked(held, true);
   (blocked ? held_.blocked() : held_.ready()).push_back(std::move(held));
   return Status();
@@ -101,10 +102,10 @@ Status Scheduler::release(const Command& command, const wire::ObjectRelease& rel
 
 // ---- how long it will take ----
 
-Nanoseconds Scheduler::estimate_of(const Command& command, const LengthKey& length) const {
+Nanoseconds Scheduler::estimate_of(const Command& command, const DurationKey& key) const {
   if (is_sync_point(command.op())) return 0;
-  if (length.items != 0) return gate_.lengths().estimate(length);
-  return Lengths::of_transfer(transfer_bytes(command));
+  if (key.items != 0) return gate_.durations().estimate(key);
+  return DurationEstimator::of_transfer(transfer_bytes(command));
 }
 
 // ---- what it waits for ----
@@ -161,7 +162,7 @@ Status Scheduler::pump() {
       if (!status.ok()) return status;
     const bool known = std::exchange(waiting_, !held_.ready().empty());
     gate_.set_waiting(waiting_);
-    // What ended before the gate knew has woken nobody: once more.
+    // A command that ended before the gate knew did not wake this thread: once more.
     if (known || !waiting_) return Status();
   }
 }
@@ -180,10 +181,11 @@ bool Scheduler::submit_next(HeldCommand& next, Status& status) {
   if (!has_room_for_data(next.command())) return false;
   if (!std::exchange(next.cut_known, true)) next.cut = executor_.cut_of(next.command(), *next.started.queue);
   LaunchPiece piece;
-  Part part = next_part(next, piece, gate_.piece_ns(), estimate_of(next.command(), next.length));
+  Part part = next_part(next, piece, gate_.piece_ns(), estimate_of(next.command(), next.duration_key));
   if (!gate_.admit(part.estimate_ns)) return false;
   part.admitted = true;
   next.cut.done += piece.items;
+  SLUICE_INVARIANT(next.cut.done <= next.cut.whole);
   SubmitResult result = submit(next.command(), part);
   status = std::move(result.status);
   // One that was at fault has not ended: it stays, for drop_held().

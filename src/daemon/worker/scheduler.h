@@ -41,12 +41,12 @@ class Scheduler {
  private:
   Status enqueue(const Command& command, const wire::EnqueueHeader& header);
   Status release(const Command& command, const wire::ObjectRelease& release);
-  Status hold(const Command& command, const wire::EnqueueHeader& header, const LengthKey& length, bool blocked);
+  Status hold(const Command& command, const wire::EnqueueHeader& header, const DurationKey& key, bool blocked);
   SubmitResult submit(const Command& command, const Part& part);
   bool run_next(Status& status);
   bool submit_next(HeldCommand& next, Status& status);
 
-  Nanoseconds estimate_of(const Command& command, const LengthKey& length) const;
+  Nanoseconds estimate_of(const Command& command, const DurationKey& key) const;
   bool has_room_for_data(const Command& command) const { return completions_.has_room(command.data.size()); }
 
   bool is_blocked(const QueueEntry& queue, const Command& command);

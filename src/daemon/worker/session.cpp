@@ -61,12 +61,12 @@ Session::Session(backend::Device& device, const SessionRecord& record, const Lim
       lease_(terms_, report_, kick_.get()),
       reader_(memory_.control.bytes()),
       host_copies_(reader_.control(), meter_),
-      books_(granted_, meter_),
+      account_(granted_, meter_),
       gate_(lease_, meter_, [this] { reader_.wake(); }),
       builds_(limits.builds),
       completions_(reader_.control(), meter_, gate_, limits.host.data),
       builder_(device, limits.host.programs, &builds_, &gate_),
-      commands_(std::make_unique<CommandPath>(device, wire::ArenaView(memory_.arena.bytes()), books_, completions_,
+      commands_(std::make_unique<CommandPath>(device, wire::ArenaView(memory_.arena.bytes()), account_, completions_,
                                               builder_, gate_, limits.host)) {
   completions_.watch_builds(builds_);
   device_.set_sink(completions_);
@@ -87,7 +87,7 @@ std::array<int, adopt_fds> Session::fds_for_adoption() const {
 Status Session::follow_daemon(std::vector<UniqueFd> fds) {
   if (fds.size() != adopted_fds) return Status(Code::protocol_fault, "the adopted message lacks descriptors");
   if (dup3(fds[adopted_fd_kick].get(), kick_.get(), O_CLOEXEC) < 0) return errno_status("take the new eventfd", errno);
-  if (Status mapped = memory_.terms.replace(std::move(fds[adopted_fd_terms])); !mapped.ok()) return mapped;
+  SLUICE_TRY(memory_.terms.replace(std::move(fds[adopted_fd_terms])));
   gate_.set_daemon(true);
   report_.epoch.store(terms_.epoch.load(std::memory_order_relaxed), std::memory_order_release);
   const std::uint64_t one = 1;
@@ -112,8 +112,7 @@ Status Session::serve() {
 }
 
 Status Session::serve_until_stopped() {
-  while (!stopping_.load(std::memory_order_acquire))
-    if (Status status = serve_one(); !status.ok()) return status;
+  while (!stopping_.load(std::memory_order_acquire)) SLUICE_TRY(serve_one());
   host_copies_.carry_over();
   return Status();
 }
@@ -121,11 +120,10 @@ Status Session::serve_until_stopped() {
 // One command, or one rest. What to sleep on is read before the gate is tried, so that no grant is missed.
 Status Session::serve_one() {
   const std::uint32_t lease_seen = gate_.changed().load(std::memory_order_acquire);
-  if (Status status = commands_->scheduler().pump(); !status.ok()) return status;
+  SLUICE_TRY(commands_->scheduler().pump());
   if (!commands_->scheduler().full()) {
-    auto command = reader_.next();
-    if (!command.ok()) return command.status();
-    if (!command.value().empty()) return commands_->handle(command.value());
+    const std::span<const std::byte> command = SLUICE_TRY(reader_.next());
+    if (!command.empty()) return commands_->handle(command);
   }
   commands_->flush();
   host_copies_.carry_over();

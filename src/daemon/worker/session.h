@@ -19,7 +19,7 @@
 #include "daemon/worker/completions.h"
 #include "daemon/worker/gate.h"
 #include "daemon/worker/host_budget.h"
-#include "daemon/worker/memory_books.h"
+#include "daemon/worker/memory_account.h"
 #include "wire/message_socket.h"
 #include "wire/ring.h"
 #include "wire/shared_memory.h"
@@ -84,7 +84,7 @@ class Session {
   LeaseHolder lease_;
   wire::RingReader reader_;
   HostCopies host_copies_;
-  MemoryBooks books_;
+  MemoryAccount account_;
   Gate gate_;
   BuildWatch builds_;
   Completions completions_;

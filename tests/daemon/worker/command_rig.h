@@ -113,12 +113,12 @@ class Rig {
   metering::MeterPage& meter = report_.meter;
   UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   MemoryHolder memory{memory_terms_, report_, kick.get(), 0};
-  MemoryBooks books{memory, meter};
+  MemoryAccount account{memory, meter};
   test::OpenGate open{meter};
   Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), meter, open.gate};
   FakeDevice device;
   Builder builder{device};
-  CommandPath path{device, wire::ArenaView(arena_.bytes()), books, completions, builder, open.gate};
+  CommandPath path{device, wire::ArenaView(arena_.bytes()), account, completions, builder, open.gate};
 };
 
 inline bool is_fault(const Status& status) { return status.code() == Code::protocol_fault; }

@@ -12,7 +12,7 @@
 namespace sluice::worker {
 namespace {
 
-// Shared memory and books, as a session has them.
+// Shared memory and account, as a session has them.
 struct Bench {
   std::unique_ptr<std::byte[]> control_memory = std::make_unique<std::byte[]>(wire::control_bytes + 64);
   wire::ControlPage& control =

@@ -81,18 +81,18 @@ TEST_CASE("a piece that the driver does not take ends the launch when those befo
   CutRig rig;
   const ObjectId queue = rig.queue();
   rig.shut();
-  LeaseTerms terms = cut_at(Lengths::unknown_ns / 5);
+  LeaseTerms terms = cut_at(DurationEstimator::unknown_ns / 5);
   terms.until_ns = now_ns() + 1000 * ns_per_s;
-  terms.window_ns = Lengths::unknown_ns / 4;  // one piece at a time
+  terms.window_ns = DurationEstimator::unknown_ns / 4;  // one piece at a time
   rig.open.grantor.grant(terms);
   const ObjectId event = rig.launch(queue, rig.kernel(), 5 * 256);
   REQUIRE(rig.device.commands.size() == 1);
   // The estimate stays, so that more is to come.
-  rig.device.complete(0, Outcome::ok, {0, 0, Lengths::unknown_ns / 5});
+  rig.device.complete(0, Outcome::ok, {0, 0, DurationEstimator::unknown_ns / 5});
   REQUIRE(rig.path.scheduler().pump().ok());
   REQUIRE(rig.device.commands.size() == 2);
   rig.device.answer = Outcome::out_of_resources;
-  rig.device.complete(1, Outcome::ok, {0, 0, Lengths::unknown_ns / 5});
+  rig.device.complete(1, Outcome::ok, {0, 0, DurationEstimator::unknown_ns / 5});
   REQUIRE(rig.path.scheduler().pump().ok());
   CHECK(rig.device.commands.size() == 2);
   CHECK(rig.stage(event) == static_cast<int>(Outcome::out_of_resources));
@@ -104,9 +104,9 @@ TEST_CASE("a launch that was half done when the program went ends when its piece
   CutRig rig;
   const ObjectId queue = rig.queue();
   rig.shut();
-  LeaseTerms terms = cut_at(Lengths::unknown_ns / 5);
+  LeaseTerms terms = cut_at(DurationEstimator::unknown_ns / 5);
   terms.until_ns = now_ns() + 1000 * ns_per_s;
-  terms.window_ns = Lengths::unknown_ns / 4;
+  terms.window_ns = DurationEstimator::unknown_ns / 4;
   rig.open.grantor.grant(terms);
   rig.launch(queue, rig.kernel(), 5 * 256);
   REQUIRE(rig.device.commands.size() == 1);
@@ -124,7 +124,7 @@ TEST_CASE("what can tell, short launches and those of out-of-order queues go who
   CHECK(cut.device.commands.size() == 1);
   cut.device.complete(0);
   cut.shut();
-  cut.open.grantor.grant(cut_at(2 * Lengths::unknown_ns));
+  cut.open.grantor.grant(cut_at(2 * DurationEstimator::unknown_ns));
   cut.launch(cut.queue(), cut.kernel(), 5 * 256);
   CHECK(cut.device.commands.size() == 2);
 }

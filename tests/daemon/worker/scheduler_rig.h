@@ -80,7 +80,7 @@ struct CutRig : SchedulerRig {
   explicit CutRig(backend::Divisible divisible = backend::Divisible::always) {
     device.divisible = divisible;
     shut();
-    open.grantor.grant(cut_at(Lengths::unknown_ns / 5));
+    open.grantor.grant(cut_at(DurationEstimator::unknown_ns / 5));
   }
 };
 

@@ -40,9 +40,8 @@ class OpenClBackend final : public Backend {
     std::vector<wire::DeviceTraits> all;
     const auto found = find_devices();
     for (const Found& one : found) {
-      auto device = OpenClDevice::open(one.platform, one.device, one.number);
-      if (!device.ok()) return device.status();
-      all.push_back(device.value()->traits());
+      const auto device = SLUICE_TRY(OpenClDevice::open(one.platform, one.device, one.number));
+      all.push_back(device->traits());
     }
     return all;
   }
@@ -52,9 +51,8 @@ class OpenClBackend final : public Backend {
     if (index >= found.size())
       return Status(Code::not_found,
                     "no OpenCL device number " + std::to_string(index) + "; there are " + std::to_string(found.size()));
-    auto device = OpenClDevice::open(found[index].platform, found[index].device, found[index].number);
-    if (!device.ok()) return device.status();
-    return std::unique_ptr<Device>(device.take());
+    const Found& one = found[index];
+    return std::unique_ptr<Device>(SLUICE_TRY(OpenClDevice::open(one.platform, one.device, one.number)));
   }
 };
 

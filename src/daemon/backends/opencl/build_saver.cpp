@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "daemon/backends/opencl/pocl_cache.h"
 
@@ -75,6 +76,7 @@ void BuildSaver::run() {
 }
 
 bool BuildSaver::wait_for_idle(std::unique_lock<std::mutex>& lock) {
+  SLUICE_REQUIRE(lock.owns_lock() && lock.mutex() == &mutex_);
   while (!stopping_) {
     const Nanoseconds idle_since = activity_.last_ended_ns.load(std::memory_order_relaxed);
     const bool busy = activity_.busy();

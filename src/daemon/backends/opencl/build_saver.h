@@ -1,4 +1,5 @@
-// BuildSaver: takes the binaries of fresh builds out of the driver and puts them into the cache, when nobody waits.
+// BuildSaver: takes the binaries of fresh builds out of the driver and puts them into the cache, while the session is
+// idle.
 //
 // Asking a driver for a binary can be slow: PoCL compiles every kernel of the program for it, some 60 ms each. So it is
 // not done inside the build call but once the session has been idle for a while, on a thread that is started with the

@@ -42,10 +42,9 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
   // A watcher follows one command after the other.
   if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;
   opened->traits_.partitionable = opened->can_partition();
-  auto queue = opened->make_queue(device, false);
-  if (!queue.ok()) return queue.status();
-  opened->clock_.measure(queue.value().get());
-  if (!opened->traits_.buffers_in_arena) opened->scrub_queue_ = queue.take();
+  QueueHandle queue = SLUICE_TRY(opened->make_queue(device, false));
+  opened->clock_.measure(queue.get());
+  if (!opened->traits_.buffers_in_arena) opened->scrub_queue_ = std::move(queue);
   opened->saver_ = std::make_unique<BuildSaver>(opened->activity_, opened->cache_);
   return opened;
 }
@@ -62,7 +61,7 @@ void OpenClDevice::set_sink(CompletionSink& sink) {
 }
 
 Status OpenClDevice::use_cache_folder(const std::string& path) {
-  if (Status status = cache_.open(path + "/programs"); !status.ok()) return status;
+  SLUICE_TRY(cache_.open(path + "/programs"));
   const std::string drivers = path + "/pocl";
   saver_->tidy_after_save([drivers] { prune_pocl_cache(drivers, BuildCache::default_bytes_max); });
   return point_pocl_cache_at(drivers);

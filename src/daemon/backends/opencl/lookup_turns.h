@@ -1,8 +1,8 @@
 // LookupTurns: one thread at a time looks for a compiled kernel, and launches go first.
 //
-// PoCL has a mutex around the look, and around the compile that may follow. Nobody can tell that a thread waits for it,
-// and a mutex has no order: whoever compiles all kernels of a program for its binary takes it again at once and keeps a
-// launch waiting for every one of them.
+// PoCL has a mutex around the look, and around the compile that may follow. A mutex does not tell that a thread waits
+// for it, and has no order: a thread that compiles all kernels of a program for its binary takes it again at once, and
+// a launch waits for every one of them.
 //
 // Thread-safe.
 #pragma once

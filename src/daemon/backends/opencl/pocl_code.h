@@ -17,7 +17,7 @@ inline int find_pocl(dl_phdr_info* module, std::size_t, void* path) {
   return 1;
 }
 
-// PoCL's own function. Null if PoCL is not loaded: then nobody calls.
+// PoCL's own function. Null if PoCL is not loaded: then there are no callers.
 template <typename Function>
 Function* pocls_own(const char* name) {
   const char* path = nullptr;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/contract.h"
 #include "daemon/backends/opencl/lookup_turns.h"
 #include "daemon/backends/opencl/pocl_code.h"
 
@@ -27,6 +28,7 @@ void* look_for_kernel(void* command, unsigned retain, int specialize) {
 
 // Of the launch on this thread, or its wait for a compiler. REQUIRES: it has not begun yet.
 void begin_compile() {
+  SLUICE_REQUIRE(launch != Launch::compiles);
   auto* const sink = told.load(std::memory_order_acquire);
   if (sink == nullptr) return;
   launch = Launch::compiles;

@@ -16,7 +16,7 @@
 
 namespace sluice::backend::opencl {
 
-// Who is told from now on. Thread-safe. REQUIRES: outlives every launch that was submitted.
+// The sink is told from now on. Thread-safe. REQUIRES: outlives every launch that was submitted.
 void tell_of_compiles(CompletionSink& sink);
 
 }  // namespace sluice::backend::opencl

@@ -1,12 +1,13 @@
 // Watcher: follows the commands of one in-order queue on a thread of its own, for a driver whose callbacks and times
 // are of no use. It waits for what a command waits for, notes the time, waits for the command, notes the time.
 //
-// rusticl (Mesa 22.3.6) calls nobody back for a command that failed; calls back for the first commands of a batch only
-// after the last one, which may wait for an event that the program sets when the first has ended; and gives 0, 1, 2 and
-// 3 ns as the times of every command.
+// rusticl (Mesa 22.3.6) makes no callback for a command that failed. It makes those for the first commands of a batch
+// only after the last one, which may wait for an event that the program sets when the first has ended. And it gives 0,
+// 1, 2 and 3 ns as the times of every command.
 //
-// Nobody tells which of several queues the device works for. So its time is told once: a command is taken to start no
-// earlier than the latest end of any command, and all commands together never take longer than has passed.
+// The driver does not report which of several queues the device works for. So its time is counted once: a command is
+// taken to start no earlier than the latest end of any command, and all commands together never take longer than has
+// passed.
 #pragma once
 
 #include <atomic>
@@ -22,7 +23,7 @@ namespace sluice::backend::opencl {
 class Watcher {
  public:
   struct Command {
-    cl_event event = nullptr;  // kept alive by whoever is told of the end
+    cl_event event = nullptr;  // kept alive by the receiver of the end
     std::vector<EventHandle> wait_list;
     Nanoseconds submitted_ns = 0;
     void* context = nullptr;

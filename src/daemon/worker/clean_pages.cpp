@@ -1,4 +1,4 @@
-#include "daemon/worker/resident.h"
+#include "daemon/worker/clean_pages.h"
 
 #include <sys/mman.h>
 

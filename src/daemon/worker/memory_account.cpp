@@ -1,10 +1,10 @@
-#include "daemon/worker/memory_books.h"
+#include "daemon/worker/memory_account.h"
 
 #include "base/log.h"
 
 namespace sluice::worker {
 
-ChargeRef MemoryBooks::charge(std::uint64_t bytes) {
+ChargeRef MemoryAccount::charge(std::uint64_t bytes) {
   if (Status status = memory_.reserve(bytes); !status.ok()) {
     log::debug("{}", status.to_string());
     return nullptr;

@@ -1,4 +1,4 @@
-#include "daemon/worker/every_thread.h"
+#include "daemon/worker/all_threads.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -49,7 +49,7 @@ std::size_t signal_new(std::set<pid_t>& signalled) {
 
 }  // namespace
 
-std::size_t run_on_every_thread(void (*action)()) {
+std::size_t run_on_all_threads(void (*action)()) {
   struct sigaction ours {
   }, before{};
   ours.sa_handler = answer;

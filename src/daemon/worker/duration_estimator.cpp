@@ -1,4 +1,4 @@
-#include "daemon/worker/lengths.h"
+#include "daemon/worker/duration_estimator.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,8 +19,8 @@ std::uint64_t tag_of(std::uint64_t hash) { return hash >> 40; }
 
 }  // namespace
 
-LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> sizes,
-                     std::span<const std::byte> arguments) {
+DurationKey duration_key(std::uint64_t kernel_id, std::uint64_t items, std::span<const std::byte> sizes,
+                         std::span<const std::byte> arguments) {
   std::uint64_t hash = mix(items, kernel_id);
   for (const auto part : {sizes, arguments})
     for (std::size_t at = 0; at + 8 <= part.size(); at += 8) {
@@ -31,7 +31,7 @@ LengthKey length_key(std::uint64_t kernel_id, std::uint64_t items, std::span<con
   return {hash, static_cast<std::uint32_t>(mix(1, kernel_id)), std::max<std::uint64_t>(items, 1)};
 }
 
-Nanoseconds Lengths::estimate(const LengthKey& key) const {
+Nanoseconds DurationEstimator::estimate(const DurationKey& key) const {
   const std::uint64_t seen = launches_[key.launch % launches_.size()].load(std::memory_order_relaxed);
   if (seen != 0 && seen >> time_bits == tag_of(key.launch)) return seen & time_max;
   const std::uint64_t item_ps = item_ps_[key.kernel % item_ps_.size()].load(std::memory_order_relaxed);
@@ -40,7 +40,7 @@ Nanoseconds Lengths::estimate(const LengthKey& key) const {
   return static_cast<Nanoseconds>(std::min<unsigned __int128>(whole, time_max));
 }
 
-void Lengths::note(const LengthKey& key, Nanoseconds took_ns) {
+void DurationEstimator::note(const DurationKey& key, Nanoseconds took_ns) {
   const Nanoseconds took = std::clamp<Nanoseconds>(took_ns, 1, time_max);
   auto& launch = launches_[key.launch % launches_.size()];
   const std::uint64_t seen = launch.load(std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-// MemoryBooks: the session's account of device memory.
+// MemoryAccount: the session's account of device memory.
 //
 // Every buffer and image holds a MemoryCharge, made before the driver is asked and dropped when the last command that
 // may use the memory has ended. The charge counts against what the daemon granted the session of its tenant's limit.
@@ -28,10 +28,10 @@ class MemoryCharge {
 
 using ChargeRef = std::shared_ptr<const MemoryCharge>;
 
-class MemoryBooks {
+class MemoryAccount {
  public:
-  // Both outlive the books and every charge.
-  MemoryBooks(MemoryHolder& memory, metering::MeterPage& meter) : memory_(memory), meter_(meter) {}
+  // Both outlive the account and every charge.
+  MemoryAccount(MemoryHolder& memory, metering::MeterPage& meter) : memory_(memory), meter_(meter) {}
 
   // Null: over the tenant's limit, or no daemon could be asked for more than was granted. May wait for a daemon, for
   // some seconds. On the command thread.
