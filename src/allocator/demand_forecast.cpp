@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/contract.h"
+
 namespace sluice::allocator {
 namespace {
 
@@ -50,6 +52,10 @@ TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& po
 }
 
 }  // namespace
+
+RequestHistory::RequestHistory(Settings settings) : settings_(settings) {
+  SLUICE_REQUIRE(settings.typical_most <= typical_max);
+}
 
 void RequestHistory::arrived(const Request& request) {
   // A spreadable request is like so many requests for one device.

@@ -66,7 +66,7 @@ class RequestHistory {
   };
 
   RequestHistory() : RequestHistory(Settings()) {}
-  explicit RequestHistory(Settings settings) : settings_(settings) {}
+  explicit RequestHistory(Settings settings);
 
   void arrived(const Request& request);
   void departed();  // a request that had arrived and was placed

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "allocator/amounts.h"
+#include "base/contract.h"
 
 namespace sluice::allocator {
 namespace {
@@ -97,7 +98,9 @@ class EvictionSearch {
         shape_(query.shape),
         moves_max_(query.moves_max),
         looks_(looks),
-        best_(query.moves_max, query.sets_max) {}
+        best_(query.moves_max, query.sets_max) {
+    SLUICE_REQUIRE(query.moves_max <= plan_moves_max);
+  }
 
   std::vector<EvictionSet> find() {
     const std::size_t all = pool_.node_count(), nodes = std::min(all, query_.nodes_max);

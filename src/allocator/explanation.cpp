@@ -7,6 +7,7 @@
 #include "allocator/amounts.h"
 #include "allocator/explanation_text.h"
 #include "allocator/policy.h"
+#include "base/contract.h"
 
 namespace sluice::allocator {
 namespace {
@@ -27,6 +28,23 @@ Device as_it_is(Device device) { return device; }
 Device healthy(Device device) {
   device.healthy = device.offered;
   return device;
+}
+
+bool fits_on(const Pool& pool, NodeIndex node, const Request& request) {
+  const DeviceMask allowed = pool.allowed_devices(node, request);
+  const NodeView view = pool.view(node);
+  const Shape shape = shape_of(request);
+  if (!node_fits(view, shape) || allowed == 0) return false;
+  DeviceMask fitting = 0;
+  for (unsigned i = 0; i < view.devices.size(); ++i)
+    if ((allowed >> i & 1) != 0 && device_fits(view.devices[i], shape)) fitting |= DeviceMask{1} << i;
+  return shape.devices == 0 || several_devices(view, fitting, shape.devices, shape.linked) != 0;
+}
+
+bool fits_nowhere(const Pool& pool, const Request& request) {
+  for (NodeIndex node = 0; node < pool.node_count(); ++node)
+    if (fits_on(pool, node, request)) return false;
+  return true;
 }
 
 // The device that misses the request by least.
@@ -326,6 +344,7 @@ class Explainer {
 
 Explanation explain(const Pool& pool, const Request& request, const std::optional<Plan>& plan,
                     std::span<const std::string> class_names) {
+  SLUICE_REQUIRE_COSTLY(request.spreadable || fits_nowhere(pool, request));
   return Explainer(pool, request, plan, class_names).answer();
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "base/contract.h"
+
 namespace sluice::allocator {
 namespace {
 
@@ -108,6 +110,7 @@ std::uint64_t Fragmentation::after_one(const Device& old, const Device& changed,
 }
 
 std::uint64_t Fragmentation::after(const Shape& shape, DeviceMask devices) const {
+  SLUICE_REQUIRE(shape.cpu_milli <= cpu_free_ && shape.total_milli() <= gpu_free_);
   if (table_->rows == 0) return 0;
   const std::uint64_t cpu_left = cpu_free_ - shape.cpu_milli;
   if (std::has_single_bit(devices) && !table_->asks_memory) {

@@ -60,7 +60,7 @@ class Pool {
   explicit Pool(const std::vector<NodeSpec>& nodes);
 
   std::size_t node_count() const { return nodes_.size(); }
-  // REQUIRES: node < node_count().
+  // REQUIRES: node < node_count(). Not checked: decisions take it too often.
   NodeView view(NodeIndex node) const {
     return {nodes_[node], std::span(devices_).subspan(nodes_[node].first_device, nodes_[node].device_count)};
   }

@@ -1,5 +1,7 @@
 #include "allocator/request.h"
 
+#include "base/contract.h"
+
 namespace sluice::allocator {
 namespace {
 
@@ -14,6 +16,7 @@ std::uint64_t share_of(std::uint64_t all, std::uint32_t before, std::uint32_t de
 }  // namespace
 
 Request part_of(const Request& request, std::uint32_t before, std::uint32_t devices) {
+  SLUICE_REQUIRE(std::uint64_t{before} + devices <= request.devices);
   Request part = request;
   part.linked = request.linked && !request.spreadable;
   part.spreadable = false;

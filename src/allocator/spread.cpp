@@ -26,6 +26,7 @@ bool place_largest(Pool& pool, Chooser& chooser, const Request& request, const D
 
 std::vector<Part> place_parts(Pool& pool, Chooser& chooser, const Request& request, const DemandForecast& forecast,
                               std::uint64_t draw, SliceId first) {
+  SLUICE_REQUIRE(!pool.slices().contains(first));
   std::vector<Part> parts;
   if (!request.spreadable || request.devices < 2) {
     const auto site = chooser.choose(request, forecast, draw);

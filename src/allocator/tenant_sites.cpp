@@ -1,5 +1,7 @@
 #include "allocator/tenant_sites.h"
 
+#include "base/contract.h"
+
 namespace sluice::allocator {
 namespace {
 
@@ -28,6 +30,7 @@ void TenantSites::count(std::uint64_t tenant, const Site& site, std::uint32_t by
   auto& nodes = tenants_[tenant];
   Devices& devices = nodes[site.node];
   const auto count_on = [&](unsigned device) {
+    SLUICE_REQUIRE(by == 1 || devices[device] > 0);
     if ((devices[device] += by) == 0) devices.erase(device);
   };
   if (site.devices == 0) count_on(no_device);
