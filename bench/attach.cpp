@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "wire/handshake.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace {
 

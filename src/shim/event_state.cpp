@@ -97,7 +97,9 @@ bool EventState::set_user(wire::Outcome outcome) {
 
 EventTimes EventState::times() const {
   if (slot_ == nullptr) return local_times_;
-  return {slot_->queued_ns, slot_->submitted_ns, slot_->started_ns, slot_->ended_ns};
+  const wire::PeerClock& clock = session_.worker_clock();
+  return {slot_->queued_ns, clock.to_own(slot_->submitted_ns), clock.to_own(slot_->started_ns),
+          clock.to_own(slot_->ended_ns)};
 }
 
 }  // namespace sluice::shim

@@ -32,11 +32,14 @@ bool Lane::wait(std::uint64_t sequence) {
   SLUICE_REQUIRE(sequence <= posted());
   const std::uint64_t ahead = posted() - sequence;
   const std::atomic<bool>& lost = session_.lost_flag();
-  if (out_of_order_ || ahead < far_ahead) return wire::wait_completed(timeline_, sequence, lost);
+  if (out_of_order_ || ahead < far_ahead)
+    return wire::wait_completed(timeline_, sequence, lost, {}, session_.doorbell());
   const Nanoseconds late_ns = now_ns() + late_ns_max;
-  if (short_waits_.pays()) wire::wait_completed(timeline_, sequence + ahead / 2, lost, late_ns, nullptr, false);
+  const wire::Doorbell doorbell = session_.doorbell();
+  if (short_waits_.pays())
+    wire::wait_completed(timeline_, sequence + ahead / 2, lost, {.deadline_ns = late_ns, .spins = false}, doorbell);
   const bool ended = completed() >= sequence;
-  const bool reached = wire::wait_completed(timeline_, sequence, lost, wire::no_deadline, nullptr, false);
+  const bool reached = wire::wait_completed(timeline_, sequence, lost, {.spins = false}, doorbell);
   short_waits_.note(ended || now_ns() < late_ns);
   return reached;
 }

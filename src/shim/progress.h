@@ -82,7 +82,7 @@ class Progress {
   template <typename Condition>
   bool wait_until(Condition done, Nanoseconds deadline_ns = wire::no_deadline);
   // Something inside this process has changed that wait_until may wait for.
-  void notify() { wire::wake_waiters(session_.control()); }
+  void notify() { wire::wake_waiters(session_.control(), session_.doorbell()); }
 
  private:
   void settle_all();
@@ -124,7 +124,7 @@ bool Progress::wait_until(Condition done, Nanoseconds deadline_ns) {
     const std::uint32_t token = wire::completion_token(session_.control());
     if (done()) return true;
     if (deadline_ns != wire::no_deadline && now_ns() >= deadline_ns) return false;
-    wire::wait_any_completion(session_.control(), token, session_.lost_flag(), deadline_ns);
+    wire::wait_any_completion(session_.control(), token, session_.lost_flag(), deadline_ns, session_.doorbell());
   }
   return true;
 }

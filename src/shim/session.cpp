@@ -28,16 +28,17 @@ std::uint64_t beside_bytes_max(const wire::AttachReply& grant, const wire::Devic
 
 }  // namespace
 
-Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::SharedMemory control,
-                 wire::SharedMemory arena, wire::MessageSocket link, UniqueFd output)
+Session::Session(const wire::AttachReply& grant, wire::DeviceTraits traits, Connection connection)
     : grant_(grant),
       traits_(std::move(traits)),
-      control_memory_(std::move(control)),
-      arena_(std::move(arena)),
-      link_(std::move(link)),
-      output_(std::move(output)),
+      control_memory_(std::move(connection.control)),
+      arena_(std::move(connection.arena)),
+      channel_(std::move(connection.channel)),
+      doorbell_(connection.doorbell),
+      worker_clock_(connection.worker_clock),
+      output_(std::move(connection.output)),
       allocator_(arena_.size(), beside_bytes_max(grant_, traits_)) {
-  ring_.emplace(control_memory_.bytes());
+  ring_.emplace(control_memory_.bytes(), doorbell_);
   progress_ = std::make_unique<Progress>(*this);
   const bool at_home = reinterpret_cast<std::uintptr_t>(arena_.data()) == grant_.arena_address;
   if (!at_home || ring_->control().arena_at_home.load(std::memory_order_acquire) == 0)
@@ -45,6 +46,13 @@ Session::Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::Share
 }
 
 Session::~Session() = default;
+
+Result<Session*> Session::start(const wire::AttachReply& grant, wire::DeviceTraits traits, Connection connection) {
+  // A session is never destroyed; until it has its thread it may still be.
+  std::unique_ptr<Session> session(new Session(grant, std::move(traits), std::move(connection)));
+  SLUICE_TRY(session->start_watching());
+  return session.release();
+}
 
 // ---- the worker's death ----
 
@@ -77,16 +85,16 @@ void Session::lose() {
   ring_->stop();
   {
     std::lock_guard lock(books_);
-    for (const std::uint64_t at : timelines_) wire::wake_waiters(*slot_at<wire::TimelineSlot>(at));
-    for (const std::uint64_t at : replies_) wire::lose_reply(*slot_at<wire::ReplySlot>(at));
+    for (const std::uint64_t at : timelines_) wire::wake_waiters(*slot_at<wire::TimelineSlot>(at), doorbell_);
+    for (const std::uint64_t at : replies_) wire::lose_reply(*slot_at<wire::ReplySlot>(at), doorbell_);
   }
-  wire::wake_waiters(control());
+  wire::wake_waiters(control(), doorbell_);
 }
 
 void Session::abandon() {
   lost_.store(true, std::memory_order_seq_cst);
-  link_.close();    // or the worker would not notice the parent's death for as long as the child lives
-  output_.reset();  // what kernels print is the parent's
+  channel_->close();  // or the worker would not notice the parent's death for as long as the child lives
+  output_.reset();    // what kernels print is the parent's
 }
 
 // ---- calls ----
@@ -120,7 +128,7 @@ wire::Outcome Session::call_once(std::span<std::byte> command, std::size_t& data
   header.data_bytes = data_room;
   std::memcpy(command.data(), &header, sizeof header);
   // What a lost worker leaves is not used again: the session is over.
-  if (!ring_->post(command) || !wire::wait_reply(*reply, lost_)) return wire::Outcome::device_lost;
+  if (!ring_->post(command) || !wire::wait_reply(*reply, lost_, doorbell_)) return wire::Outcome::device_lost;
   auto outcome = static_cast<wire::Outcome>(reply->outcome);
   const std::uint64_t needed = reply->data_bytes;
   if (needed > data_room) {

@@ -26,11 +26,13 @@
 #include "wire/commands.h"
 #include "wire/device_traits.h"
 #include "wire/handshake.h"
-#include "wire/message_socket.h"
 #include "wire/outcome.h"
 #include "wire/ring.h"
-#include "wire/shared_memory.h"
 #include "wire/timeline.h"
+#include "wire/transport/channel.h"
+#include "wire/transport/doorbell.h"
+#include "wire/transport/peer_clock.h"
+#include "wire/transport/region.h"
 
 namespace sluice::shim {
 
@@ -38,6 +40,15 @@ namespace sluice::shim {
 struct Answer {
   wire::Outcome outcome = wire::Outcome::internal;
   std::vector<std::byte> data;
+};
+
+// What joins a session to its worker. Sessions between processes of one machine leave the last two as they are.
+struct Connection {
+  wire::Region control, arena;
+  std::unique_ptr<wire::Channel> channel;
+  UniqueFd output;  // what kernels print can be read here, without blocking
+  wire::Doorbell doorbell;
+  wire::PeerClock worker_clock;
 };
 
 class Progress;
@@ -52,6 +63,10 @@ class Session {
 
   const wire::DeviceTraits& traits() const { return traits_; }
   const wire::AttachReply& grant() const { return grant_; }
+
+  // A session on a connection that is there already, apart from the process's own; for front ends that reach their
+  // worker by other ways than the tenant socket. Lives until the process ends.
+  static Result<Session*> start(const wire::AttachReply& grant, wire::DeviceTraits traits, Connection connection);
 
   // True once the worker is gone. Nothing posted reaches anyone any more, and every wait returns.
   // Once it is true no method takes a lock.
@@ -95,6 +110,11 @@ class Session {
     return call_bytes(std::as_writable_bytes(std::span(&command, 1)), data_room);
   }
 
+  // How threads of this process sleep until the worker wakes them.
+  wire::Doorbell doorbell() const { return doorbell_; }
+  // By which the worker tells times.
+  const wire::PeerClock& worker_clock() const { return worker_clock_; }
+
   // ---- the arena ----
   std::byte* arena_at(std::uint64_t at) { return arena_.data() + at; }
   // The other way round; nothing if not all of the range lies in the arena.
@@ -113,8 +133,7 @@ class Session {
   void drop_event_slot(std::uint64_t at);
 
  private:
-  Session(wire::AttachReply grant, wire::DeviceTraits traits, wire::SharedMemory control, wire::SharedMemory arena,
-          wire::MessageSocket link, UniqueFd output);
+  Session(const wire::AttachReply& grant, wire::DeviceTraits traits, Connection connection);
   static Result<Session*> join();
   static wire::CommandHeader& header_of(wire::CommandHeader& header) { return header; }
   template <typename Command>
@@ -135,14 +154,16 @@ class Session {
   void note(std::unordered_set<std::uint64_t>& slots, std::uint64_t at, bool in_use);
   Status start_watching();
   void watch_worker();  // the session's thread
-  bool hear_worker();   // false: it is gone
+  bool read_channel();  // false: the worker is gone
   bool show_some_output();
   void lose();
 
   wire::AttachReply grant_;
   wire::DeviceTraits traits_;
-  wire::SharedMemory control_memory_, arena_;
-  wire::MessageSocket link_;
+  wire::Region control_memory_, arena_;
+  std::unique_ptr<wire::Channel> channel_;
+  const wire::Doorbell doorbell_;
+  const wire::PeerClock worker_clock_;
   std::optional<wire::RingWriter> ring_;
   std::atomic<wire::ObjectId> next_id_{1};
   std::atomic<bool> lost_{false};

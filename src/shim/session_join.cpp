@@ -9,8 +9,11 @@
 #include <cstring>
 #include <memory>
 
+#include "base/contract.h"
 #include "base/units.h"
 #include "shim/session.h"
+#include "wire/transport/message_socket.h"
+#include "wire/transport/socket_channel.h"
 
 namespace sluice::shim {
 namespace {
@@ -110,9 +113,7 @@ Result<wire::AttachRequest> make_request() {
     request.memory_bytes = bytes.value();
   }
   if (const auto path = text("SLUICE_TOKEN_FILE"); !path.empty()) {
-    const auto token = read_token(path.data());  // from the environment: terminated
-    if (!token.ok()) return token.status();
-    wire::set_text(request.token, token.value());
+    wire::set_text(request.token, SLUICE_TRY(read_token(path.data())));  // from the environment: terminated
   }
   wire::set_text(request.program, program_invocation_short_name);
   return request;
@@ -123,42 +124,41 @@ Status send_request(const wire::MessageSocket& socket, const wire::AttachRequest
 }
 
 Result<wire::Attachment> read_reply(const wire::Message& message) {
-  auto attachment = wire::decode_attach_reply(message.bytes);
-  if (!attachment.ok()) return attachment.status();
-  const wire::AttachReply& reply = attachment.value().reply;
+  wire::Attachment attachment = SLUICE_TRY(wire::decode_attach_reply(message.bytes));
+  const wire::AttachReply& reply = attachment.reply;
   if (reply.granted == 0) return Status(static_cast<Code>(reply.code), reply.reason);
   if (message.fds.size() != wire::reply_fds || reply.control_bytes != wire::control_bytes || reply.arena_bytes == 0)
     return Status(Code::protocol_fault, "the daemon's answer is not whole");
   return attachment;
 }
 
+// REQUIRES: one descriptor for each ReplyFd.
+Result<Connection> connection_of(const wire::AttachReply& reply, std::vector<UniqueFd> fds) {
+  SLUICE_REQUIRE(fds.size() == wire::reply_fds);
+  Connection connection;
+  connection.control =
+      wire::Region(SLUICE_TRY(wire::SharedMemory::map(std::move(fds[wire::reply_fd_control]), reply.control_bytes)));
+  connection.arena = wire::Region(SLUICE_TRY(
+      wire::SharedMemory::map(std::move(fds[wire::reply_fd_arena]), reply.arena_bytes, reply.arena_address)));
+  connection.channel =
+      std::make_unique<wire::SocketChannel>(wire::MessageSocket(std::move(fds[wire::reply_fd_session])));
+  connection.output = std::move(fds[wire::reply_fd_output]);
+  return connection;
+}
+
 }  // namespace
 
 Result<Session*> Session::join() {
-  const auto request = make_request();
-  if (!request.ok()) return request.status();
+  const wire::AttachRequest request = SLUICE_TRY(make_request());
   const Nanoseconds deadline_ns = now_ns() + join_ns_max;
   const std::string path = socket_path();
   const auto socket = wire::MessageSocket::connect(path);
   if (!socket.ok())
     return Status(Code::unavailable, "no pool: cannot reach sluiced at " + path + " (start it, or unset LD_PRELOAD)");
-  if (Status sent = send_request(socket.value(), request.value(), deadline_ns); !sent.ok()) return sent;
-  auto message = socket.value().receive(deadline_ns);
-  if (!message.ok()) return message.status();
-  auto attachment = read_reply(message.value());
-  if (!attachment.ok()) return attachment.status();
-  auto& [reply, traits] = attachment.value();
-  std::vector<UniqueFd>& fds = message.value().fds;
-  auto control = wire::SharedMemory::map(std::move(fds[wire::reply_fd_control]), reply.control_bytes);
-  if (!control.ok()) return control.status();
-  auto arena = wire::SharedMemory::map(std::move(fds[wire::reply_fd_arena]), reply.arena_bytes, reply.arena_address);
-  if (!arena.ok()) return arena.status();
-  // The session is never destroyed; until it has its thread it may still be.
-  std::unique_ptr<Session> session(new Session(reply, std::move(traits), control.take(), arena.take(),
-                                               wire::MessageSocket(std::move(fds[wire::reply_fd_session])),
-                                               std::move(fds[wire::reply_fd_output])));
-  if (Status started = session->start_watching(); !started.ok()) return started;
-  return session.release();
+  SLUICE_TRY(send_request(socket.value(), request, deadline_ns));
+  wire::Message message = SLUICE_TRY(socket.value().receive(deadline_ns));
+  auto [reply, traits] = SLUICE_TRY(read_reply(message));
+  return start(reply, std::move(traits), SLUICE_TRY(connection_of(reply, std::move(message.fds))));
 }
 
 Session* Session::get() {

@@ -77,10 +77,10 @@ bool Session::show_some_output() {
 void Session::watch_worker() {
   bool stuck = false, open = true;  // the program's stdout; the worker's
   for (;;) {
-    std::array<pollfd, 2> awaited{{{link_.fd(), POLLIN | POLLRDHUP, 0}, {output_.get(), POLLIN, 0}}};
+    std::array<pollfd, 2> awaited{{{channel_->poll_fd(), POLLIN | POLLRDHUP, 0}, {output_.get(), POLLIN, 0}}};
     if (stuck) awaited[1] = {STDOUT_FILENO, POLLOUT, 0};
     if (::poll(awaited.data(), open ? 2 : 1, stuck ? look_again_ms : -1) < 0 && errno == EINTR) continue;
-    if (awaited[0].revents != 0 && !hear_worker()) break;
+    if (awaited[0].revents != 0 && !read_channel()) break;
     if (!open) continue;
     if (stuck) {
       stuck = !takes_now(STDOUT_FILENO);
@@ -96,12 +96,12 @@ void Session::watch_worker() {
   lose();
 }
 
-// An end notice is the last that a worker says.
-bool Session::hear_worker() {
-  const auto message = link_.receive(now_ns());
+// An end notice is a worker's last message.
+bool Session::read_channel() {
+  const auto message = channel_->receive(now_ns());
   if (message.status().code() == Code::deadline_exceeded) return true;  // woken for nothing
   if (!message.ok()) return false;
-  const auto notice = wire::decode_end_notice(message.value().bytes);
+  const auto notice = wire::decode_end_notice(message.value());
   if (!notice.ok()) return false;
   const std::string line = "sluice: this session was ended: " + std::string(notice.value().reason) + "\n";
   if (takes_now(STDERR_FILENO)) write_whole(STDERR_FILENO, line);

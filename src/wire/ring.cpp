@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/contract.h"
+
 namespace sluice::wire {
 namespace {
 
@@ -10,22 +12,24 @@ constexpr std::uint64_t ring_mask = ring_bytes - 1;
 static_assert((ring_bytes & ring_mask) == 0 && ring_bytes >= 4 * command_bytes_max);
 
 ControlPage* control_page(std::span<std::byte> control) {
+  SLUICE_REQUIRE(control.size() == control_bytes);
   // Freshly made shared memory is zero, which is the state of an empty ring.
   return reinterpret_cast<ControlPage*>(control.data());
 }
 
-// Takes the flag down and wakes whoever put it up. The fence orders what the caller published before the look.
-void wake_if_asleep(FutexWord& flag, bool urgent = true) {
+// Takes the flag of a sleeper down. True: there was one, and the caller must wake it. The fence orders what the caller
+// published before the look.
+bool take_down(FutexWord& flag, bool urgent = true) {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in sleep_unless
   const std::uint32_t until = flag.load(std::memory_order_relaxed);
-  if (until == sleeps_not || (until == sleeps_until_urgent && !urgent)) return;
-  if (flag.exchange(sleeps_not, std::memory_order_acq_rel) != sleeps_not) futex_wake_all(flag);
+  if (until == sleeps_not || (until == sleeps_until_urgent && !urgent)) return false;
+  return flag.exchange(sleeps_not, std::memory_order_acq_rel) != sleeps_not;
 }
 
 template <typename Condition, typename Sleep>
 void sleep_unless(FutexWord& flag, Sleeps until, Condition done, Sleep sleep) {
   flag.store(until, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in wake_if_asleep
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in take_down
   if (!done()) sleep();
   flag.store(sleeps_not, std::memory_order_relaxed);
 }
@@ -38,8 +42,12 @@ bool is_urgent(std::span<const std::byte> head) {
 
 }  // namespace
 
-RingWriter::RingWriter(std::span<std::byte> control)
-    : control_(control_page(control)), ring_(control.data() + ring_at) {}
+RingWriter::RingWriter(std::span<std::byte> control, Doorbell doorbell)
+    : doorbell_(doorbell), control_(control_page(control)), ring_(control.data() + ring_at) {}
+
+void RingWriter::wake_reader(bool urgent) {
+  if (take_down(control_->reader_sleeps, urgent)) doorbell_.wake_peer(control_->reader_sleeps);
+}
 
 bool RingWriter::post(std::span<const std::byte> head, std::span<const std::byte> middle,
                       std::span<const std::byte> tail) {
@@ -50,6 +58,7 @@ bool RingWriter::post(std::span<const std::byte> head, std::span<const std::byte
 bool RingWriter::post_locked(std::span<const std::byte> head, std::span<const std::byte> middle,
                              std::span<const std::byte> tail) {
   const std::size_t bytes = head.size() + middle.size() + tail.size();
+  SLUICE_REQUIRE(bytes % 8 == 0 && bytes <= command_bytes_max && head.size() >= sizeof(CommandHeader));
   if (!wait_for_space(bytes)) return false;
   copy_in(written_, head);
   copy_in(written_ + head.size(), middle);
@@ -58,7 +67,7 @@ bool RingWriter::post_locked(std::span<const std::byte> head, std::span<const st
   const bool urgent = is_urgent(head);
   control_->written.store(written_, std::memory_order_release);  // pairs with RingReader::ready
   if (urgent) control_->urgent.store(written_, std::memory_order_release);
-  wake_if_asleep(control_->reader_sleeps, urgent);
+  wake_reader(urgent);
   return true;
 }
 
@@ -70,13 +79,13 @@ bool RingWriter::wait_for_space(std::size_t bytes) {
   };
   if (!stopped_.load(std::memory_order_relaxed) && written_ - read_seen_ + bytes <= ring_bytes) return true;
   control_->urgent.store(written_, std::memory_order_release);
-  wake_if_asleep(control_->reader_sleeps);
+  wake_reader(true);
   PoliteSpin spin(habit);
   while (!fits() && spin.again()) {
   }
   while (!fits())
     sleep_unless(control_->writer_sleeps, sleeps_until_any, fits,
-                 [&] { futex_wait(control_->writer_sleeps, sleeps_until_any); });
+                 [&] { doorbell_.wait(control_->writer_sleeps, sleeps_until_any); });
   return !stopped_.load(std::memory_order_relaxed);
 }
 
@@ -90,12 +99,12 @@ void RingWriter::copy_in(std::uint64_t position, std::span<const std::byte> byte
 
 void RingWriter::stop() {
   stopped_.store(true, std::memory_order_seq_cst);
-  control_->writer_sleeps.store(0, std::memory_order_seq_cst);
-  futex_wake_all(control_->writer_sleeps);
+  control_->writer_sleeps.store(sleeps_not, std::memory_order_seq_cst);
+  doorbell_.wake_own(control_->writer_sleeps);
 }
 
-RingReader::RingReader(std::span<std::byte> control)
-    : control_(control_page(control)), ring_(control.data() + ring_at) {}
+RingReader::RingReader(std::span<std::byte> control, Doorbell doorbell)
+    : doorbell_(doorbell), control_(control_page(control)), ring_(control.data() + ring_at) {}
 
 bool RingReader::ready() const {
   return control_->written.load(std::memory_order_acquire) != read_;  // pairs with RingWriter::post_locked
@@ -129,7 +138,7 @@ Result<std::span<const std::byte>> RingReader::next() {
   copy_out(sizeof header, header.bytes - sizeof header);
   read_ += header.bytes;
   control_->read.store(read_, std::memory_order_release);  // pairs with RingWriter::wait_for_space
-  wake_if_asleep(control_->writer_sleeps);
+  if (take_down(control_->writer_sleeps)) doorbell_.wake_peer(control_->writer_sleeps);
   return std::span<const std::byte>(command_.data(), header.bytes);
 }
 
@@ -146,14 +155,15 @@ void RingReader::wait(const Rest& rest) {
   }
   const Sleeps until = rest.urgent_only ? sleeps_until_urgent : sleeps_until_any;
   if (!done())
-    sleep_unless(control_->reader_sleeps, until, done,
-                 [&] { futex_wait_either(control_->reader_sleeps, until, also, rest.also_seen, rest.deadline_ns); });
+    sleep_unless(control_->reader_sleeps, until, done, [&] {
+      doorbell_.wait_either(control_->reader_sleeps, until, also, rest.also_seen, rest.deadline_ns);
+    });
   woken_.exchange(false, std::memory_order_acq_rel);
 }
 
 void RingReader::wake() {
   woken_.store(true, std::memory_order_seq_cst);  // first: a wait that begins now must not sleep
-  wake_if_asleep(control_->reader_sleeps);
+  if (take_down(control_->reader_sleeps)) doorbell_.wake_own(control_->reader_sleeps);
 }
 
 }  // namespace sluice::wire

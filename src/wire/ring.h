@@ -5,7 +5,8 @@
 // reader `read`. Layout of the control memory: a ControlPage at 0, the ring's bytes at ring_at.
 //
 // The reader trusts nothing in this memory: it keeps its own position, copies each command out once and checks the
-// copy. Commands wrap around the end of the ring; the copy joins them.
+// copy. Commands wrap around the end of the ring; the copy joins them. The writer believes the reader's position: a
+// worker that lies about it can only spoil commands of its own session.
 #pragma once
 
 #include <array>
@@ -17,7 +18,7 @@
 
 #include "base/status.h"
 #include "wire/commands.h"
-#include "wire/futex.h"
+#include "wire/transport/doorbell.h"
 
 namespace sluice::wire {
 
@@ -46,8 +47,9 @@ static_assert(sizeof(ControlPage) <= ring_at && offsetof(ControlPage, reader_sle
 
 class RingWriter {
  public:
-  // REQUIRES: control has control_bytes bytes and outlives the writer.
-  explicit RingWriter(std::span<std::byte> control);
+  // `control` is this side's mapping of the control memory, and outlives the writer. REQUIRES: it has control_bytes
+  // bytes.
+  explicit RingWriter(std::span<std::byte> control, Doorbell doorbell = {});
 
   // Appends one command made of up to three parts, whole and in order; wakes the reader if it sleeps and wants to know.
   // Blocks while the ring is full. Thread-safe. False if `stop()` was called: nothing was or will be written.
@@ -69,7 +71,9 @@ class RingWriter {
  private:
   bool wait_for_space(std::size_t bytes);
   void copy_in(std::uint64_t position, std::span<const std::byte> bytes);
+  void wake_reader(bool urgent);
 
+  const Doorbell doorbell_;
   ControlPage* control_;
   std::byte* ring_;
   std::mutex order_;
@@ -80,7 +84,8 @@ class RingWriter {
 
 class RingReader {
  public:
-  explicit RingReader(std::span<std::byte> control);
+  // As for RingWriter.
+  explicit RingReader(std::span<std::byte> control, Doorbell doorbell = {});
 
   // True if a command waits. Never blocks.
   bool ready() const;
@@ -108,6 +113,7 @@ class RingReader {
  private:
   bool urgent() const;
 
+  const Doorbell doorbell_;
   ControlPage* control_;
   const std::byte* ring_;
   std::uint64_t read_ = 0;

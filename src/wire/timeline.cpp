@@ -3,16 +3,11 @@
 namespace sluice::wire {
 namespace {
 
-// `wanted_inverted` holds ~target, so that zeroed memory means "nobody", and the lowest target is the largest value.
+// `wanted_inverted` holds ~target, so that zeroed memory means "none", and the lowest target is the largest value.
 void want(TimelineSlot& slot, std::uint64_t target) {
   std::uint64_t seen = slot.wanted_inverted.load(std::memory_order_relaxed);
   while (seen < ~target && !slot.wanted_inverted.compare_exchange_weak(seen, ~target, std::memory_order_seq_cst)) {
   }
-}
-
-void bump_and_wake(FutexWord& seq) {
-  seq.fetch_add(1, std::memory_order_seq_cst);
-  futex_wake_all(seq);
 }
 
 }  // namespace
@@ -20,17 +15,19 @@ void bump_and_wake(FutexWord& seq) {
 // No wake-up is lost: a waiter reads wake_seq, announces its target, then looks at `completed`, then sleeps on the
 // wake_seq that it read. If this function takes the announcement down, it does so before it bumps wake_seq: a waiter
 // that read the old value does not sleep, and one that read the new value announced itself afterwards.
-void publish_completed(TimelineSlot& slot, ControlPage& control, std::uint64_t completed) {
+void publish_completed(TimelineSlot& slot, ControlPage& control, std::uint64_t completed, Doorbell doorbell) {
   slot.completed.store(completed, std::memory_order_release);  // pairs with wait_completed
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::uint64_t wanted = slot.wanted_inverted.load(std::memory_order_relaxed);
   if (wanted != 0 && completed >= ~wanted) {
     slot.wanted_inverted.store(0, std::memory_order_seq_cst);
-    bump_and_wake(slot.wake_seq);
+    slot.wake_seq.fetch_add(1, std::memory_order_seq_cst);
+    doorbell.wake_peer(slot.wake_seq);
   }
   if (control.completion_wanted.load(std::memory_order_relaxed) != 0) {
     control.completion_wanted.store(0, std::memory_order_seq_cst);
-    bump_and_wake(control.completion_seq);
+    control.completion_seq.fetch_add(1, std::memory_order_seq_cst);
+    doorbell.wake_peer(control.completion_seq);
   }
 }
 
@@ -46,24 +43,24 @@ void publish_event(EventSlot& slot, Outcome outcome, const CommandTimes& times) 
   slot.stage.store(static_cast<std::int32_t>(outcome), std::memory_order_release);  // Outcome::ok is complete
 }
 
-void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes) {
+void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes, Doorbell doorbell) {
   slot.outcome = static_cast<std::int32_t>(outcome);
   slot.data_bytes = data_bytes;
   slot.state.store(static_cast<std::uint32_t>(ReplyState::done), std::memory_order_release);  // pairs with wait_reply
-  futex_wake_all(slot.state);
+  doorbell.wake_peer(slot.state);
 }
 
-bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost, Nanoseconds deadline_ns,
-                    const std::atomic<bool>* interrupted, bool spins) {
+bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost,
+                    const CompletionWait& options, Doorbell doorbell) {
   const auto reached = [&] { return slot.completed.load(std::memory_order_acquire) >= target; };
   const auto ended = [&] {
     return lost.load(std::memory_order_acquire) ||
-           (interrupted != nullptr && interrupted->load(std::memory_order_acquire)) ||
-           (deadline_ns != no_deadline && now_ns() >= deadline_ns);
+           (options.interrupted != nullptr && options.interrupted->load(std::memory_order_acquire)) ||
+           (options.deadline_ns != no_deadline && now_ns() >= options.deadline_ns);
   };
   static SpinHabit habit;
   PoliteSpin spin(habit);
-  while (spins && !reached() && spin.again()) {
+  while (options.spins && !reached() && spin.again()) {
   }
   while (!reached()) {
     const std::uint32_t seq = slot.wake_seq.load(std::memory_order_seq_cst);
@@ -71,7 +68,7 @@ bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (reached()) return true;
     if (ended()) return false;
-    futex_wait(slot.wake_seq, seq, deadline_ns);
+    doorbell.wait(slot.wake_seq, seq, options.deadline_ns);
   }
   return true;
 }
@@ -84,12 +81,12 @@ std::uint32_t completion_token(ControlPage& control) {
 }
 
 void wait_any_completion(ControlPage& control, std::uint32_t seen, const std::atomic<bool>& lost,
-                         Nanoseconds deadline_ns) {
+                         Nanoseconds deadline_ns, Doorbell doorbell) {
   if (lost.load(std::memory_order_acquire)) return;
-  futex_wait(control.completion_seq, seen, deadline_ns);
+  doorbell.wait(control.completion_seq, seen, deadline_ns);
 }
 
-bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost) {
+bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost, Doorbell doorbell) {
   const auto state = [&] { return static_cast<ReplyState>(slot.state.load(std::memory_order_acquire)); };
   static SpinHabit habit;
   PoliteSpin spin(habit);
@@ -97,19 +94,25 @@ bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost) {
   }
   while (state() == ReplyState::pending) {
     if (lost.load(std::memory_order_acquire)) return false;
-    futex_wait(slot.state, static_cast<std::uint32_t>(ReplyState::pending));
+    doorbell.wait(slot.state, static_cast<std::uint32_t>(ReplyState::pending));
   }
   return state() == ReplyState::done;
 }
 
-void wake_waiters(TimelineSlot& slot) { bump_and_wake(slot.wake_seq); }
+void wake_waiters(TimelineSlot& slot, Doorbell doorbell) {
+  slot.wake_seq.fetch_add(1, std::memory_order_seq_cst);
+  doorbell.wake_own(slot.wake_seq);
+}
 
-void wake_waiters(ControlPage& control) { bump_and_wake(control.completion_seq); }
+void wake_waiters(ControlPage& control, Doorbell doorbell) {
+  control.completion_seq.fetch_add(1, std::memory_order_seq_cst);
+  doorbell.wake_own(control.completion_seq);
+}
 
-void lose_reply(ReplySlot& slot) {
+void lose_reply(ReplySlot& slot, Doorbell doorbell) {
   std::uint32_t pending = static_cast<std::uint32_t>(ReplyState::pending);
   slot.state.compare_exchange_strong(pending, static_cast<std::uint32_t>(ReplyState::lost));
-  futex_wake_all(slot.state);
+  doorbell.wake_own(slot.state);
 }
 
 }  // namespace sluice::wire

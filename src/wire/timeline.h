@@ -6,22 +6,23 @@
 //  - EventSlot, one per event that the program holds: how its command ended, and when.
 //  - ReplySlot, one per outstanding call.
 // The worker is the only writer of results, the shim the only writer of `wanted`. What a hostile program writes here
-// can only make itself miss a wake-up.
+// can only make itself miss a wake-up. All functions are thread-safe but where they say otherwise; `doorbell` is the
+// session's, on this side.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
-#include "wire/futex.h"
 #include "wire/outcome.h"
 #include "wire/ring.h"
+#include "wire/transport/doorbell.h"
 
 namespace sluice::wire {
 
 struct alignas(64) TimelineSlot {
   std::atomic<std::uint64_t> completed;
-  std::atomic<std::uint64_t> wanted_inverted;  // ~(lowest `completed` that a sleeper waits for); 0: nobody sleeps
+  std::atomic<std::uint64_t> wanted_inverted;  // ~(lowest `completed` that a sleeper waits for); 0: none sleeps
   FutexWord wake_seq;
   std::atomic<std::int32_t> first_error;  // Outcome of the first command without an event slot that failed
   std::uint64_t zero[5];
@@ -34,7 +35,7 @@ struct alignas(64) EventSlot {
   std::atomic<std::int32_t> stage;  // EventStage, or a negative Outcome; written last, released
   std::uint32_t zero0;
   std::uint64_t queued_ns;                           // by the shim, when it posted the command
-  std::uint64_t submitted_ns, started_ns, ended_ns;  // by the worker; CLOCK_MONOTONIC
+  std::uint64_t submitted_ns, started_ns, ended_ns;  // by the worker, on its clock
   std::uint64_t zero1[3];
 };
 static_assert(sizeof(EventSlot) == 64 && offsetof(EventSlot, queued_ns) == 8);
@@ -51,35 +52,40 @@ static_assert(sizeof(ReplySlot) == 64);
 
 // ---- the worker's side ----
 
-// Publishes progress of one queue and wakes whoever waits for it. One caller at a time per slot.
-void publish_completed(TimelineSlot& slot, ControlPage& control, std::uint64_t completed);
+// Publishes progress of one queue and wakes the program's threads that wait for it. One caller at a time per slot.
+void publish_completed(TimelineSlot& slot, ControlPage& control, std::uint64_t completed, Doorbell doorbell = {});
 void publish_error(TimelineSlot& slot, Outcome outcome);
+// By the worker's clock.
 struct CommandTimes {
   Nanoseconds submitted_ns = 0, started_ns = 0, ended_ns = 0;
 };
 void publish_event(EventSlot& slot, Outcome outcome, const CommandTimes& times);
-void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes);
+void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes, Doorbell doorbell = {});
 
 // ---- the program's side ----
 
-// Waits until `completed` reaches `target`. Returns false once `lost`, or `interrupted` if given, is set (and
-// wake_waiters called), or the deadline is over. `spins`: politely, before it sleeps.
+struct CompletionWait {
+  Nanoseconds deadline_ns = no_deadline;           // CLOCK_MONOTONIC
+  const std::atomic<bool>* interrupted = nullptr;  // ends the wait, too, once it is set and wake_waiters called
+  bool spins = true;                               // politely, before it sleeps
+};
+// Blocks until `completed` reaches `target`. False: `lost` or `options.interrupted` was set (and wake_waiters called),
+// or the deadline has passed.
 bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost,
-                    Nanoseconds deadline_ns = no_deadline, const std::atomic<bool>* interrupted = nullptr,
-                    bool spins = true);
+                    const CompletionWait& options = {}, Doorbell doorbell = {});
 
 // Waits until anything in the session completes after completion_token() was taken. The order that loses nothing:
 // take a token, look at what is awaited, and only then wait with the token.
 std::uint32_t completion_token(ControlPage& control);
 void wait_any_completion(ControlPage& control, std::uint32_t seen, const std::atomic<bool>& lost,
-                         Nanoseconds deadline_ns = no_deadline);
+                         Nanoseconds deadline_ns = no_deadline, Doorbell doorbell = {});
 
-// Waits for a call's answer; false: the worker is lost.
-bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost);
+// Blocks until a call is answered; false: the worker is lost.
+bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost, Doorbell doorbell = {});
 
-// After setting `lost`: ends the waits above. To be called for every slot in use.
-void wake_waiters(TimelineSlot& slot);
-void wake_waiters(ControlPage& control);
-void lose_reply(ReplySlot& slot);
+// After setting `lost`: ends the waits above. The shim calls them for every slot in use.
+void wake_waiters(TimelineSlot& slot, Doorbell doorbell = {});
+void wake_waiters(ControlPage& control, Doorbell doorbell = {});
+void lose_reply(ReplySlot& slot, Doorbell doorbell = {});
 
 }  // namespace sluice::wire

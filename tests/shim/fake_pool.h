@@ -22,10 +22,10 @@
 #include "wire/arena.h"
 #include "wire/commands.h"
 #include "wire/handshake.h"
-#include "wire/message_socket.h"
 #include "wire/ring.h"
-#include "wire/shared_memory.h"
 #include "wire/timeline.h"
+#include "wire/transport/message_socket.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice::test {
 

@@ -47,88 +47,88 @@ const std::atomic<bool> not_lost{false};
 
 TEST_CASE("a completion that meets a waiter falling asleep wakes it") {
   const ControlMemory memory;
-  TimelineSlot slot{};
-  aim_at_the_edge([&](std::uint64_t round) { (void)wait_completed(slot, round, not_lost); },
-                  [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); });
+  auto& slot = memory.make_slot<TimelineSlot>();
+  aim_at_the_edge([&](std::uint64_t round) { (void)memory.wait(slot, round, not_lost); },
+                  [&](std::uint64_t round) { memory.publish(slot, round); });
 }
 
 TEST_CASE("a completion that comes when it was just announced that somebody sleeps wakes it") {
   const ControlMemory memory;
-  TimelineSlot slot{};
-  aim_at_the_edge([&](std::uint64_t round) { (void)wait_completed(slot, round, not_lost); },
+  auto& slot = memory.make_slot<TimelineSlot>();
+  aim_at_the_edge([&](std::uint64_t round) { (void)memory.wait(slot, round, not_lost); },
                   [&](std::uint64_t round) {
                     const Nanoseconds deadline = now_ns() + ns_per_ms;
                     while (slot.wanted_inverted.load() == 0 && now_ns() < deadline) {
                     }
-                    publish_completed(slot, memory.page(), round);
+                    memory.publish(slot, round);
                   });
 }
 
 TEST_CASE("a completion of any queue that meets a waiter falling asleep wakes it") {
   const ControlMemory memory;
-  TimelineSlot slot{};
+  auto& slot = memory.make_slot<TimelineSlot>();
   const auto wait = [&](std::uint64_t round) {
     SpinHabit habit;
     PoliteSpin spin(habit);
     while (spin.again()) {
     }
     for (;;) {
-      const std::uint32_t token = completion_token(memory.page());
+      const std::uint32_t token = memory.token();
       if (slot.completed.load(std::memory_order_acquire) >= round) return;
-      wait_any_completion(memory.page(), token, not_lost);
+      memory.wait_any(token, not_lost);
     }
   };
-  aim_at_the_edge(wait, [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); });
+  aim_at_the_edge(wait, [&](std::uint64_t round) { memory.publish(slot, round); });
 }
 
 TEST_CASE("a completion that nobody wants does not use up the wake-up of the one that follows") {
   const ControlMemory memory;
-  TimelineSlot wanted{}, other{};
+  auto &wanted = memory.make_slot<TimelineSlot>(), &other = memory.make_slot<TimelineSlot>();
   const auto wait = [&](std::uint64_t round) {
     SpinHabit habit;
     PoliteSpin spin(habit);
     while (spin.again()) {
     }
     for (;;) {
-      const std::uint32_t token = completion_token(memory.page());
+      const std::uint32_t token = memory.token();
       if (wanted.completed.load(std::memory_order_acquire) >= round) return;
-      wait_any_completion(memory.page(), token, not_lost);
+      memory.wait_any(token, not_lost);
     }
   };
   aim_at_the_edge(wait, [&](std::uint64_t round) {
-    publish_completed(other, memory.page(), round);
+    memory.publish(other, round);
     const Nanoseconds later = now_ns() + 10 * ns_per_us;
     while (now_ns() < later) {
     }
-    publish_completed(wanted, memory.page(), round);
+    memory.publish(wanted, round);
   });
 }
 
 TEST_CASE("two waiters of different kinds are woken by one completion") {
   const ControlMemory memory;
-  TimelineSlot slot{};
+  auto& slot = memory.make_slot<TimelineSlot>();
   std::atomic<bool> over{false};
   std::thread other([&] {
-    for (std::uint64_t round = 1; wait_completed(slot, round, over);) ++round;
+    for (std::uint64_t round = 1; memory.wait(slot, round, over);) ++round;
   });
   aim_at_the_edge(
       [&](std::uint64_t round) {
         for (;;) {
-          const std::uint32_t token = completion_token(memory.page());
+          const std::uint32_t token = memory.token();
           if (slot.completed.load(std::memory_order_acquire) >= round) return;
-          wait_any_completion(memory.page(), token, not_lost);
+          memory.wait_any(token, not_lost);
         }
       },
-      [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); });
+      [&](std::uint64_t round) { memory.publish(slot, round); });
   over.store(true);
-  wake_waiters(slot);
+  wake_waiters(slot, memory.doorbell());
   other.join();
 }
 
 TEST_CASE("a command that meets a reader falling asleep wakes it") {
   const ControlMemory memory;
-  RingWriter writer(memory.bytes());
-  auto reader = std::make_unique<RingReader>(memory.bytes());
+  RingWriter writer = memory.make_writer();
+  auto reader = memory.make_reader();
   aim_at_the_edge(
       [&](std::uint64_t) {
         while (!reader->ready()) reader->wait();
@@ -139,7 +139,7 @@ TEST_CASE("a command that meets a reader falling asleep wakes it") {
 
 TEST_CASE("a wake that meets a reader falling asleep wakes it") {
   const ControlMemory memory;
-  auto reader = std::make_unique<RingReader>(memory.bytes());
+  auto reader = memory.make_reader();
   std::atomic<std::uint64_t> told{0};
   aim_at_the_edge(
       [&](std::uint64_t round) {
@@ -154,14 +154,13 @@ TEST_CASE("a wake that meets a reader falling asleep wakes it") {
 // Who does not spin falls asleep at once.
 TEST_CASE("what meets a waiter that falls asleep without a spin wakes it") {
   const ControlMemory memory;
-  RingWriter writer(memory.bytes());
-  auto reader = std::make_unique<RingReader>(memory.bytes());
+  RingWriter writer = memory.make_writer();
+  auto reader = memory.make_reader();
   const RingReader::Rest at_once{.spins = false};
-  TimelineSlot slot{};
+  auto& slot = memory.make_slot<TimelineSlot>();
   std::atomic<std::uint64_t> told{0};
-  aim_at_the_edge(
-      [&](std::uint64_t round) { (void)wait_completed(slot, round, not_lost, no_deadline, nullptr, false); },
-      [&](std::uint64_t round) { publish_completed(slot, memory.page(), round); }, 0);
+  aim_at_the_edge([&](std::uint64_t round) { (void)memory.wait(slot, round, not_lost, {.spins = false}); },
+                  [&](std::uint64_t round) { memory.publish(slot, round); }, 0);
   aim_at_the_edge(
       [&](std::uint64_t) {
         while (!reader->ready()) reader->wait(at_once);
@@ -181,8 +180,8 @@ TEST_CASE("what meets a waiter that falls asleep without a spin wakes it") {
 
 TEST_CASE("what is urgent wakes a reader that falls asleep through everything else") {
   const ControlMemory memory;
-  RingWriter writer(memory.bytes());
-  auto reader = std::make_unique<RingReader>(memory.bytes());
+  RingWriter writer = memory.make_writer();
+  auto reader = memory.make_reader();
   const auto urgent_command = [](std::uint64_t round) {
     auto command = stamped_command(1, round, 0);
     const Op op = Op::object_release;
@@ -206,26 +205,28 @@ TEST_CASE("what is urgent wakes a reader that falls asleep through everything el
 
 TEST_CASE("room that meets a writer falling asleep wakes it") {
   const ControlMemory memory;
-  RingWriter writer(memory.bytes());
-  auto reader = std::make_unique<RingReader>(memory.bytes());
+  RingWriter writer = memory.make_writer();
+  auto reader = memory.make_reader();
   const auto largest = stamped_command(1, 1, command_bytes_max - sizeof(Stamp));
   for (std::size_t i = 0; i < ring_bytes / command_bytes_max; ++i) REQUIRE(writer.post(largest));
   aim_at_the_edge([&](std::uint64_t) { writer.post(largest); }, [&](std::uint64_t) { (void)reader->next(); });
 }
 
 TEST_CASE("an answer that meets a caller falling asleep wakes it") {
-  std::vector<ReplySlot> slots(rounds + 1);
-  aim_at_the_edge([&](std::uint64_t round) { (void)wait_reply(slots[round], not_lost); },
-                  [&](std::uint64_t round) { publish_reply(slots[round], Outcome::ok, round); });
+  const ControlMemory memory;
+  const auto slots = memory.make_slots<ReplySlot>(rounds + 1);
+  aim_at_the_edge([&](std::uint64_t round) { (void)memory.wait(slots[round], not_lost); },
+                  [&](std::uint64_t round) { memory.answer(slots[round], Outcome::ok, round); });
 }
 
 TEST_CASE("a loss that meets a waiter falling asleep wakes it") {
-  std::vector<TimelineSlot> slots(rounds + 1);
+  const ControlMemory memory;
+  const auto slots = memory.make_slots<TimelineSlot>(rounds + 1);
   std::vector<std::atomic<bool>> lost(rounds + 1);
-  aim_at_the_edge([&](std::uint64_t round) { (void)wait_completed(slots[round], 1, lost[round]); },
+  aim_at_the_edge([&](std::uint64_t round) { (void)memory.wait(slots[round], 1, lost[round]); },
                   [&](std::uint64_t round) {
                     lost[round].store(true);
-                    wake_waiters(slots[round]);
+                    wake_waiters(slots[round], memory.doorbell());
                   });
 }
 

@@ -73,8 +73,8 @@ TEST_CASE("a fault is not forgotten by asking again") {
 
 TEST_CASE("the reader's own position cannot be moved through shared memory") {
   const ControlMemory memory;
-  RingWriter writer(memory.bytes());
-  auto reader = std::make_unique<RingReader>(memory.bytes());
+  RingWriter writer = memory.make_writer();
+  auto reader = memory.make_reader();
   REQUIRE(writer.post(stamped_command(1, 0, 64)));
   REQUIRE(writer.post(stamped_command(1, 1, 64)));
   REQUIRE(checked_stamp(reader->next().value()).number == 0);
@@ -137,7 +137,7 @@ TEST_CASE("a length that changes while it is read is taken once") {
   int mixed = 0, lengths[3] = {};
   const Nanoseconds deadline = now_ns() + 20 * ns_per_s;
   while ((lengths[1] < 10'000 || lengths[2] < 10'000) && now_ns() < deadline) {
-    auto reader = std::make_unique<RingReader>(memory.bytes());
+    auto reader = memory.make_reader();
     const auto command = reader->next();
     if (!command.ok()) break;
     CommandHeader header;

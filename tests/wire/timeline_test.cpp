@@ -4,13 +4,12 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <deque>
 #include <random>
 #include <thread>
 #include <vector>
 
 #include "tests/wire/ring_rig.h"
-#include "wire/shared_memory.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice::wire {
 namespace {
@@ -31,32 +30,33 @@ void pause(std::mt19937& random, unsigned us_max) {
 
 TEST_CASE("what is complete already is not waited for") {
   const ControlMemory memory;
-  TimelineSlot slot{};
-  publish_completed(slot, memory.page(), 5);
-  CHECK(wait_completed(slot, 5, not_lost));
-  CHECK(wait_completed(slot, 0, not_lost));
-  CHECK_FALSE(wait_completed(slot, 6, not_lost, now_ns() + ns_per_ms));
+  auto& slot = memory.make_slot<TimelineSlot>();
+  memory.publish(slot, 5);
+  CHECK(memory.wait(slot, 5, not_lost));
+  CHECK(memory.wait(slot, 0, not_lost));
+  CHECK_FALSE(memory.wait(slot, 6, not_lost, {now_ns() + ns_per_ms}));
 }
 
 TEST_CASE("a wait ends at its deadline, not before") {
-  TimelineSlot slot{};
+  const ControlMemory memory;
+  auto& slot = memory.make_slot<TimelineSlot>();
   const Nanoseconds started = now_ns();
-  CHECK_FALSE(wait_completed(slot, 1, not_lost, started + 15 * ns_per_ms));
+  CHECK_FALSE(memory.wait(slot, 1, not_lost, {started + 15 * ns_per_ms}));
   CHECK(now_ns() - started >= 15 * ns_per_ms);
 }
 
 TEST_CASE("nobody is woken when nobody waits, or before the target is reached") {
   const ControlMemory memory;
-  TimelineSlot slot{};
-  for (std::uint64_t completed = 1; completed <= 100; ++completed) publish_completed(slot, memory.page(), completed);
+  auto& slot = memory.make_slot<TimelineSlot>();
+  for (std::uint64_t completed = 1; completed <= 100; ++completed) memory.publish(slot, completed);
   CHECK(slot.wake_seq.load() == 0);
   CHECK(memory.page().completion_seq.load() == 0);
 
-  std::thread waiter([&] { (void)wait_completed(slot, 200, not_lost); });
+  std::thread waiter([&] { (void)memory.wait(slot, 200, not_lost); });
   while (slot.wanted_inverted.load() == 0) std::this_thread::yield();
-  for (std::uint64_t completed = 101; completed < 200; ++completed) publish_completed(slot, memory.page(), completed);
+  for (std::uint64_t completed = 101; completed < 200; ++completed) memory.publish(slot, completed);
   CHECK(slot.wake_seq.load() == 0);
-  publish_completed(slot, memory.page(), 200);
+  memory.publish(slot, 200);
   waiter.join();
 }
 
@@ -64,14 +64,14 @@ TEST_CASE("many waiters with targets of their own all wake, however the publishe
   constexpr std::uint64_t last = 12'000;
   constexpr int waiters = 6;
   const ControlMemory memory;
-  TimelineSlot slot{};
+  auto& slot = memory.make_slot<TimelineSlot>();
   std::vector<std::thread> threads;
   for (int i = 0; i < waiters; ++i) {
     threads.emplace_back([&, i] {
       std::mt19937 random(static_cast<unsigned>(100 + i));
       for (std::uint64_t target = 0; target < last;) {
         target = std::min(last, target + 1 + random() % 40);
-        if (!wait_completed(slot, target, not_lost)) return;
+        if (!memory.wait(slot, target, not_lost)) return;
         if (slot.completed.load() < target) std::abort();
       }
     });
@@ -79,7 +79,7 @@ TEST_CASE("many waiters with targets of their own all wake, however the publishe
   std::mt19937 random(1);
   for (std::uint64_t completed = 0; completed < last;) {
     completed = std::min(last, completed + 1 + random() % 4);
-    publish_completed(slot, memory.page(), completed);
+    memory.publish(slot, completed);
     if (random() % 4 == 0) pause(random, 130);
   }
   for (std::thread& thread : threads) thread.join();
@@ -89,25 +89,25 @@ TEST_CASE("many waiters with targets of their own all wake, however the publishe
 TEST_CASE("waits that time out do not take another waiter's wake-up away") {
   constexpr std::uint64_t last = 3'000;
   const ControlMemory memory;
-  TimelineSlot slot{};
+  auto& slot = memory.make_slot<TimelineSlot>();
   std::atomic<bool> done{false};
   std::thread impatient([&] {
     std::mt19937 random(3);
     while (!done.load())
-      (void)wait_completed(slot, slot.completed.load() + 1 + random() % 3, not_lost, now_ns() + random() % 90'000);
+      (void)memory.wait(slot, slot.completed.load() + 1 + random() % 3, not_lost, {now_ns() + random() % 90'000});
   });
   std::thread patient([&] {
     for (std::uint64_t target = 1; target <= last; ++target)
-      if (!wait_completed(slot, target, not_lost)) std::abort();
+      if (!memory.wait(slot, target, not_lost)) std::abort();
   });
   std::mt19937 random(4);
   for (std::uint64_t completed = 1; completed <= last; ++completed) {
-    publish_completed(slot, memory.page(), completed);
+    memory.publish(slot, completed);
     pause(random, 120);
   }
   patient.join();
   done.store(true);
-  publish_completed(slot, memory.page(), UINT64_MAX / 2);
+  memory.publish(slot, UINT64_MAX / 2);
   impatient.join();
   SUCCEED("no waiter hung");
 }
@@ -148,17 +148,17 @@ TEST_CASE("a program and a worker in two processes never lose a completion") {
   CHECK(status == 0);
 }
 
-TEST_CASE("whoever waits for anything wakes for every queue, if it takes its token first") {
+TEST_CASE("a thread that waits for anything wakes for every queue, if it takes its token first") {
   constexpr int events = 4'000;
   const ControlMemory memory;
-  TimelineSlot slots[3] = {};
-  std::deque<EventSlot> done(events);
+  const auto slots = memory.make_slots<TimelineSlot>(3);
+  const auto done = memory.make_slots<EventSlot>(events);
   for (EventSlot& event : done) event.stage.store(static_cast<std::int32_t>(EventStage::queued));
   const auto wait_for_event = [&](EventSlot& event) {
     for (;;) {
-      const std::uint32_t token = completion_token(memory.page());
+      const std::uint32_t token = memory.token();
       if (event.stage.load(std::memory_order_acquire) <= 0) return;
-      wait_any_completion(memory.page(), token, not_lost);
+      memory.wait_any(token, not_lost);
     }
   };
   std::vector<std::thread> waiters;
@@ -170,8 +170,8 @@ TEST_CASE("whoever waits for anything wakes for every queue, if it takes its tok
   std::uint64_t completed[3] = {};
   for (EventSlot& event : done) {
     const std::size_t queue = random() % 3;
-    publish_event(event, Outcome::ok, {});
-    publish_completed(slots[queue], memory.page(), ++completed[queue]);
+    publish_event(memory.at_worker(event), Outcome::ok, {});
+    memory.publish(slots[queue], ++completed[queue]);
     if (random() % 4 == 0) pause(random, 100);
   }
   for (std::thread& waiter : waiters) waiter.join();
@@ -181,78 +181,82 @@ TEST_CASE("whoever waits for anything wakes for every queue, if it takes its tok
 TEST_CASE("loss ends every wait at once, and those that begin later") {
   const ControlMemory memory;
   for (int round = 0; round < 150; ++round) {
-    TimelineSlot slot{};
-    ReplySlot reply{};
+    auto& slot = memory.make_slot<TimelineSlot>();
+    auto& reply = memory.make_slot<ReplySlot>();
     std::atomic<bool> lost{false};
     std::atomic<int> succeeded{0};
     std::thread waits[] = {
-        std::thread([&] { succeeded += wait_completed(slot, 1, lost); }),
-        std::thread([&] { succeeded += wait_completed(slot, 7, lost, now_ns() + 100 * ns_per_s); }),
-        std::thread([&] { succeeded += wait_reply(reply, lost); }),
+        std::thread([&] { succeeded += memory.wait(slot, 1, lost); }),
+        std::thread([&] { succeeded += memory.wait(slot, 7, lost, {now_ns() + 100 * ns_per_s}); }),
+        std::thread([&] { succeeded += memory.wait(reply, lost); }),
         std::thread([&] {
-          while (!lost.load()) wait_any_completion(memory.page(), completion_token(memory.page()), lost);
+          while (!lost.load()) memory.wait_any(memory.token(), lost);
         }),
     };
     std::mt19937 random(static_cast<unsigned>(round));
     pause(random, 150);
     lost.store(true, std::memory_order_release);
-    wake_waiters(slot);
-    lose_reply(reply);
-    wake_waiters(memory.page());
+    wake_waiters(slot, memory.doorbell());
+    lose_reply(reply, memory.doorbell());
+    wake_waiters(memory.page(), memory.doorbell());
     for (std::thread& wait : waits) wait.join();
     REQUIRE(succeeded == 0);
-    REQUIRE_FALSE(wait_completed(slot, 1, lost));
-    REQUIRE_FALSE(wait_reply(reply, lost));
+    REQUIRE_FALSE(memory.wait(slot, 1, lost));
+    REQUIRE_FALSE(memory.wait(reply, lost));
   }
 }
 
 TEST_CASE("a wait that is interrupted ends although nothing was lost") {
+  const ControlMemory memory;
   for (int round = 0; round < 200; ++round) {
-    TimelineSlot slot{};
+    auto& slot = memory.make_slot<TimelineSlot>();
     std::atomic<bool> interrupted{false};
     bool succeeded = true;
-    std::thread waiter([&] { succeeded = wait_completed(slot, 1, not_lost, no_deadline, &interrupted); });
+    std::thread waiter([&] { succeeded = memory.wait(slot, 1, not_lost, {.interrupted = &interrupted}); });
     std::mt19937 random(static_cast<unsigned>(round));
     pause(random, 120);
     interrupted.store(true);
-    wake_waiters(slot);
+    wake_waiters(slot, memory.doorbell());
     waiter.join();
     REQUIRE_FALSE(succeeded);
   }
 }
 
 TEST_CASE("an event's times are there when its stage says that it is complete") {
-  EventSlot slot{};
+  const ControlMemory memory;
+  auto& slot = memory.make_slot<EventSlot>();
   slot.stage.store(static_cast<std::int32_t>(EventStage::queued));
-  std::thread worker([&] { publish_event(slot, Outcome::ok, {10, 20, 30}); });
+  std::thread worker([&] { publish_event(memory.at_worker(slot), Outcome::ok, {10, 20, 30}); });
   while (slot.stage.load(std::memory_order_acquire) > 0) std::this_thread::yield();
   CHECK(slot.stage.load() == static_cast<std::int32_t>(EventStage::complete));
   CHECK(slot.submitted_ns == 10);
   CHECK(slot.started_ns == 20);
   CHECK(slot.ended_ns == 30);
   worker.join();
-  EventSlot failed{};
-  publish_event(failed, Outcome::out_of_resources, {});
+  auto& failed = memory.make_slot<EventSlot>();
+  publish_event(memory.at_worker(failed), Outcome::out_of_resources, {});
   CHECK(failed.stage.load() == static_cast<std::int32_t>(Outcome::out_of_resources));
 }
 
 TEST_CASE("a queue remembers the first error") {
-  TimelineSlot slot{};
-  publish_error(slot, Outcome::invalid_kernel_arguments);
-  publish_error(slot, Outcome::device_lost);
+  const ControlMemory memory;
+  auto& slot = memory.make_slot<TimelineSlot>();
+  publish_error(memory.at_worker(slot), Outcome::invalid_kernel_arguments);
+  publish_error(memory.at_worker(slot), Outcome::device_lost);
   CHECK(slot.first_error.load() == static_cast<std::int32_t>(Outcome::invalid_kernel_arguments));
 }
 
 TEST_CASE("a call's answer reaches the caller whole, whether it sleeps or not") {
+  const ControlMemory memory;
   std::mt19937 random(6);
   for (std::uint64_t round = 1; round <= 1'000; ++round) {
-    ReplySlot slot{};
+    auto& slot = memory.make_slot<ReplySlot>();
     std::thread worker([&, us = random() % 130] {
       std::mt19937 own(static_cast<unsigned>(round));
       if (us > 20) pause(own, us);
-      publish_reply(slot, Outcome::build_failed, round);
+      memory.answer(slot, Outcome::build_failed, round);
     });
-    REQUIRE(wait_reply(slot, not_lost));
+    REQUIRE(memory.wait(slot, not_lost));
     REQUIRE(slot.outcome == static_cast<std::int32_t>(Outcome::build_failed));
     REQUIRE(slot.data_bytes == round);
     worker.join();
@@ -260,11 +264,12 @@ TEST_CASE("a call's answer reaches the caller whole, whether it sleeps or not") 
 }
 
 TEST_CASE("an answer that came before the loss still counts") {
-  ReplySlot slot{};
+  const ControlMemory memory;
+  auto& slot = memory.make_slot<ReplySlot>();
   const std::atomic<bool> lost{true};
-  publish_reply(slot, Outcome::ok, 3);
-  lose_reply(slot);
-  CHECK(wait_reply(slot, lost));
+  memory.answer(slot, Outcome::ok, 3);
+  lose_reply(slot, memory.doorbell());
+  CHECK(memory.wait(slot, lost));
   CHECK(slot.data_bytes == 3);
 }
 

@@ -16,7 +16,7 @@
 #include "tools/sluice/run_environment.h"
 #include "tools/sluice/tenant_options.h"
 #include "wire/handshake.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::cli {
 namespace {

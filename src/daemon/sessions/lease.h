@@ -26,7 +26,7 @@
 #include "base/clock.h"
 #include "daemon/sessions/report_page.h"
 #include "daemon/sessions/terms_page.h"
-#include "wire/futex.h"
+#include "wire/transport/futex.h"
 
 namespace sluice {
 

@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "wire/codec.h"
 #include "wire/handshake.h"
-#include "wire/shared_memory.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice {
 

@@ -1,9 +1,10 @@
 // TermsPage: what one session may do. Written by the daemon; its worker can only read it.
 //
-// One page per session, sealed against every mapping that could write but the daemon's own (wire/shared_memory.h). A
-// kernel that runs inside the worker can write whatever its worker can, so limits and lease terms lie here, and what
-// the worker has to say to them lies in its report page (report_page.h). Nothing here is read back by the daemon but
-// by the next one, which takes the session over: it finds here what the last one granted.
+// One page per session, sealed against every mapping that could write but the daemon's own
+// (wire/transport/shared_memory.h). A kernel that runs inside the worker can write whatever its worker can, so limits
+// and lease terms lie here, and what the worker has to say to them lies in its report page (report_page.h). Nothing
+// here is read back by the daemon but by the next one, which takes the session over: it finds here what the last one
+// granted.
 #pragma once
 
 #include <atomic>
@@ -11,7 +12,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
-#include "wire/futex.h"
+#include "wire/transport/futex.h"
 
 namespace sluice {
 

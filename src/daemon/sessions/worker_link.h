@@ -33,7 +33,7 @@
 #include "base/status.h"
 #include "daemon/sessions/session_record.h"
 #include "wire/device_traits.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice {
 

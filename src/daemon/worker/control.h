@@ -9,7 +9,7 @@
 #include "base/unique_fd.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/daemon_link.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::worker {
 

@@ -20,9 +20,9 @@
 #include "daemon/worker/gate.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_account.h"
-#include "wire/message_socket.h"
 #include "wire/ring.h"
-#include "wire/shared_memory.h"
+#include "wire/transport/message_socket.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice::worker {
 

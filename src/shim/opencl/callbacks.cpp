@@ -84,7 +84,7 @@ bool Watcher::add_to(std::list<Watch>& list, Watch watch, shim::Session& session
   interrupted_.store(true, std::memory_order_seq_cst);
   registrations_.fetch_add(1, std::memory_order_seq_cst);
   wire::futex_wake_all(registrations_);
-  if (sleeps_at_ != nullptr) wire::wake_waiters(sleeps_at_->timeline());
+  if (sleeps_at_ != nullptr) wire::wake_waiters(sleeps_at_->timeline(), session.doorbell());
   else if (!session.lost()) session.progress().notify();
   return true;
 }
@@ -157,7 +157,8 @@ void Watcher::sleep() {
     sleeps_at_ = lane;
     interrupted_.store(false, std::memory_order_seq_cst);
     lock.unlock();
-    wire::wait_completed(lane->timeline(), sequence, session.lost_flag(), wire::no_deadline, &interrupted_);
+    wire::wait_completed(lane->timeline(), sequence, session.lost_flag(), {.interrupted = &interrupted_},
+                         session.doorbell());
     lock.lock();
     sleeps_at_ = nullptr;
     lock.unlock();
@@ -166,7 +167,7 @@ void Watcher::sleep() {
   const std::uint32_t token = wire::completion_token(session.control());
   if (anything_due()) return;
   lock.unlock();
-  wire::wait_any_completion(session.control(), token, session.lost_flag());
+  wire::wait_any_completion(session.control(), token, session.lost_flag(), wire::no_deadline, session.doorbell());
 }
 
 std::atomic<Watcher*>& watcher_place() {

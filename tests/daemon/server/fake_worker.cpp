@@ -32,9 +32,9 @@
 #include "daemon/sessions/lease.h"
 #include "daemon/sessions/memory_grant.h"
 #include "daemon/sessions/worker_link.h"
-#include "wire/message_socket.h"
 #include "wire/ring.h"
-#include "wire/shared_memory.h"
+#include "wire/transport/message_socket.h"
+#include "wire/transport/shared_memory.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "base/unique_fd.h"
 #include "daemon/server/runtime/config.h"
 #include "wire/handshake.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::test {
 

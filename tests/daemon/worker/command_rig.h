@@ -10,7 +10,7 @@
 #include "daemon/worker/command_path.h"
 #include "fake_device.h"
 #include "open_gate.h"
-#include "wire/shared_memory.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice::worker {
 

@@ -265,7 +265,7 @@ void Worker::release(ObjectId id) {
 }
 
 bool Worker::reached(Queue& queue, std::uint64_t sequence) {
-  return wire::wait_completed(*queue.timeline, sequence, lost_, soon());
+  return wire::wait_completed(*queue.timeline, sequence, lost_, {soon()});
 }
 
 void Arguments::add(wire::ArgumentValue value, std::uint32_t bytes, std::span<const std::byte> data) {

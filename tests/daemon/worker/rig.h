@@ -17,10 +17,10 @@
 #include "wire/commands.h"
 #include "wire/handshake.h"
 #include "wire/kernel_traits.h"
-#include "wire/message_socket.h"
 #include "wire/ring.h"
-#include "wire/shared_memory.h"
 #include "wire/timeline.h"
+#include "wire/transport/message_socket.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice::test {
 

@@ -1,4 +1,4 @@
-// The threads of PoCL's plugins spin politely before they sleep (wire/futex.h).
+// The threads of PoCL's plugins spin politely before they sleep (wire/transport/futex.h).
 //
 // PoCL 3.1 wakes all of them for every command, and each that finds nothing sleeps again. Natively a program's threads
 // hand it commands faster than it is through with them. Here one thread hands them over, is interrupted by those that
@@ -12,7 +12,7 @@
 #include <atomic>
 
 #include "daemon/backends/opencl/pocl_code.h"
-#include "wire/futex.h"
+#include "wire/transport/futex.h"
 
 namespace {
 

@@ -17,7 +17,7 @@
 #include "daemon/server/runtime/blocking_tasks.h"
 #include "daemon/server/runtime/event_loop.h"
 #include "wire/handshake.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::server {
 

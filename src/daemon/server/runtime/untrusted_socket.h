@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "base/unique_fd.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::server {
 

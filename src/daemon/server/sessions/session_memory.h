@@ -10,7 +10,7 @@
 #include "daemon/sessions/report_page.h"
 #include "daemon/sessions/session_record.h"
 #include "daemon/sessions/terms_page.h"
-#include "wire/shared_memory.h"
+#include "wire/transport/shared_memory.h"
 
 namespace sluice::server {
 

@@ -11,7 +11,7 @@
 #include "daemon/server/runtime/process.h"
 #include "daemon/server/runtime/runtime_folder.h"
 #include "daemon/server/workers/worker_groups.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::server {
 

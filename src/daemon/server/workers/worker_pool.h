@@ -24,7 +24,7 @@
 #include "daemon/server/workers/worker_launcher.h"
 #include "daemon/server/workers/worker_log.h"
 #include "daemon/sessions/worker_link.h"
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 namespace sluice::server {
 

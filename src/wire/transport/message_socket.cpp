@@ -1,4 +1,4 @@
-#include "wire/message_socket.h"
+#include "wire/transport/message_socket.h"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "wire/futex.h"
+#include "wire/transport/futex.h"
 
 #include <linux/futex.h>
 #include <sched.h>
@@ -17,31 +17,38 @@ timespec timespec_of(Nanoseconds time_ns) {
   return {static_cast<time_t>(time_ns / ns_per_s), static_cast<long>(time_ns % ns_per_s)};
 }
 
-// Linux 5.16; newer than some headers.
+// Of futex_waitv, Linux 5.16; newer than some headers.
+constexpr std::uint32_t word_32_bits = 2, word_private = 128;
 struct WaitedFor {
   std::uint64_t value = 0;
   std::uint64_t address = 0;
-  std::uint32_t flags = 2;  // 32 bits wide, and shared between processes
+  std::uint32_t flags = word_32_bits;
   std::uint32_t zero = 0;
 };
 constexpr long sys_futex_waitv = 449;
-// Where nobody spins, a wait is longer by the wake-ups of everybody who has a part in what is waited for.
+// Where nobody spins, a wait is longer by the wake-ups of all threads that have a part in what is waited for.
 constexpr Nanoseconds wakes_ns = 100 * ns_per_us;
 constexpr Nanoseconds idle_ns = 5 * ns_per_ms;  // a wait as long as this says nothing about those that follow
 constexpr Nanoseconds poll_ns = ns_per_ms;      // where the kernel cannot wait for two
 
+int operation(int of_all_processes, FutexScope scope) {
+  return of_all_processes | (scope == FutexScope::this_process ? FUTEX_PRIVATE_FLAG : 0);
+}
+
 }  // namespace
 
-void futex_wait(FutexWord& word, std::uint32_t expected, Nanoseconds deadline_ns) {
+void futex_wait(FutexWord& word, std::uint32_t expected, Nanoseconds deadline_ns, FutexScope scope) {
   const bool timed = deadline_ns != no_deadline;
   const timespec deadline = timespec_of(timed ? deadline_ns : 0);
-  // FUTEX_WAIT_BITSET, because its timeout is absolute; not PRIVATE, because the other side is another process.
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, timed ? &deadline : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
+  // FUTEX_WAIT_BITSET, because its timeout is absolute.
+  syscall(SYS_futex, &word, operation(FUTEX_WAIT_BITSET, scope), expected, timed ? &deadline : nullptr, nullptr,
+          FUTEX_BITSET_MATCH_ANY);
 }
 
 void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other, std::uint32_t other_expected,
-                       Nanoseconds deadline_ns) {
+                       Nanoseconds deadline_ns, FutexScope scope) {
   WaitedFor both[2];
+  if (scope == FutexScope::this_process) both[0].flags |= word_private;
   both[0].value = expected;
   both[0].address = reinterpret_cast<std::uintptr_t>(&word);
   both[1].value = other_expected;
@@ -50,10 +57,12 @@ void futex_wait_either(FutexWord& word, std::uint32_t expected, FutexWord& other
   const timespec deadline = timespec_of(timed ? deadline_ns : 0);
   if (syscall(sys_futex_waitv, both, 2, 0, timed ? &deadline : nullptr, CLOCK_MONOTONIC) >= 0 || errno != ENOSYS)
     return;
-  futex_wait(word, expected, std::min(deadline_ns, now_ns() + poll_ns));
+  futex_wait(word, expected, std::min(deadline_ns, now_ns() + poll_ns), scope);
 }
 
-void futex_wake_all(FutexWord& word) { syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
+void futex_wake_all(FutexWord& word, FutexScope scope) {
+  syscall(SYS_futex, &word, operation(FUTEX_WAKE, scope), INT_MAX, nullptr, nullptr, 0);
+}
 
 void SpinHabit::note(bool was_short) {
   const int score = score_.load(std::memory_order_relaxed);  // what two threads note at once may be lost

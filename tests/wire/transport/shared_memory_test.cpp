@@ -1,14 +1,10 @@
-#include "wire/shared_memory.h"
+#include "wire/transport/shared_memory.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-#endif
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -104,17 +100,6 @@ TEST_CASE("discarded pages read as zero, their neighbours stay") {
   CHECK(memory.data()[8192] == std::byte{7});
 }
 
-TEST_CASE("a region that somebody else mapped is used as it is, and not given back") {
-  std::byte region[64] = {};
-  {
-    SharedMemory memory = SharedMemory::adopt_region(region);
-    CHECK(memory.fd() == -1);
-    memory.data()[3] = std::byte{9};
-    memory.discard(0, 64);
-  }
-  CHECK(region[3] == std::byte{9});
-}
-
 TEST_CASE("a moved mapping stays where it is") {
   SharedMemory memory = fresh();
   std::byte* const where = memory.data();
@@ -138,20 +123,6 @@ TEST_CASE("memory lies where it is wished for, or elsewhere if something is ther
   CHECK(second.value().data() != first.value().data());
   second.value().data()[0] = std::byte{8};
   CHECK(first.value().data()[0] == std::byte{7});
-}
-
-TEST_CASE("leaked memory stays mapped for threads that outlive its owner") {
-  static std::byte* data = nullptr;
-#ifdef __SANITIZE_ADDRESS__
-  const __lsan::ScopedDisabler leaks_are_the_point;
-#endif
-  {
-    SharedMemory memory = fresh();
-    data = memory.data();
-    memory.leak();
-  }
-  data[bytes - 1] = std::byte{1};  // would crash
-  CHECK(data[bytes - 1] == std::byte{1});
 }
 
 }  // namespace

@@ -3,8 +3,7 @@
 // It is made as a memfd, so nothing of it is left behind by any death, and sealed against shrinking, so that no peer
 // can turn an access into a SIGBUS. It is handed on by SCM_RIGHTS. Memory that only its maker may write is sealed
 // against every later mapping that could (F_SEAL_FUTURE_WRITE, Linux 5.1): a peer can map it for reading, and neither
-// write(2) nor mprotect(2) gives it more. A front end that lives in a virtual machine maps a device's memory instead:
-// `adopt_region` takes such a mapping as it is.
+// write(2) nor mprotect(2) gives it more.
 #pragma once
 
 #include <cstddef>
@@ -51,27 +50,19 @@ class SharedMemory {
   // The same for what is only read here: it may be sealed against writing, and then cannot be written.
   static Result<SharedMemory> map_to_read(UniqueFd fd, std::size_t bytes);
 
-  // Uses memory that somebody else mapped and keeps mapped for as long as this object lives.
-  static SharedMemory adopt_region(std::span<std::byte> region);
-
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
-  int fd() const { return fd_.get(); }  // -1 for an adopted region
+  int fd() const { return fd_.get(); }
   std::span<std::byte> bytes() const { return {data_, size_}; }
 
-  // Gives the pages of a page-aligned range back to the system; they read as zero afterwards. No effect on an adopted
-  // region.
+  // Gives the pages of a page-aligned range back to the system; they read as zero afterwards.
   void discard(std::size_t offset, std::size_t bytes) const;
 
   // Maps other memory of the same size in the place of this one, in one step for other threads. Not ok: this one stays.
-  // REQUIRES: this is no adopted region.
   Status replace(UniqueFd fd);
 
   // Unmaps, and leaves the descriptor.
   UniqueFd take_fd();
-
-  // Never unmaps: for a program whose threads may still touch the memory while it exits.
-  void leak();
 
  private:
   struct Mapping;

@@ -1,4 +1,4 @@
-#include "wire/shared_memory.h"
+#include "wire/transport/shared_memory.h"
 
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -132,20 +132,11 @@ UniqueFd SharedMemory::take_fd() {
   return std::move(fd_);
 }
 
-SharedMemory SharedMemory::adopt_region(std::span<std::byte> region) {
-  SharedMemory memory;
-  memory.data_ = region.data();
-  memory.size_ = region.size();
-  return memory;
-}
-
 void SharedMemory::discard(std::size_t offset, std::size_t bytes) const {
   if (!fd_.valid()) return;
   // A failure only means that the pages stay resident.
   (void)fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
                   static_cast<off_t>(bytes));
 }
-
-void SharedMemory::leak() { (void)mapping_.release(); }
 
 }  // namespace sluice::wire

@@ -1,4 +1,4 @@
-#include "wire/futex.h"
+#include "wire/transport/futex.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
