@@ -54,8 +54,8 @@ def debian_mirror():
 
 def binaries(build):
     """What of the build the guest runs and is linked to libraries."""
-    names = ("sbin/sluiced", "bin/sluice", "libexec/sluice-worker", "libexec/sluice-jailer", "shim/libOpenCL.so.1",
-             "programs/steady")
+    names = ("sbin/sluiced", "bin/sluice", "libexec/sluice-worker", "libexec/sluice-jailer",
+             "libexec/libsluice-pocl-3.1.so", "shim/libOpenCL.so.1", "programs/steady")
     return [os.path.join(build, name) for name in names]
 
 

@@ -33,6 +33,12 @@ bool is_cache_variable(std::string_view name) {
   return std::find(all.begin(), all.end(), name) != all.end();
 }
 
+std::string_view preloaded_library(const wire::DeviceTraits& traits) {
+  for (const DriverEnvironment* drivers : driver_environments())
+    if (const std::string_view library = drivers->preloaded(traits); !library.empty()) return library;
+  return {};
+}
+
 std::string advice_without_drivers() {
   std::string advice = "install a driver, such as ";
   for (const DriverEnvironment* drivers : driver_environments()) {

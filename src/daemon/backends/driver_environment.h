@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "wire/device_traits.h"
+
 namespace sluice::backend {
 
 struct DriverEnvironment {
@@ -19,6 +21,8 @@ struct DriverEnvironment {
   std::span<const char* const> cache_variables;
   // A package that brings a driver, for an owner who has none.
   const char* example_package = "";
+  // The library to preload into workers of a device, beside their program: a file name. Empty: none.
+  std::string_view (*preloaded)(const wire::DeviceTraits& traits) = nullptr;
 };
 
 // One per backend of make_backends().
@@ -28,6 +32,9 @@ std::span<const DriverEnvironment* const> driver_environments();
 std::vector<std::pair<std::string, std::string>> cache_environment(const std::string& folder);
 // Is it among them? Then it is not the owner's to set.
 bool is_cache_variable(std::string_view name);
+
+// The library that some backend has preloaded into workers of a device: a file name. Empty: none does.
+std::string_view preloaded_library(const wire::DeviceTraits& traits);
 
 // What an owner can do where no device is found: "install a driver, such as ...".
 std::string advice_without_drivers();

@@ -26,8 +26,8 @@ constexpr int exit_usage = 64;
 constexpr int exit_no_jail = 71;
 
 constexpr const char* usage =
-    "usage: sluice-jailer [--without FENCES] [--uid N] [--gid N] [--read PATH]... [--write PATH]... -- WORKER "
-    "[ARGUMENT...]\n"
+    "usage: sluice-jailer [--without FENCES] [--uid N] [--gid N] [--read PATH]... [--write PATH]... "
+    "[--preload LIBRARY] -- WORKER [ARGUMENT...]\n"
     "Started by sluiced; not meant to be run by hand.\n";
 
 bool parse_number(const char* text, unsigned& number) {
@@ -41,6 +41,7 @@ bool parse_option(const std::string& name, const char* value, Options& options) 
   if (name == "--gid") return parse_number(value, options.gid);
   if (name == "--read") return options.readable.emplace_back(value), true;
   if (name == "--write") return options.writable.emplace_back(value), true;
+  if (name == "--preload") return options.preload = value, options.readable.emplace_back(value), true;
   if (name != "--without") return false;
   const auto fences = FenceSet::parse(value);
   if (fences) options.without = *fences;
@@ -104,6 +105,7 @@ int run(int argc, char** argv) {
   std::vector<char*> words;
   for (std::string& word : options.arguments) words.push_back(word.data());
   words.push_back(nullptr);
+  if (!options.preload.empty()) setenv("LD_PRELOAD", options.preload.c_str(), 1);
   execve(options.program.c_str(), words.data(), environ);
   std::fprintf(stderr, "cannot execute %s in the jail: %s\n", options.program.c_str(), std::strerror(errno));
   return exit_no_jail;

@@ -13,6 +13,7 @@ struct Options {
   unsigned uid = 0, gid = 0;          // to become, where there is no user namespace
   std::vector<std::string> readable;  // beside the profiles': the worker's program, the folder of ICD files
   std::vector<std::string> writable;  // a sanitizer's folder for reports; none in an ordinary pool
+  std::string preload;                // a library that the dynamic linker loads into the worker first; empty: none
   std::string program;                // absolute
   std::vector<std::string> arguments;
 };

@@ -217,6 +217,7 @@ void Server::devices_found(Result<std::vector<wire::DeviceTraits>> found) {
   if (!found.ok()) return fail(found.status());
   if (found.value().empty())
     return fail(Status(Code::not_found, "no device found; " + backend::advice_without_drivers()));
+  launcher_.set_devices(found.value());
   devices_ = DevicePool(found.take(), options_.config.devices, host_memory_bytes(),
                         *allocator::find_policy(options_.config.placement_policy));
   for (const std::string& warning : devices_.warnings()) log::warn("{}", warning);

@@ -16,6 +16,22 @@ TEST_CASE("every variable of a driver's cache names the folder, and is not the o
   CHECK_FALSE(is_cache_variable(""));
 }
 
+TEST_CASE("a library is preloaded only where the driver is the one that it knows") {
+  wire::DeviceTraits traits;
+  CHECK(preloaded_library(traits).empty());
+  traits.platform_name = "Portable Computing Language";
+  traits.driver_version = "3.1+debian";
+#ifndef SLUICE_SANITIZED
+  CHECK(preloaded_library(traits) == "libsluice-pocl-3.1.so");
+#endif
+  for (const char* other : {"3.0", "4.0", "5.1", ""}) {
+    traits.driver_version = other;
+    CHECK(preloaded_library(traits).empty());
+  }
+  traits.platform_name = "rusticl", traits.driver_version = "3.1";
+  CHECK(preloaded_library(traits).empty());
+}
+
 TEST_CASE("an owner without a driver is told of one per backend") {
   const std::string advice = advice_without_drivers();
   for (const DriverEnvironment* drivers : driver_environments())

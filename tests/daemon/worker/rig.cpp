@@ -47,7 +47,12 @@ Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   REQUIRE(adoption_socket.ok());
   server::ProcessStart start;
   start.program = SLUICE_JAILER;
-  start.arguments = {"--read", SLUICE_WORKER, "--", SLUICE_WORKER, "--device", "0", "--number", "7", "--log", "warn"};
+  start.arguments = {"--read", SLUICE_WORKER};
+  // As the daemon does for the driver that it has found.
+  if (!setting_.environment.contains("OCL_ICD_VENDORS"))
+    start.arguments.insert(start.arguments.end(), {"--preload", SLUICE_POCL_LIBRARY});
+  start.arguments.insert(start.arguments.end(),
+                         {"--", SLUICE_WORKER, "--device", "0", "--number", "7", "--log", "warn"});
   start.arguments.insert(start.arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
   start.uid = geteuid(), start.gid = getegid();
   start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};

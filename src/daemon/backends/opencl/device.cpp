@@ -6,8 +6,7 @@
 #include <thread>
 
 #include "daemon/backends/opencl/pocl_cache.h"
-#include "daemon/backends/opencl/pocl_compiles.h"
-#include "daemon/backends/opencl/pocl_stand_ins.h"
+#include "daemon/backends/opencl/pocl_interposition.h"
 #include "daemon/backends/opencl/traits.h"
 
 namespace sluice::backend::opencl {
@@ -38,7 +37,7 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
   if (opened->quirks_.count_processors)
     opened->traits_.compute_units =
         std::min(opened->traits_.compute_units, std::max(1u, std::thread::hardware_concurrency()));
-  if (opened->quirks_.miscounts_handles) keep_kernel_handles();
+  use_interposition(opened->quirks_);
   // A watcher follows one command after the other.
   if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;
   opened->traits_.partitionable = opened->can_partition();
@@ -57,7 +56,7 @@ OpenClDevice::~OpenClDevice() {
 void OpenClDevice::set_sink(CompletionSink& sink) {
   sink_ = &sink;
   activity_.sink.store(&sink, std::memory_order_release);
-  if (quirks_.compiles_at_launch) tell_of_compiles(sink);
+  report_driver_compiles(quirks_, sink);
 }
 
 Status OpenClDevice::use_cache_folder(const std::string& path) {

@@ -1,4 +1,4 @@
-#include "daemon/backends/opencl/pocl_stand_ins.h"
+#include "daemon/backends/opencl/pocl_interposition.h"
 #include "daemon/backends/opencl/submit.h"
 
 namespace sluice::backend::opencl {

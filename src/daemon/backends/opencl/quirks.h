@@ -19,9 +19,9 @@ struct Quirks {
   bool count_processors = false;
   // A failed command's event stays in the lists of what it waited for, which does not keep it: so it is never let go.
   bool failed_events_named = false;
-  // Loses count of who uses a compiled kernel, and aborts: see pocl_stand_ins.h.
+  // Loses count of who uses a compiled kernel, and aborts: see pocl/stand_ins.h.
   bool miscounts_handles = false;
-  // Compiles a kernel when it is launched: see pocl_compiles.h.
+  // Compiles a kernel when it is launched: see pocl/compiles.h.
   bool compiles_at_launch = false;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/log.h"
 #include "daemon/backends/driver_environment.h"
 #include "daemon/server/workers/worker_log.h"
 
@@ -76,15 +77,32 @@ unsigned WorkerLauncher::uid_of(std::uint32_t number) const {
 
 unsigned WorkerLauncher::cache_owner() const { return uids_own_ ? uid_first_ : geteuid(); }
 
+// The libraries lie beside the worker's program.
+void WorkerLauncher::set_devices(std::span<const wire::DeviceTraits> devices) {
+  const std::string folder = program_.substr(0, program_.rfind('/') + 1);
+  preloads_.clear();
+  for (const wire::DeviceTraits& traits : devices) {
+    const std::string_view library = backend::preloaded_library(traits);
+    const std::string path = folder + std::string(library);
+    const bool there = !library.empty() && access(path.c_str(), R_OK) == 0;
+    if (!library.empty() && !there)
+      log::warn("{}: {} is missing, which works around faults of its driver", traits.name, path);
+    preloads_.push_back(there ? path : std::string());
+  }
+}
+
 Result<LaunchedWorker> WorkerLauncher::start(std::uint32_t number, std::uint32_t device) const {
   std::vector<std::string> arguments{"--device", std::to_string(device), "--number", std::to_string(number)};
   arguments.insert(arguments.end(), build_limits_.begin(), build_limits_.end());
-  return launch(number, std::move(arguments));
+  return launch(number, device < preloads_.size() ? preloads_[device] : std::string(), std::move(arguments));
 }
 
-Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number) const { return launch(number, {"--probe"}); }
+Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number) const {
+  return launch(number, {}, {"--probe"});
+}
 
-ProcessStart WorkerLauncher::jailed(std::uint32_t number, std::vector<std::string> arguments) const {
+ProcessStart WorkerLauncher::jailed(std::uint32_t number, const std::string& preload,
+                                    std::vector<std::string> arguments) const {
   ProcessStart start;
   start.program = jailer_;
   start.without = without_;
@@ -95,6 +113,7 @@ ProcessStart WorkerLauncher::jailed(std::uint32_t number, std::vector<std::strin
   words = {"--uid", std::to_string(start.uid), "--gid", std::to_string(start.gid), "--without", without_.to_string()};
   append(words, "--read", readable_);
   append(words, "--write", writable_);
+  if (!preload.empty()) append(words, "--preload", {preload});
   words.insert(words.end(),
                {"--", program_, "--pool", folder_.path(), "--log", log_level_, "--without", without_.to_string()});
   append(words, "--readable", readable_);
@@ -103,7 +122,8 @@ ProcessStart WorkerLauncher::jailed(std::uint32_t number, std::vector<std::strin
   return start;
 }
 
-Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<std::string> arguments) const {
+Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, const std::string& preload,
+                                              std::vector<std::string> arguments) const {
   if (Status made = folder_.make_worker_folder(number); !made.ok()) return made;
   auto group = groups_.make(number);
   if (!group.ok()) return group.status();
@@ -113,7 +133,7 @@ Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, std::vector<
   if (!adoption_socket.ok()) return adoption_socket.status();
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
-  ProcessStart start = jailed(number, std::move(arguments));
+  ProcessStart start = jailed(number, preload, std::move(arguments));
   for (const auto& [name, folder] : backend::cache_environment(jail_cache))
     start.environment.push_back(name + "=" + folder);
   start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "daemon/server/runtime/process.h"
 #include "daemon/server/runtime/runtime_folder.h"
 #include "daemon/server/workers/worker_groups.h"
+#include "wire/device_traits.h"
 #include "wire/transport/message_socket.h"
 
 namespace sluice::server {
@@ -35,6 +37,9 @@ class WorkerLauncher {
   // The user whose the files in tenants' caches are: no worker's, so that none reaches them but through its mount.
   unsigned cache_owner() const;
 
+  // What was found, by number: some drivers have a library preloaded into their workers. To be called before start().
+  void set_devices(std::span<const wire::DeviceTraits> devices);
+
   // Makes the worker's folder and control groups, starts it in them on a device, and notes who it is.
   Result<LaunchedWorker> start(std::uint32_t number, std::uint32_t device) const;
   // Starts one that lists all devices and exits. It has worker number `number` for its folder.
@@ -45,9 +50,10 @@ class WorkerLauncher {
   const WorkerGroups& groups() const { return groups_; }
 
  private:
-  Result<LaunchedWorker> launch(std::uint32_t number, std::vector<std::string> arguments) const;
+  Result<LaunchedWorker> launch(std::uint32_t number, const std::string& preload,
+                                std::vector<std::string> arguments) const;
 
-  ProcessStart jailed(std::uint32_t number, std::vector<std::string> arguments) const;
+  ProcessStart jailed(std::uint32_t number, const std::string& preload, std::vector<std::string> arguments) const;
 
   std::string jailer_, program_;
   const RuntimeFolder& folder_;
@@ -58,6 +64,7 @@ class WorkerLauncher {
   std::uint32_t uid_first_, uid_count_;
   std::vector<std::string> build_limits_;  // as options
   std::vector<std::string> readable_, writable_;
+  std::vector<std::string> preloads_;     // by device: the library's path, or nothing
   std::vector<std::string> environment_;  // but for what differs from worker to worker
 };
 

@@ -1,21 +1,19 @@
-#include "daemon/backends/opencl/pocl_stand_ins.h"
+#include "daemon/backends/opencl/pocl/stand_ins.h"
 
 #include <atomic>
 
-#include "daemon/backends/opencl/pocl_code.h"
+#include "daemon/backends/opencl/pocl/code.h"
 
 namespace sluice::backend::opencl {
 namespace {
 
 std::atomic<bool> keep_handles{false};
-// Recursive: a command that fails takes along those that wait for it.
-std::recursive_mutex broadcasting;
 
 }  // namespace
 
-void keep_kernel_handles() { keep_handles.store(true, std::memory_order_relaxed); }
+std::recursive_mutex broadcasting;
 
-std::unique_lock<std::recursive_mutex> hold_broadcasts() { return std::unique_lock(broadcasting); }
+void keep_kernel_handles() { keep_handles.store(true, std::memory_order_relaxed); }
 
 }  // namespace sluice::backend::opencl
 
@@ -29,6 +27,6 @@ void pocl_release_dlhandle_cache(void* used) {
 void pocl_broadcast(cl_event ended) {
   using namespace sluice::backend::opencl;
   static auto* const broadcast = pocls_own<void(cl_event)>("pocl_broadcast");
-  const auto alone = hold_broadcasts();
+  const std::lock_guard alone(broadcasting);
   if (broadcast != nullptr) broadcast(ended);
 }

@@ -1,5 +1,4 @@
-// Finding one's way among PoCL's libraries, for the functions that stand in for others (pocl_stand_ins.h,
-// pocl_compiles.h, pocl_threads.cpp).
+// Finding one's way among PoCL's libraries, for the functions that are interposed.
 #pragma once
 
 #include <dlfcn.h>

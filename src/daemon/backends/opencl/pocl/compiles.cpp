@@ -1,4 +1,4 @@
-#include "daemon/backends/opencl/pocl_compiles.h"
+#include "daemon/backends/opencl/pocl/compiles.h"
 
 #include <unistd.h>
 
@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/contract.h"
-#include "daemon/backends/opencl/lookup_turns.h"
-#include "daemon/backends/opencl/pocl_code.h"
+#include "daemon/backends/opencl/pocl/code.h"
+#include "daemon/backends/opencl/pocl/lookup_turns.h"
 
 namespace sluice::backend::opencl {
 namespace {
@@ -57,7 +57,7 @@ void* look_for_binary(void* command, unsigned retain, int specialize) {
 
 }  // namespace
 
-void tell_of_compiles(CompletionSink& sink) { told.store(&sink, std::memory_order_release); }
+void report_compiles(CompletionSink& sink) { told.store(&sink, std::memory_order_release); }
 
 }  // namespace sluice::backend::opencl
 

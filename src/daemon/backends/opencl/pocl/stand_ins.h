@@ -1,8 +1,5 @@
 // Functions that stand in for PoCL's own, against two of its faults that end the process. Seen in PoCL 3.1.
 //
-// PoCL's device drivers are plugins that find the library's functions through the dynamic linker, which looks in the
-// executable first. So the worker exports some of the same names, which do more or less, and call PoCL's.
-//
 // Handles of compiled kernels (lib/CL/devices/common.c, pocl_release_dlhandle_cache): PoCL compiles a kernel in several
 // variants for one local size, for small and for wide launches, with and without a global offset. It counts the
 // launches that use each, but where one ends it looks for the count by kernel and local size alone. Where launches of
@@ -24,8 +21,9 @@ namespace sluice::backend::opencl {
 void keep_kernel_handles();
 
 // While it is held, no command of PoCL's that ends on another thread tells those that wait for it. For the calls that
-// make commands fail. Never asked for in a callback of the driver's, which may hold what the other thread needs.
-std::unique_lock<std::recursive_mutex> hold_broadcasts();
+// make commands fail. Never to be taken in a callback of the driver's, which may hold what the other thread needs.
+// Recursive: a command that fails takes along those that wait for it.
+extern std::recursive_mutex broadcasting;
 
 }  // namespace sluice::backend::opencl
 

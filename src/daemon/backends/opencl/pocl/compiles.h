@@ -6,7 +6,7 @@
 //
 // PoCL's plugin asks for the compiled kernel by calling pocl_check_kernel_dlhandle_cache (lib/CL/devices/common.c). If
 // it has none in memory that looks whether there is a file, with the C library's access, and compiles if there is not.
-// The worker exports both names, as it does those of pocl_stand_ins.h, and tells the sink of what lies between.
+// Both are interposed (interposition.h), and the sink is told of what lies between.
 //
 // One look at a time, with the compile that follows. So a launch whose kernel is in memory may still have to wait, for
 // another launch's compile or for those of a whole program whose binary is asked for (see build_saver.h).
@@ -17,7 +17,7 @@
 namespace sluice::backend::opencl {
 
 // The sink is told from now on. Thread-safe. REQUIRES: outlives every launch that was submitted.
-void tell_of_compiles(CompletionSink& sink);
+void report_compiles(CompletionSink& sink);
 
 }  // namespace sluice::backend::opencl
 

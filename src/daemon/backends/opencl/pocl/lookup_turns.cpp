@@ -1,4 +1,4 @@
-#include "daemon/backends/opencl/lookup_turns.h"
+#include "daemon/backends/opencl/pocl/lookup_turns.h"
 
 #include <chrono>
 
