@@ -29,13 +29,16 @@ class CreationRecord {
  public:
   // What one needs of this process, without a program's request.
   static constexpr std::uint64_t host_bytes = 384;
+  static std::uint64_t bytes_of(const Creation& creation) {
+    return host_bytes + creation.made_from.size() * sizeof(RecordRef);
+  }
 
   // `order`: rises with each creation of a session. `bytes`: counts all records of the session, and outlives them.
   CreationRecord(ObjectId id, std::uint64_t order, Creation creation, std::uint64_t& bytes)
-      : id_(id), order_(order), creation_(std::move(creation)), bytes_(bytes) {
-    bytes_ += host_bytes;
+      : id_(id), order_(order), creation_(std::move(creation)), own_bytes_(bytes_of(creation_)), bytes_(bytes) {
+    bytes_ += own_bytes_;
   }
-  ~CreationRecord() { bytes_ -= host_bytes; }
+  ~CreationRecord();
   CreationRecord(const CreationRecord&) = delete;
   CreationRecord& operator=(const CreationRecord&) = delete;
 
@@ -51,7 +54,8 @@ class CreationRecord {
  private:
   ObjectId id_;
   std::uint64_t order_;
-  Creation creation_;
+  mutable Creation creation_;  // changed where the record goes
+  std::uint64_t own_bytes_;
   std::uint64_t& bytes_;
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/worker/executor_programs.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/worker/fault.h"
@@ -62,8 +63,11 @@ std::optional<std::vector<std::shared_ptr<ProgramSlot>>> ProgramExecutor::inputs
 }
 
 std::vector<RecordRef> ProgramExecutor::records_of(const wire::BuildRequest& request) const {
+  std::vector<ObjectId> ids = request.inputs;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   std::vector<RecordRef> records;
-  for (const ObjectId id : request.inputs) records.push_back(to_.objects.record(id));
+  for (const ObjectId id : ids) records.push_back(to_.objects.record(id));
   return records;
 }
 

@@ -24,7 +24,7 @@ class ProgramExecutor {
 
  private:
   std::optional<std::vector<std::shared_ptr<ProgramSlot>>> inputs_of(const wire::BuildRequest& request);
-  // Of its inputs, which are all there.
+  // Of its inputs, which are all there; each once.
   std::vector<RecordRef> records_of(const wire::BuildRequest& request) const;
 
   ExecutorContext to_;

@@ -109,7 +109,7 @@ class ObjectTable {
   // With the record of how it was made, for objects that can be made again.
   template <typename T>
   T* insert(ObjectId id, T entry, Creation creation) {
-    if (!has_room<T>()) return nullptr;
+    if (!has_room_for(kind_bytes<T>() + CreationRecord::bytes_of(creation))) return nullptr;
     T* kept = insert(id, std::move(entry));
     if (kept != nullptr)
       slots_.find(id)->second.record =

@@ -70,10 +70,23 @@ TEST_CASE("a record counts for as long as an object that is made from it lives")
   table.insert(2, KernelEntry{}, {wire::KernelCreate{}, {table.record(1)}});
   table.erase(1);
   CHECK(table.record(1) == nullptr);
-  CHECK(table.bytes() == host_bytes[entry_index<KernelEntry>()] + 2 * CreationRecord::host_bytes);
+  CHECK(table.bytes() == host_bytes[entry_index<KernelEntry>()] + 2 * CreationRecord::host_bytes + sizeof(RecordRef));
   REQUIRE(table.record(2)->made_from().size() == 1);
   CHECK(table.record(2)->made_from()[0]->id() == 1);
   table.erase(2);
+  CHECK(table.bytes() == 0);
+}
+
+TEST_CASE("a long chain of objects, each made from the one before, goes at once") {
+  ObjectTable table;
+  table.insert(1, SamplerEntry{}, {wire::SamplerCreate{}});
+  constexpr ObjectId last = 300'000;
+  for (ObjectId id = 2; id <= last; ++id) {
+    REQUIRE(table.insert(id, SamplerEntry{}, {wire::SamplerCreate{}, {table.record(id - 1)}}) != nullptr);
+    table.erase(id - 1);
+  }
+  CHECK(table.bytes() > last * CreationRecord::host_bytes);
+  table.erase(last);
   CHECK(table.bytes() == 0);
 }
 
