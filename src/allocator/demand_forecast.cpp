@@ -12,6 +12,7 @@ using Wide = unsigned __int128;
 
 constexpr std::uint64_t one_arrival =
     1u << 10;  // the weight of a new one: divisible, so that it can be forgotten by quarters
+constexpr std::uint64_t class_price_max = 1u << 20;  // that one kind of demand adds
 constexpr std::uint64_t forecast_every = 1024;
 constexpr std::uint64_t spread_counted_max = 1024;    // of the devices of one request that may be spread
 constexpr std::uint64_t cpu_counted_max = 1'000'000;  // milli, of one request for each of its parts: a thousand cores
@@ -49,6 +50,19 @@ TypicalTable table_of(const std::vector<TypicalRequest>& typical, const Pool& po
       table.milli[c][i] = shape.classes == any_class || (shape.classes >> c & 1) != 0 ? shape.gpu_milli : UINT32_MAX;
   }
   return table;
+}
+
+// Adds to the prices of `classes` their part of all demand, beside their part of the pool. Demand is distributed evenly
+// over the classes that it may use. `demand`: in milli-GPU times the pool's.
+void add_price(DemandForecast& forecast, const PoolTotals& totals, ClassMask classes, Wide demand,
+               std::uint64_t all_milli) {
+  std::uint64_t room = 0;
+  for (unsigned c = 0; c < classes_max; ++c)
+    if (class_fits(static_cast<std::uint8_t>(c), classes)) room += totals.class_milli[c];
+  const std::uint64_t price =
+      std::min<std::uint64_t>(scaled(demand, DemandForecast::even_price, Wide{room} * all_milli), class_price_max);
+  for (unsigned c = 0; c < classes_max; ++c)
+    if (class_fits(static_cast<std::uint8_t>(c), classes)) forecast.class_price[c] += static_cast<std::uint32_t>(price);
 }
 
 }  // namespace
@@ -106,7 +120,21 @@ DemandForecast RequestHistory::forecast(const Pool& pool) {
   forecast_at_ = arrived_;
   DemandForecast forecast;
   forecast.epoch = ++epoch_;
+  forecast.typical = typical();
+  forecast.table = table_of(forecast.typical, pool);
+  Demand all;
+  for (const auto& [classes, demand] : demands_) {
+    all.cpu += demand.cpu;
+    all.milli += demand.milli;
+  }
+  forecast.cpu_milli_per_device = scaled(all.cpu, whole_gpu.value, all.milli);
+  for (const auto& [classes, demand] : demands_)
+    add_price(forecast, pool.totals(), classes, Wide{demand.milli} * pool.totals().milli, all.milli);
+  return forecast;
+}
 
+// The most frequent shapes by their weights, with their parts of the whole.
+std::vector<TypicalRequest> RequestHistory::typical() const {
   std::uint64_t arrived = 0;
   for (const auto& [shape, count] : counts_) arrived += count;
   std::vector<std::pair<Shape, std::uint64_t>> popular(counts_.begin(), counts_.end());
@@ -115,33 +143,13 @@ DemandForecast RequestHistory::forecast(const Pool& pool) {
   std::uint64_t all = 0, kept = 0;
   for (const auto& [shape, count] : popular) all += count;
   std::size_t n = 0;
-  while (n < popular.size() && n < std::min(settings_.typical_most, typical_max) &&
-         kept * 100 < all * settings_.popular_percent)
+  while (n < popular.size() && n < settings_.typical_most && kept * 100 < all * settings_.popular_percent)
     kept += popular[n++].second;
-  popular.resize(n);
-  for (const auto& [shape, count] : popular)
-    forecast.typical.push_back({shape, static_cast<std::uint32_t>(scaled(count, DemandForecast::whole, kept))});
-
-  forecast.table = table_of(forecast.typical, pool);
-
-  std::uint64_t cpu = 0, milli = 0;
-  for (const auto& [classes, demand] : demands_) {
-    cpu += demand.cpu;
-    milli += demand.milli;
-  }
-  forecast.cpu_milli_per_device = scaled(cpu, whole_gpu.value, milli);
-  // Demand is distributed evenly over the classes that it may use.
-  for (const auto& [classes, demand] : demands_) {
-    std::uint64_t room = 0;
-    for (unsigned c = 0; c < classes_max; ++c)
-      if (classes == any_class || (classes >> c & 1) != 0) room += pool.totals().class_milli[c];
-    for (unsigned c = 0; c < classes_max; ++c)
-      if (classes == any_class || (classes >> c & 1) != 0)
-        forecast.class_price[c] += static_cast<std::uint32_t>(std::min<std::uint64_t>(
-            scaled(Wide{demand.milli} * pool.totals().milli, DemandForecast::even_price, Wide{room} * milli),
-            1u << 20));
-  }
-  return forecast;
+  std::vector<TypicalRequest> typical;
+  for (std::size_t i = 0; i < n; ++i)
+    typical.push_back(
+        {popular[i].first, static_cast<std::uint32_t>(scaled(popular[i].second, DemandForecast::whole, kept))});
+  return typical;
 }
 
 }  // namespace sluice::allocator

@@ -80,6 +80,7 @@ class RequestHistory {
   };
 
   void forget();
+  std::vector<TypicalRequest> typical() const;
   std::uint64_t weight_of(const Shape& shape, std::uint64_t count, std::uint64_t all) const;
 
   Settings settings_;

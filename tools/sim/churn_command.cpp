@@ -110,23 +110,21 @@ Status plot(const std::string& path, const std::string& what, const std::vector<
 
 Status run_all(const std::string& name, const std::string& what, const std::vector<NodeSpec>& nodes,
                const std::vector<Request>& requests, const Options& options, const std::vector<double>& loads) {
-  const auto seeds = parse_seeds(options.seeds);
-  if (!seeds.ok()) return seeds.status();
-  const auto policies = find_policies(options.policies);
-  if (!policies.ok()) return policies.status();
+  const auto seeds = SLUICE_TRY(parse_seeds(options.seeds));
+  const auto policies = SLUICE_TRY(find_policies(options.policies));
   std::vector<Row> rows;
   for (const double load : loads) {
     ChurnSettings settings;
     settings.load = load;
     settings.moves = options.moves;
     settings.background = options.background;
-    for (const allocator::Policy* policy : policies.value())
-      rows.push_back(run(nodes, requests, std::string(policy->name), *policy, seeds.value(), settings));
+    for (const allocator::Policy* policy : policies)
+      rows.push_back(run(nodes, requests, std::string(policy->name), *policy, seeds, settings));
     settings.one_large_device = true;
-    rows.push_back(run(nodes, requests, "(one device)", allocator::default_policy(), seeds.value(), settings));
+    rows.push_back(run(nodes, requests, "(one device)", allocator::default_policy(), seeds, settings));
   }
-  if (options.json) print_json(what, seeds.value(), options.moves, rows);
-  else print_table(what, seeds.value(), options.moves, rows);
+  if (options.json) print_json(what, seeds, options.moves, rows);
+  else print_table(what, seeds, options.moves, rows);
   return options.svg_folder.empty() ? Status() : plot(options.svg_folder + "/" + name + "-rejected.svg", what, rows);
 }
 
@@ -161,16 +159,14 @@ Result<std::vector<Request>> parse_mix(const std::string& text) {
 }  // namespace
 
 Status run_churn(const Options& options, const std::vector<double>& loads) {
-  auto trace = load_trace(options);
-  if (!trace.ok()) return trace.status();
-  return run_all("churn", "churn, " + trace.value().name, trace.value().nodes, trace.value().requests, options, loads);
+  const auto trace = SLUICE_TRY(load_trace(options));
+  return run_all("churn", "churn, " + trace.name, trace.nodes, trace.requests, options, loads);
 }
 
 Status run_mix(const Options& options, const std::vector<double>& loads, const std::string& mix, std::size_t devices) {
-  const auto requests = parse_mix(mix);
-  if (!requests.ok()) return requests.status();
-  return run_all("mix", "mix " + mix + " on " + std::to_string(devices) + " devices", plain_nodes(devices),
-                 requests.value(), options, loads);
+  const auto requests = SLUICE_TRY(parse_mix(mix));
+  return run_all("mix", "mix " + mix + " on " + std::to_string(devices) + " devices", plain_nodes(devices), requests,
+                 options, loads);
 }
 
 }  // namespace sluice::sim

@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
         ->default_str("1");
     command
         .add_option("--background", options.background,
-                    "after every 16 arrivals move at most so many slices though nobody is stuck, so that typical "
-                    "requests have a place")
+                    "after every 16 arrivals move at most so many slices though no request is waiting, so that "
+                    "typical requests fit")
         ->check(CLI::Range(0, 1000))
         ->capture_default_str();
   };

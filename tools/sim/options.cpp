@@ -71,9 +71,7 @@ Result<std::vector<const allocator::Policy*>> find_policies(const std::vector<st
 
 Result<Trace> load_trace(const Options& options) {
   if (options.nodes_file.empty()) return enlarged(synthetic_trace(synthetic_seed), options.scale);
-  auto trace = read_trace(options.nodes_file, options.requests_file);
-  if (!trace.ok()) return trace.status();
-  return enlarged(trace.take(), options.scale);
+  return enlarged(SLUICE_TRY(read_trace(options.nodes_file, options.requests_file)), options.scale);
 }
 
 }  // namespace sluice::sim

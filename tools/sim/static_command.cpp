@@ -104,26 +104,23 @@ Status plot(const std::string& folder, const Trace& trace, const std::vector<Mea
     fragmented.lines.push_back(f);
     rejected.lines.push_back(r);
   }
-  if (Status status = write_svg(folder + "/static-allocated.svg", allocated); !status.ok()) return status;
-  if (Status status = write_svg(folder + "/static-fragmented.svg", fragmented); !status.ok()) return status;
+  SLUICE_TRY(write_svg(folder + "/static-allocated.svg", allocated));
+  SLUICE_TRY(write_svg(folder + "/static-fragmented.svg", fragmented));
   return write_svg(folder + "/static-rejected.svg", rejected);
 }
 
 }  // namespace
 
 Status run_static(const Options& options, bool known) {
-  auto trace = load_trace(options);
-  if (!trace.ok()) return trace.status();
-  const auto seeds = parse_seeds(options.seeds);
-  if (!seeds.ok()) return seeds.status();
-  const auto policies = find_policies(options.policies);
-  if (!policies.ok()) return policies.status();
+  const auto trace = SLUICE_TRY(load_trace(options));
+  const auto seeds = SLUICE_TRY(parse_seeds(options.seeds));
+  const auto policies = SLUICE_TRY(find_policies(options.policies));
   std::vector<Means> all;
-  for (const allocator::Policy* policy : policies.value())
-    all.push_back(run(trace.value(), *policy, seeds.value(), {!known, options.moves, options.reasons}));
-  if (options.json) print_json(trace.value(), seeds.value(), all);
-  else print_table(trace.value(), seeds.value(), all);
-  return options.svg_folder.empty() ? Status() : plot(options.svg_folder, trace.value(), all);
+  for (const allocator::Policy* policy : policies)
+    all.push_back(run(trace, *policy, seeds, {!known, options.moves, options.reasons}));
+  if (options.json) print_json(trace, seeds, all);
+  else print_table(trace, seeds, all);
+  return options.svg_folder.empty() ? Status() : plot(options.svg_folder, trace, all);
 }
 
 }  // namespace sluice::sim

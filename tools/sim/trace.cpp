@@ -90,8 +90,7 @@ Status open_check(const Table& table, const std::string& path, std::initializer_
 
 Status read_nodes(const std::string& path, Trace& trace) {
   Table table(path);
-  if (Status status = open_check(table, path, {"sn", "cpu_milli", "memory_mib", "gpu", "model"}); !status.ok())
-    return status;
+  SLUICE_TRY(open_check(table, path, {"sn", "cpu_milli", "memory_mib", "gpu", "model"}));
   std::map<std::string, std::uint8_t, std::less<>> classes;
   while (table.next()) {
     NodeSpec node;
@@ -122,8 +121,7 @@ ClassMask classes_of(std::string_view models, const Trace& trace) {
 
 Status read_requests(const std::string& path, Trace& trace) {
   Table table(path);
-  if (Status status = open_check(table, path, {"cpu_milli", "memory_mib", "num_gpu", "gpu_milli"}); !status.ok())
-    return status;
+  SLUICE_TRY(open_check(table, path, {"cpu_milli", "memory_mib", "num_gpu", "gpu_milli"}));
   while (table.next()) {
     Request request;
     request.memory_parts = 0;
@@ -144,8 +142,8 @@ Status read_requests(const std::string& path, Trace& trace) {
 Result<Trace> read_trace(const std::string& nodes_file, const std::string& requests_file) {
   Trace trace;
   trace.name = requests_file.substr(requests_file.find_last_of('/') + 1);
-  if (Status status = read_nodes(nodes_file, trace); !status.ok()) return status;
-  if (Status status = read_requests(requests_file, trace); !status.ok()) return status;
+  SLUICE_TRY(read_nodes(nodes_file, trace));
+  SLUICE_TRY(read_requests(requests_file, trace));
   if (trace.nodes.empty() || trace.requests.empty())
     return Status(Code::invalid_argument, "a trace needs nodes and requests");
   return trace;
