@@ -8,7 +8,7 @@ namespace sluice::shim {
 
 std::optional<Completion> make_completion(Session& session) {
   Completion completion;
-  completion.slot = session.make_event_slot(completion.slot_at);
+  completion.slot = session.arena().make_event_slot(completion.slot_at);
   if (completion.slot == nullptr) return std::nullopt;
   completion.slot->stage.store(static_cast<std::int32_t>(wire::EventStage::queued), std::memory_order_relaxed);
   completion.slot->queued_ns = now_ns();
@@ -43,7 +43,7 @@ wire::Outcome wait_posted(Lane& lane, const Posted& posted) {
   if (!ended) return wire::Outcome::device_lost;
   const std::int32_t stage = slot.stage.load(std::memory_order_acquire);
   session.progress().settle();  // before the slot goes: a read looks at it
-  if (posted.completion.slot_at != wire::no_offset) session.drop_event_slot(posted.completion.slot_at);
+  if (posted.completion.slot_at != wire::no_offset) session.arena().drop_event_slot(posted.completion.slot_at);
   return stage < 0 ? static_cast<wire::Outcome>(stage) : wire::Outcome::ok;
 }
 

@@ -1,7 +1,7 @@
 // Enqueueing: how a command of a queue comes into the ring, and how a caller learns of its end.
 //
-// A front end checks the call's arguments, collects what the command must wait for (`add_wait`), makes a slot if
-// anybody will ask how the command ended, and posts it. If it can carry the command out itself, it first waits for the
+// A front end checks the call's arguments, collects what the command must wait for (`add_wait`), makes a slot if the
+// command's outcome will be asked for, and posts it. If it can carry the command out itself, it first waits for the
 // command's turn (`turn_has_come`, `wait_for_turn`). All functions are thread-safe.
 #pragma once
 

@@ -52,7 +52,7 @@ EventState::~EventState() {
     progress.free_slot_after(*lane_, sequence_, slot_, slot_at_);
   } else {
     progress.settle();  // a read of this command looks at the slot
-    session_.drop_event_slot(slot_at_);
+    session_.arena().drop_event_slot(slot_at_);
   }
 }
 

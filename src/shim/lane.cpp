@@ -19,7 +19,7 @@ Lane::Lane(Session& session, wire::TimelineSlot& timeline, std::uint64_t timelin
       queue_(session.mint()),
       out_of_order_(out_of_order) {}
 
-Lane::~Lane() { session_.drop_timeline(timeline_at_); }
+Lane::~Lane() { session_.arena().drop_timeline(timeline_at_); }
 
 bool Lane::ended(std::uint64_t sequence, const wire::EventSlot* slot) const {
   if (!out_of_order_) return completed() >= sequence;

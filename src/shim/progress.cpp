@@ -19,7 +19,7 @@ bool Fence::passed() const {
 // ---- lanes ----
 
 std::shared_ptr<Lane> Progress::make_lane(bool out_of_order, std::uint64_t& timeline_at) {
-  wire::TimelineSlot* timeline = session_.make_timeline(timeline_at);
+  wire::TimelineSlot* timeline = session_.arena().make_timeline(timeline_at);
   if (timeline == nullptr) return nullptr;
   auto lane = std::make_shared<Lane>(session_, *timeline, timeline_at, out_of_order);
   std::lock_guard lock(lock_);
@@ -60,8 +60,8 @@ void Progress::expect_output() {
 
 void Progress::finish_read(const PendingRead& read) {
   if (read.slot->stage.load(std::memory_order_acquire) == 0) read.copy.run();
-  if (read.staging_at != wire::no_offset) session_.release(read.staging_at);
-  if (read.slot_at != wire::no_offset) session_.drop_event_slot(read.slot_at);
+  if (read.staging_at != wire::no_offset) session_.arena().release(read.staging_at);
+  if (read.slot_at != wire::no_offset) session_.arena().drop_event_slot(read.slot_at);
   // Last: a thread that sees no unsettled read takes the data for being there. Pairs with settle().
   unsettled_.fetch_sub(1, std::memory_order_release);
 }
@@ -127,8 +127,8 @@ void Progress::defer_free(Lane& lane, const Lane::DeferredFree& entry) {
 }
 
 void Progress::free(const Lane::DeferredFree& entry) {
-  if (entry.is_slot) session_.drop_event_slot(entry.at);
-  else session_.release(entry.at);
+  if (entry.is_slot) session_.arena().drop_event_slot(entry.at);
+  else session_.arena().release(entry.at);
 }
 
 // Stops at the first entry whose command still runs: the others are younger.
@@ -149,7 +149,7 @@ void Progress::free_ended_locked() {
   });
   while (!frees_.empty() && frees_.front().fence.passed()) {
     settle_if_any_locked();  // a read may still be copied out of it
-    if (frees_.front().arena_at != wire::no_offset) session_.release(frees_.front().arena_at);
+    if (frees_.front().arena_at != wire::no_offset) session_.arena().release(frees_.front().arena_at);
     frees_.pop_front();
   }
 }
@@ -177,7 +177,7 @@ void Progress::free_after_all(std::uint64_t arena_at) {
     return;
   }
   settle_if_any_locked();
-  if (arena_at != wire::no_offset) session_.release(arena_at);
+  if (arena_at != wire::no_offset) session_.arena().release(arena_at);
 }
 
 std::optional<std::uint64_t> Progress::make_room(std::uint64_t bytes, wire::ArenaAllocator::Use use) {
@@ -186,14 +186,14 @@ std::optional<std::uint64_t> Progress::make_room(std::uint64_t bytes, wire::Aren
     std::lock_guard lock(lock_);
     free_ended_locked();
   }
-  if (const auto at = session_.allocate(bytes, use)) return at;
+  if (const auto at = session_.arena().allocate(bytes, use)) return at;
   std::optional<std::uint64_t> at;
   wait_until(
       [&] {
         std::lock_guard lock(lock_);
         settle_locked();
         free_ended_locked();
-        at = session_.allocate(bytes, use);
+        at = session_.arena().allocate(bytes, use);
         return at.has_value() || fence_locked().points.empty();
       },
       now_ns() + room_ns_max);

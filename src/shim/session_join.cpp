@@ -22,8 +22,8 @@ namespace {
 constexpr Nanoseconds join_ns_max = 15 * ns_per_s;
 constexpr const char* system_socket = "/run/sluice/tenant.sock";
 
-// What is static about sessions. A forked child starts with a new one: its parent's lock may be held by a thread that
-// the child does not have.
+// What the process knows of its session. A forked child starts with a new one: its parent's lock may be held by a
+// thread that the child does not have.
 struct Registry {
   std::mutex mutex;  // one thread joins at a time
   std::atomic<Session*> session{nullptr};
@@ -50,13 +50,13 @@ void watch_for_forks() {
 void complain_once(Registry& where, const std::string& line) {
   if (std::exchange(where.complained, true)) return;
   const std::string whole = "sluice: " + line + "; no device is offered\n";
-  // One write, so that the line stays whole; if stderr is gone nobody is there to read it.
+  // One write, so that the line stays whole; a failure is not worth more.
   if (::write(STDERR_FILENO, whole.data(), whole.size()) < 0) return;
 }
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-// In /tmp anybody could have put a socket; only ours counts.
+// Any user can put a socket into /tmp; only one in our own folder counts.
 std::optional<std::string> own_temporary_socket() {
   const std::string folder = "/tmp/sluice-" + std::to_string(::getuid());
   struct stat info {};

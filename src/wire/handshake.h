@@ -40,8 +40,8 @@ struct AttachRequest {
   std::uint16_t version = protocol_version;
   Api api = Api::opencl;
   char tenant[name_bytes_max] = {};   // empty: whichever the peer may use
-  char program[name_bytes_max] = {};  // for people: shown by `sluice sessions`, never believed
-  std::uint32_t gpu_milli = 0;        // 0: whatever the tenant's slice has
+  char program[name_bytes_max] = {};  // shown by `sluice sessions`, never believed
+  std::uint32_t gpu_milli = 0;        // 0: all that the tenant's slice has
   std::uint32_t flags = 0;            // must be 0
   std::uint64_t memory_bytes = 0;     // 0: the tenant's default
   char token[token_bytes_max] = {};   // what shows that the peer may use the tenant; empty: the kernel's word is enough

@@ -32,7 +32,7 @@ struct ControlPage {
   alignas(64) std::atomic<std::uint64_t> read;
   alignas(64) FutexWord reader_sleeps;  // Sleeps
   alignas(64) FutexWord writer_sleeps;  // Sleeps: wake the writers after reading
-  // Anyone who waits for whatever completes next (timeline.h) sleeps on completion_seq.
+  // Threads that wait for the next completion of any command (timeline.h) sleep on completion_seq.
   alignas(64) FutexWord completion_wanted;
   FutexWord completion_seq;
   // 1: the worker's arena lies at AttachReply::arena_address. Set before the program is told of its session.

@@ -165,7 +165,7 @@ TEST_CASE("bytes go to a worker across the seam and come back") {
   wire::BufferWrite write;
   write.buffer = buffer, write.bytes = sent.size();
   write.arena_at = session.progress().make_room(sent.size()).value();
-  std::copy(sent.begin(), sent.end(), session.arena_at(write.arena_at));
+  std::copy(sent.begin(), sent.end(), session.arena().at(write.arena_at));
   const shim::Posted written = post_observed(*lane, shim::raw(write, {}));
   shim::free_staged(*lane, written, write.arena_at);
 

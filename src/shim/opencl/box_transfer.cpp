@@ -139,7 +139,7 @@ cl_int BoxPath<D, Command>::enqueue_staged(bool blocking) const {
   if (!arena_at) return CL_OUT_OF_HOST_MEMORY;
   if constexpr (D == Direction::to_device) {
     copy.from = box.host, copy.from_pitch = box.host_pitch;
-    copy.to = options.queue.session().arena_at(*arena_at), copy.to_pitch = packed(copy);
+    copy.to = options.queue.session().arena().at(*arena_at), copy.to_pitch = packed(copy);
     copy.run();
   } else {
     copy.from_pitch = packed(copy);

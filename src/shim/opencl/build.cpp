@@ -44,13 +44,13 @@ class RequestBlob {
     wire::Encoder encoder;
     encode(encoder, request);
     bytes_ = encoder.bytes().size();
-    at_ = session_.allocate_in_turn(bytes_);
-    if (at_) std::memcpy(session_.arena_at(*at_), encoder.bytes().data(), bytes_);
+    at_ = session_.arena().allocate_in_turn(bytes_);
+    if (at_) std::memcpy(session_.arena().at(*at_), encoder.bytes().data(), bytes_);
   }
   RequestBlob(const RequestBlob&) = delete;
   RequestBlob& operator=(const RequestBlob&) = delete;
   ~RequestBlob() {
-    if (at_) session_.release(*at_);
+    if (at_) session_.arena().release(*at_);
   }
   std::optional<std::uint64_t> at() const { return at_; }
   std::size_t bytes() const { return bytes_; }
@@ -254,7 +254,7 @@ cl_program clLinkProgram(cl_context context, cl_uint num_devices, const cl_devic
     Order order = order_for(*program, BuildVerb::link, options);
     if (const cl_int error = add_inputs(order, context, num_input_programs, input_programs))
       return failed(errcode_ret, error);
-    program->begin_build();  // nobody else has the program yet: this cannot be refused
+    program->begin_build();  // no other thread has the program yet: this cannot be refused
     const cl_int error = dispatch(std::move(order), pfn_notify, user_data);
     set_error(errcode_ret, error);
     // A link that began has a program to ask for its log, even if it failed.

@@ -2,7 +2,7 @@
 //
 // The compiler runs in the worker, which sees none of the program's files. So the front end looks for `#include` lines
 // itself and sends what they name along. It goes by the text alone: lines in comments or in branches that are not taken
-// count as well, which sends too much and hurts nobody; names that a macro makes up are not found.
+// count as well, which sends too much and does no harm; names that a macro makes up are not found.
 #pragma once
 
 #include <string>

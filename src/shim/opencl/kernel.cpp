@@ -108,7 +108,7 @@ cl_int _cl_kernel::set_pointer(cl_uint index, const void* value) {
   std::lock_guard lock(mutex_);
   if (value == nullptr) return stored(arguments_.set_object(index, 0));
   if (!find_svm(context(), value, 0)) return CL_INVALID_ARG_VALUE;
-  const auto at = static_cast<const std::byte*>(value) - build_->session.arena_at(0);
+  const auto at = static_cast<const std::byte*>(value) - build_->session.arena().at(0);
   return stored(arguments_.set_pointer(index, static_cast<std::uint64_t>(at)));
 }
 

@@ -62,7 +62,7 @@ bool choose_place(_cl_mem& memory, Mapping& mapping) {
   const auto arena_at = memory.progress().make_room(mapping.pitch.slice * region.z);
   if (!arena_at) return false;
   mapping.staging_at = *arena_at;
-  mapping.pointer = memory.progress().session().arena_at(*arena_at);
+  mapping.pointer = memory.progress().session().arena().at(*arena_at);
   return true;
 }
 
@@ -83,7 +83,7 @@ cl_int map(const Enqueue& options, _cl_mem& memory, Mapping& mapping, bool block
 
 cl_int unmap(const Enqueue& options, _cl_mem& memory, const Mapping& mapping) {
   const std::size_t bytes = memory.is_image() ? 1 : mapping.region.x;
-  // A map that has not come true yet was not written to, whatever it was made for.
+  // The program cannot have written to a map whose data has not arrived yet.
   const bool untouched = memory.progress().reads_into(static_cast<const std::byte*>(mapping.pointer), bytes);
   const bool moves_data = !is_direct(memory, mapping) && (mapping.flags & writing_maps) != 0 && !untouched;
   const cl_int error = moves_data ? write_from(options, memory, mapping) : keep_place(options, false);

@@ -25,7 +25,7 @@ bool at_most_one(cl_mem_flags flags, cl_mem_flags of) {
 
 _cl_mem::_cl_mem(_cl_context& context, wire::ObjectId id, MemorySpec spec)
     : context_(&context), id_(id), spec_(std::move(spec)), parent_(spec_.parent) {
-  if (spec_.arena_at != wire::no_offset) contents_ = context.session().arena_at(spec_.arena_at);
+  if (spec_.arena_at != wire::no_offset) contents_ = context.session().arena().at(spec_.arena_at);
   else if (parent_ && parent_->contents() != nullptr) contents_ = parent_->contents() + spec_.origin;
 }
 

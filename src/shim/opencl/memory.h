@@ -161,7 +161,7 @@ cl_mem make_memory(_cl_context& context, Command command, MemorySpec spec, bool 
   }
   error = call_to_create(context, command);
   if (error == CL_SUCCESS) return new _cl_mem(context, command.id, std::move(spec));
-  if (spec.arena_at != wire::no_offset) session.release(spec.arena_at);
+  if (spec.arena_at != wire::no_offset) session.arena().release(spec.arena_at);
   return nullptr;
 }
 

@@ -77,7 +77,7 @@ cl_int RangeTransfer<D>::enqueue_piece(std::size_t done, std::size_t piece_bytes
   if (!arena_at) return CL_OUT_OF_HOST_MEMORY;
   auto part = command(done, piece_bytes, *arena_at);
   if constexpr (writes) {
-    std::memcpy(session.arena_at(*arena_at), program_side + done, piece_bytes);
+    std::memcpy(session.arena().at(*arena_at), program_side + done, piece_bytes);
     return post_staged<D>(piece_of(options, piece), part, {}, awaited, posted);
   } else {
     const auto copy = shim::RowCopy::plain(nullptr, program_side + done, piece_bytes);

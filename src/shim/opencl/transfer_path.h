@@ -1,4 +1,4 @@
-// The path of a transfer: what every read and write of a memory object does in turn, whatever its shape.
+// The path of a transfer: what every read and write of a memory object tries in this order, whatever its shape.
 //
 //  1. If the shim can reach the contents and its turn in the queue has come, it copies them itself.
 //  2. If the program's side lies in the arena, the device works on it there.
@@ -27,10 +27,10 @@ void count_copied(const Enqueue& options, std::size_t bytes) {
 }
 
 // Where the device finds the program's side, if it lies in the arena. A map's own memory is staged all the same: an
-// unmap must know whether the map has come true.
+// unmap must know whether the data of the map has arrived.
 inline std::optional<std::uint64_t> place_of(const Enqueue& options, const void* host, std::size_t bytes) {
   if (options.type == CL_COMMAND_MAP_BUFFER || options.type == CL_COMMAND_MAP_IMAGE) return std::nullopt;
-  return options.queue.session().place_of(host, bytes);
+  return options.queue.session().arena().offset_of(host, bytes);
 }
 
 // One of several commands that a transfer posts. The first waits for what the whole waits for, the program sees the
@@ -50,7 +50,7 @@ inline cl_int give_up(const Enqueue& options, const Piece& piece, bool blocking)
   return piece.last ? CL_SUCCESS : fail_now(options);
 }
 
-// Posts a piece whose data lies in staging memory at command.arena_at, and sees to it that the memory comes free.
+// Posts a piece whose data lies in staging memory at command.arena_at, and arranges for the memory to be freed.
 // `host`: the program's side of a read. `awaited`: wait_posted will be called for this piece.
 template <Direction direction, EnqueuedCommand Command>
 cl_int post_staged(const Enqueue& options, Command& command, const shim::RowCopy& host, bool awaited, Posted& posted) {

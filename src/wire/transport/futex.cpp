@@ -26,7 +26,7 @@ struct WaitedFor {
   std::uint32_t zero = 0;
 };
 constexpr long sys_futex_waitv = 449;
-// Where nobody spins, a wait is longer by the wake-ups of all threads that have a part in what is waited for.
+// Where no thread spins, a wait is longer by the wake-ups of all threads that have a part in what is waited for.
 constexpr Nanoseconds wakes_ns = 100 * ns_per_us;
 constexpr Nanoseconds idle_ns = 5 * ns_per_ms;  // a wait as long as this says nothing about those that follow
 constexpr Nanoseconds poll_ns = ns_per_ms;      // where the kernel cannot wait for two

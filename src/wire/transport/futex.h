@@ -2,8 +2,8 @@
 //
 // Measured on a two-core virtual machine: waking a sleeping process costs 10 to 20 us, a spin that yields the core on
 // every round sees a change within 1 us and lets the device's own threads run. So: yield for `polite_spin_ns`, then
-// sleep. Nobody spins while idle, nor where waits have lately been longer than a spin: a deep queue of 200 us kernels
-// needs both cores for itself. All functions are thread-safe.
+// sleep. No thread spins while idle, nor where waits have lately been longer than a spin: a deep queue of 200 us
+// kernels needs both cores for itself. All functions are thread-safe.
 #pragma once
 
 #include <atomic>

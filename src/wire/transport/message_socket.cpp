@@ -64,13 +64,12 @@ std::vector<UniqueFd> take_descriptors(msghdr& header) {
 }  // namespace
 
 Result<MessageSocket> MessageSocket::connect(const std::string& path) {
-  auto address = address_of(path);
-  if (!address.ok()) return address.status();
+  const sockaddr_un address = SLUICE_TRY(address_of(path));
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno_status("make a socket", errno);
   // Sends never block (MSG_DONTWAIT): this deadline is connect's alone.
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &connect_time_max, sizeof connect_time_max);
-  const auto* target = reinterpret_cast<const sockaddr*>(&address.value());
+  const auto* target = reinterpret_cast<const sockaddr*>(&address);
   int error = 0;
   do error = ::connect(fd.get(), target, sizeof(sockaddr_un)) == 0 ? 0 : errno;
   while (error == EINTR);
@@ -108,7 +107,7 @@ Status MessageSocket::send(std::span<const std::byte> bytes, std::span<const int
     if (sent >= 0) return Status();
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return errno_status("send a message", errno);
-    if (Status status = wait_for(fd_.get(), POLLOUT, deadline_ns); !status.ok()) return status;
+    SLUICE_TRY(wait_for(fd_.get(), POLLOUT, deadline_ns));
   }
 }
 
@@ -131,9 +130,9 @@ Result<Message> MessageSocket::receive(Nanoseconds deadline_ns) const {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return errno_status("receive a message", errno);
-    if (Status status = wait_for(fd_.get(), POLLIN, deadline_ns); !status.ok()) return status;
+    SLUICE_TRY(wait_for(fd_.get(), POLLIN, deadline_ns));
   }
-  message.fds = take_descriptors(header);  // whatever is wrong with the message: they are open in this process now
+  message.fds = take_descriptors(header);  // even of a wrong message: they are open in this process now
   if (message.bytes.empty()) return Status(Code::unavailable, "the other side closed the connection");
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
     return Status(Code::protocol_fault, "message longer than allowed, or with too many descriptors");
@@ -149,22 +148,21 @@ Result<PeerCredentials> MessageSocket::peer() const {
 }
 
 Result<UniqueFd> bind_at(const std::string& path, unsigned mode) {
-  auto address = address_of(path);
-  if (!address.ok()) return address.status();
+  const sockaddr_un address = SLUICE_TRY(address_of(path));
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return errno_status("make a socket", errno);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_status("remove the stale socket " + path, errno);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.value()), sizeof(sockaddr_un)) != 0)
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(sockaddr_un)) != 0)
     return errno_status("bind " + path, errno);
   if (::chmod(path.c_str(), mode) != 0) return errno_status("set the permissions of " + path, errno);
   return fd;
 }
 
 Result<UniqueFd> listen_at(const std::string& path, unsigned mode) {
-  auto fd = bind_at(path, mode);
-  const int off = 0;  // sockets that come of it inherit this
-  if (fd.ok()) (void)setsockopt(fd.value().get(), SOL_SOCKET, so_passrights, &off, sizeof off);
-  if (fd.ok() && ::listen(fd.value().get(), 256) != 0) return errno_status("listen at " + path, errno);
+  UniqueFd fd = SLUICE_TRY(bind_at(path, mode));
+  const int off = 0;  // accepted sockets inherit this
+  (void)setsockopt(fd.get(), SOL_SOCKET, so_passrights, &off, sizeof off);
+  if (::listen(fd.get(), 256) != 0) return errno_status("listen at " + path, errno);
   return fd;
 }
 

@@ -1,7 +1,7 @@
 // Whole messages with file descriptors over a Unix SOCK_SEQPACKET socket.
 //
-// Used for every handshake: program to daemon, daemon to worker. A message is received into a buffer of fixed size: a
-// longer one is a protocol fault, never a partial read. Not thread-safe; one owner per socket.
+// Used for every handshake, program to daemon and daemon to worker, and by SocketChannel. A message is received into a
+// buffer of fixed size: a longer one is a protocol fault, never a partial read. Not thread-safe; one owner per socket.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +36,8 @@ class MessageSocket {
   MessageSocket() = default;
   explicit MessageSocket(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  // unavailable: nobody listens there, or the listener has not had time for 10 s. The path must fit sockaddr_un (107
-  // bytes).
+  // unavailable: no process listens there, or the listener has not had time for 10 s. The path must fit sockaddr_un
+  // (107 bytes).
   static Result<MessageSocket> connect(const std::string& path);
   static Result<std::pair<MessageSocket, MessageSocket>> pair();
 
@@ -58,12 +58,12 @@ class MessageSocket {
   UniqueFd fd_;
 };
 
-// A socket that has its place at `path` and listens as soon as somebody says so. mode: as below.
+// A socket bound to `path`, replacing a stale socket there; listen(2) is the caller's. mode: permissions of the socket
+// file.
 Result<UniqueFd> bind_at(const std::string& path, unsigned mode);
 
-// Listens at `path`, replacing a stale socket there. mode: permissions of the socket file. The kernel refuses
-// descriptors that whoever connects would send (EPERM), so that none of a stranger's is ever closed here; kernels
-// before Linux 6.16 let them through.
+// The same, and listens. The kernel refuses descriptors that a connecting process would send (EPERM), so that this
+// process never has to close them; kernels before Linux 6.16 let them through.
 Result<UniqueFd> listen_at(const std::string& path, unsigned mode);
 
 }  // namespace sluice::wire

@@ -1,9 +1,8 @@
 // Region: memory that both sides of a session have mapped, as one side sees it.
 //
 // Where both run under one kernel it is a sealed memfd (shared_memory.h), which the region then owns. Elsewhere it is a
-// mapping that somebody else made, for example of a device's memory: no descriptor, no seals; the peer may change and
-// even withdraw it at any time, as its provider says. In both cases the peer may write any byte at any moment. Not
-// thread-safe, but for the memory itself and discard().
+// mapping that its provider made and keeps, for example of a device's memory: no descriptor, no seals. In both cases the
+// peer may write any byte at any moment. Not thread-safe, but for the memory itself and discard().
 #pragma once
 
 #include <cstddef>
@@ -30,7 +29,7 @@ class Region {
   void discard(std::size_t offset, std::size_t bytes) const { memory_.discard(offset, bytes); }
 
  private:
-  SharedMemory memory_;  // empty: somebody else's mapping
+  SharedMemory memory_;  // empty: the mapping is not ours
   std::span<std::byte> bytes_;
 };
 

@@ -30,7 +30,7 @@ constexpr int seals_for_all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr int seals_write = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 constexpr int block_bytes = 512;  // of st_blocks, see stat(3type)
 
-// REQUIRES: it is sealed against shrinking, and as large as it should be. The seals it has.
+// The memory's seals. protocol_fault: it is not sealed against shrinking, or not as large as it should be.
 Result<int> check_memory(int fd, std::size_t bytes) {
   struct stat info {};
   if (fstat(fd, &info) != 0) return errno_status("look at shared memory", errno);
@@ -42,7 +42,7 @@ Result<int> check_memory(int fd, std::size_t bytes) {
   return seals;
 }
 
-// Throws interprocess_exception. An address is taken at its word: it is there or nowhere.
+// Throws interprocess_exception, also where something else lies at `address` (0: any address will do).
 bip::mapped_region map_region(int fd, bip::mode_t mode, std::size_t bytes, std::uintptr_t address) {
   // NOLINTNEXTLINE(performance-no-int-to-ptr): an address that no object has yet
   return bip::mapped_region(DescriptorMapping(fd, mode), mode, 0, bytes, reinterpret_cast<const void*>(address));
@@ -52,7 +52,7 @@ bip::mapped_region map_near(int fd, bip::mode_t mode, std::size_t bytes, std::ui
   if (wish != 0) {
     try {
       return map_region(fd, mode, bytes, wish);
-    } catch (const bip::interprocess_exception&) {  // taken: anywhere then
+    } catch (const bip::interprocess_exception&) {  // taken: any address will do
     }
   }
   return map_region(fd, mode, bytes, 0);
@@ -80,24 +80,21 @@ Result<SharedMemory> SharedMemory::create(const std::string& label, std::size_t 
   if (!fd.valid()) return errno_status("create shared memory", errno);
   if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return errno_status("size shared memory", errno);
   if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK) != 0) return errno_status("seal shared memory", errno);
-  auto memory = map(std::move(fd), bytes);
-  if (!memory.ok()) return memory;
+  SharedMemory memory = SLUICE_TRY(map(std::move(fd), bytes));
   const int seals = seals_for_all | (peers == PeersMay::read ? F_SEAL_FUTURE_WRITE : 0);
-  if (fcntl(memory.value().fd(), F_ADD_SEALS, seals) != 0) return errno_status("seal shared memory", errno);
+  if (fcntl(memory.fd(), F_ADD_SEALS, seals) != 0) return errno_status("seal shared memory", errno);
   return memory;
 }
 
 Result<SharedMemory> SharedMemory::map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish) {
-  const auto seals = check_memory(fd.get(), bytes);
-  if (!seals.ok()) return seals.status();
-  if ((seals.value() & seals_write) != 0) return Status(Code::protocol_fault, "shared memory cannot be written");
+  const int seals = SLUICE_TRY(check_memory(fd.get(), bytes));
+  if ((seals & seals_write) != 0) return Status(Code::protocol_fault, "shared memory cannot be written");
   return map_as(Access::read_write, std::move(fd), bytes, wish);
 }
 
 Result<SharedMemory> SharedMemory::map_to_read(UniqueFd fd, std::size_t bytes) {
-  const auto seals = check_memory(fd.get(), bytes);
-  if (!seals.ok()) return seals.status();
-  return map_as((seals.value() & seals_write) != 0 ? Access::read : Access::read_write, std::move(fd), bytes, 0);
+  const int seals = SLUICE_TRY(check_memory(fd.get(), bytes));
+  return map_as((seals & seals_write) != 0 ? Access::read : Access::read_write, std::move(fd), bytes, 0);
 }
 
 Result<SharedMemory> SharedMemory::map_as(Access access, UniqueFd fd, std::size_t bytes, std::uintptr_t wish) {
@@ -116,9 +113,8 @@ Result<SharedMemory> SharedMemory::map_as(Access access, UniqueFd fd, std::size_
 }
 
 Status SharedMemory::replace(UniqueFd fd) {
-  const auto seals = check_memory(fd.get(), size_);
-  if (!seals.ok()) return seals.status();
-  const int access = (seals.value() & seals_write) != 0 ? PROT_READ : PROT_READ | PROT_WRITE;
+  const int seals = SLUICE_TRY(check_memory(fd.get(), size_));
+  const int access = (seals & seals_write) != 0 ? PROT_READ : PROT_READ | PROT_WRITE;
   if (mmap(data_, size_, access, MAP_SHARED | MAP_FIXED, fd.get(), 0) == MAP_FAILED)
     return errno_status("map shared memory", errno);
   fd_ = std::move(fd);

@@ -1,4 +1,5 @@
-// SharedMemory: a sealed, nameless piece of memory, and one process's mapping of it.
+// SharedMemory: a sealed, nameless piece of memory, and one process's mapping of it: a region (region.h) between
+// processes under one kernel. Not thread-safe, but for the memory itself, discard() and replace().
 //
 // It is made as a memfd, so nothing of it is left behind by any death, and sealed against shrinking, so that no peer
 // can turn an access into a SIGBUS. It is handed on by SCM_RIGHTS. Memory that only its maker may write is sealed
@@ -17,7 +18,7 @@
 
 namespace sluice::wire {
 
-// Which memory a descriptor stands for, whoever has it.
+// Which memory a descriptor stands for, in whichever process.
 struct MemoryIdentity {
   std::uint64_t device = 0, inode = 0;
   friend bool operator==(const MemoryIdentity&, const MemoryIdentity&) = default;
@@ -25,7 +26,7 @@ struct MemoryIdentity {
 
 struct MemoryLook {
   MemoryIdentity identity;
-  std::uint64_t resident_bytes = 0;  // pages that were touched and not given back, by whomever
+  std::uint64_t resident_bytes = 0;  // pages that any process touched and none gave back
 };
 // The kernel's word about a memfd.
 Result<MemoryLook> look_at_memory(int fd);
@@ -43,9 +44,9 @@ class SharedMemory {
   // This mapping can write, whatever peers may.
   static Result<SharedMemory> create(const std::string& label, std::size_t bytes, PeersMay peers = PeersMay::write);
 
-  // Maps what a peer sent. Refuses a descriptor that is not sealed against shrinking, whose size is not `bytes`, or
-  // that cannot be written. It lies at `wish`, a page's address, if nothing else lies there in this process; else
-  // wherever there is room.
+  // Maps what a peer sent. protocol_fault for a descriptor that is not sealed against shrinking, whose size is not
+  // `bytes`, or that cannot be written. It lies at `wish`, a page's address, if nothing else lies there in this
+  // process; else wherever there is room.
   static Result<SharedMemory> map(UniqueFd fd, std::size_t bytes, std::uintptr_t wish = 0);
   // The same for what is only read here: it may be sealed against writing, and then cannot be written.
   static Result<SharedMemory> map_to_read(UniqueFd fd, std::size_t bytes);
