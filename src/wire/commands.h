@@ -19,7 +19,6 @@ namespace sluice::wire {
 using ObjectId = std::uint64_t;
 
 inline constexpr std::uint64_t no_offset = UINT64_MAX;  // in place of an offset: not in the arena
-inline constexpr std::uint64_t nowhere = no_offset;     // its former name
 inline constexpr std::uint32_t command_bytes_max = 64 * 1024;
 inline constexpr std::uint32_t wait_list_max = 4096;  // events that one command may wait for
 inline constexpr std::uint32_t fill_pattern_bytes_max = 128;

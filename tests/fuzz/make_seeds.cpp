@@ -218,7 +218,7 @@ void transfer_seed(bool in_arena) {
   wire::BufferWrite write;
   write.buffer = 2, write.dst_offset = 8, write.bytes = 64, write.arena_at = data_at;
   session.enqueue(write);
-  write.arena_at = wire::nowhere;
+  write.arena_at = wire::no_offset;
   session.enqueue(write, Bytes(64));
   wire::BufferRead read;
   read.buffer = 4, read.src_offset = 16, read.bytes = 240, read.arena_at = data_at;

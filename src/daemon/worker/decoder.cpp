@@ -52,7 +52,7 @@ Status CommandDecoder::decode_as(Bytes bytes, Command& command) {
   if constexpr (requires { fixed.enqueue; }) {
     if (!take_waits(fixed.enqueue.wait_count, trailing, command)) return fault("an enqueued command is cut short");
     if (const std::uint64_t at = fixed.enqueue.event_at;
-        at != wire::nowhere && arena_.slot<wire::EventSlot>(at) == nullptr)
+        at != wire::no_offset && arena_.slot<wire::EventSlot>(at) == nullptr)
       return fault("an event slot is outside the arena");
   } else {
     command.waits = {};
@@ -81,14 +81,14 @@ Status CommandDecoder::check_call(const wire::CallHeader& call) const {
 // ---- objects ----
 
 Status CommandDecoder::check(const wire::BufferCreate& create, Bytes, Command&) const {
-  if (create.arena_at != wire::nowhere && !arena_.range(create.arena_at, create.bytes))
+  if (create.arena_at != wire::no_offset && !arena_.range(create.arena_at, create.bytes))
     return fault("a buffer is outside the arena");
   return Status();
 }
 
 // How long it is depends on its format, which the executor knows.
 Status CommandDecoder::check(const wire::ImageCreate& create, Bytes, Command&) const {
-  if (create.arena_at != wire::nowhere && !arena_.range(create.arena_at, 0))
+  if (create.arena_at != wire::no_offset && !arena_.range(create.arena_at, 0))
     return fault("an image is outside the arena");
   return Status();
 }
@@ -109,7 +109,7 @@ Status CommandDecoder::check(const wire::QueueCreate& create, Bytes, Command&) c
 // ---- transfers ----
 
 Status CommandDecoder::check(const wire::BufferWrite& write, Bytes trailing, Command& command) const {
-  if (write.arena_at != wire::nowhere) return arena_.range(write.arena_at, write.bytes) ? Status() : fault(outside);
+  if (write.arena_at != wire::no_offset) return arena_.range(write.arena_at, write.bytes) ? Status() : fault(outside);
   if (write.bytes > wire::inline_write_bytes_max || write.bytes > trailing.size())
     return fault("a write has less data with it than it says");
   command.data = trailing.first(write.bytes);

@@ -11,7 +11,7 @@ constexpr std::uint32_t flush_every = 64;  // commands
 
 Result<StartedCommand> Enqueuer::start(const wire::EnqueueHeader& header) {
   StartedCommand started;
-  wire::EventSlot* slot = header.event_at != wire::nowhere ? to_.slot_at<wire::EventSlot>(header.event_at) : nullptr;
+  wire::EventSlot* slot = header.event_at != wire::no_offset ? to_.slot_at<wire::EventSlot>(header.event_at) : nullptr;
   started.queue = to_.objects.find<QueueEntry>(header.queue);
   if (started.queue != nullptr && header.sequence != started.queue->progress->begun() + 1)
     return fault("a queue's sequence numbers have a gap");

@@ -52,7 +52,7 @@ Status ObjectExecutor::execute(const wire::BufferCreate& create) {
 Outcome ObjectExecutor::make_buffer(const wire::BufferCreate& create, MemoryEntry& entry) {
   if (!to_.objects.has_room<MemoryEntry>()) return Outcome::out_of_host_memory;
   const wire::DeviceTraits& traits = to_.device.traits();
-  const bool in_arena = create.arena_at != wire::nowhere;
+  const bool in_arena = create.arena_at != wire::no_offset;
   if (create.bytes == 0 || !valid_access(create.access) || traits.buffers_in_arena != in_arena)
     return Outcome::invalid_value;
   if (in_arena && create.arena_at % std::max(1u, traits.base_address_align_bits / 8) != 0)
@@ -140,7 +140,7 @@ Outcome ObjectExecutor::image_of_its_own(const wire::ImageCreate& create, std::u
                                          std::span<std::byte>& host) {
   if (static_cast<wire::ImageKind>(create.kind) == wire::ImageKind::d1_buffer) return Outcome::invalid_value;
   if (bytes > INT64_MAX) return Outcome::invalid_image_size;
-  const bool in_arena = create.arena_at != wire::nowhere;
+  const bool in_arena = create.arena_at != wire::no_offset;
   if (to_.device.traits().images_in_arena != in_arena) return Outcome::invalid_value;
   if (in_arena) {
     if (!to_.arena.range(create.arena_at, bytes)) return Outcome::invalid_value;

@@ -53,7 +53,7 @@ TransferExecutor::Operand TransferExecutor::image_box(ObjectId id, const Box& or
 SubmitResult TransferExecutor::submit(const wire::BufferWrite& write, const Command& command, const Part& part) {
   std::span<const std::byte> src;
   std::unique_ptr<std::byte[]> owned;
-  if (write.arena_at == wire::nowhere) {
+  if (write.arena_at == wire::no_offset) {
     owned = std::make_unique_for_overwrite<std::byte[]>(command.data.size());
     std::copy(command.data.begin(), command.data.end(), owned.get());
     src = {owned.get(), command.data.size()};

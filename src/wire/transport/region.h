@@ -1,8 +1,8 @@
 // Region: memory that both sides of a session have mapped, as one side sees it.
 //
 // Where both run under one kernel it is a sealed memfd (shared_memory.h), which the region then owns. Elsewhere it is a
-// mapping that its provider made and keeps, for example of a device's memory: no descriptor, no seals. In both cases the
-// peer may write any byte at any moment. Not thread-safe, but for the memory itself and discard().
+// mapping that its provider made and keeps, for example of a device's memory: no descriptor, no seals. In both cases
+// the peer may write any byte at any moment. Not thread-safe, but for the memory itself and discard().
 #pragma once
 
 #include <cstddef>

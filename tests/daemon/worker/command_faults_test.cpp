@@ -40,7 +40,7 @@ TEST_CASE("an answer outside the arena is a fault") {
   Rig rig;
   wire::BufferCreate command;
   command.id = 1, command.bytes = 64, command.arena_at = 0;
-  for (const std::uint64_t at : {arena_bytes, arena_bytes - 8, wire::nowhere, UINT64_MAX - 63, std::uint64_t{8}}) {
+  for (const std::uint64_t at : {arena_bytes, arena_bytes - 8, wire::no_offset, UINT64_MAX - 63, std::uint64_t{8}}) {
     command.call.reply_at = at;
     CHECK(is_fault(rig.send(command)));
   }
@@ -78,7 +78,7 @@ TEST_CASE("a slot outside the arena or off its boundary is a fault") {
   Rig rig;
   wire::QueueCreate queue;
   queue.id = 50;
-  for (const std::uint64_t at : {arena_bytes, Rig::slots_at + 8, wire::nowhere, arena_bytes - 32}) {
+  for (const std::uint64_t at : {arena_bytes, Rig::slots_at + 8, wire::no_offset, arena_bytes - 32}) {
     queue.timeline_at = at;
     CHECK(is_fault(rig.send(queue)));
   }
@@ -134,7 +134,7 @@ TEST_CASE("data of a transfer outside the arena, or missing behind the command, 
   auto write = rig.to<wire::BufferWrite>(queue, 1);
   write.buffer = buffer, write.bytes = 128, write.arena_at = arena_bytes - 64;
   CHECK(is_fault(rig.send(write)));
-  write.arena_at = wire::nowhere;
+  write.arena_at = wire::no_offset;
   CHECK(is_fault(rig.send(write, std::vector<std::byte>(64))));
   write.bytes = wire::inline_write_bytes_max + 8;
   CHECK(is_fault(rig.send(write, std::vector<std::byte>(write.bytes))));

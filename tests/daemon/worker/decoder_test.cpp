@@ -187,7 +187,7 @@ TEST_CASE("the data of a write or a fill is what it says, and must be there") {
   DecoderRig rig;
   const std::vector<std::byte> trailing(16, std::byte{9});
   wire::BufferWrite write;
-  write.arena_at = wire::nowhere, write.bytes = 13;
+  write.arena_at = wire::no_offset, write.bytes = 13;
   auto bytes = rig.bytes_of(write, trailing);
   REQUIRE(rig.takes_bytes(bytes));
   CHECK(rig.command.data.size() == 13);

@@ -129,7 +129,7 @@ TEST_CASE("an image that no device could make is refused before the device is as
   CHECK(outcome_with([](auto& c) { c.channel_type = 0x10D8; }) == Outcome::image_format_unsupported);
   CHECK(outcome_with([](auto& c) { c.kind = static_cast<std::uint32_t>(wire::ImageKind::d3); }) ==
         Outcome::image_format_unsupported);
-  CHECK(outcome_with([](auto& c) { c.arena_at = wire::nowhere; }) == Outcome::invalid_value);
+  CHECK(outcome_with([](auto& c) { c.arena_at = wire::no_offset; }) == Outcome::invalid_value);
   CHECK(outcome_with([](auto& c) { c.arena_at = arena_bytes - 64; }) == Outcome::invalid_value);
   CHECK(outcome_with([](auto& c) { c.buffer = 5555; }) == Outcome::invalid_object);
   CHECK(outcome_with([](auto& c) { c.height = 1 << 20; }) == Outcome::invalid_value);

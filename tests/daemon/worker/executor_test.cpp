@@ -26,7 +26,7 @@ TEST_CASE("data that came with a write is kept until the write has ended") {
   Rig rig;
   const ObjectId queue = rig.queue(), buffer = rig.buffer();
   auto write = rig.to<wire::BufferWrite>(queue, 1);
-  write.buffer = buffer, write.bytes = 5, write.arena_at = wire::nowhere;
+  write.buffer = buffer, write.bytes = 5, write.arena_at = wire::no_offset;
   const char text[8] = "hello";
   CHECK(rig.send(write, std::as_bytes(std::span(text))).ok());
   CHECK(rig.device.commands[0].data == "hello");

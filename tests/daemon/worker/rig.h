@@ -156,7 +156,7 @@ class Worker {
   // A buffer, in the arena if the device works there.
   struct Buffer {
     ObjectId id = 0;
-    std::uint64_t arena_at = wire::nowhere;
+    std::uint64_t arena_at = wire::no_offset;
     std::uint64_t bytes = 0;
   };
   Outcome make_buffer(std::uint64_t bytes, Buffer& buffer);

@@ -349,7 +349,7 @@ TEST_CASE("writes wait while the device has as much of their data as may be kept
     auto write = rig.to<wire::BufferWrite>(queue, ++sequence);
     write.buffer = buffer;
     write.bytes = data.size();
-    write.arena_at = wire::nowhere;
+    write.arena_at = wire::no_offset;
     REQUIRE(rig.send(write, data).ok());
   }
   REQUIRE(rig.device.commands.size() == sequence - 1);

@@ -55,7 +55,7 @@ TEST_CASE("data that comes with a write, patterns, copies and rectangles arrive 
   worker.enqueue(queue, fill, false, {}, std::as_bytes(std::span(pattern)));
   const int words[] = {70, 71, 72, 73};
   wire::BufferWrite write;
-  write.buffer = a.id, write.dst_offset = 16, write.bytes = sizeof words, write.arena_at = wire::nowhere;
+  write.buffer = a.id, write.dst_offset = 16, write.bytes = sizeof words, write.arena_at = wire::no_offset;
   worker.enqueue(queue, write, false, {}, std::as_bytes(std::span(words)));
   wire::BufferCopy copy;
   copy.src = a.id, copy.dst = b.id, copy.src_offset = 0, copy.dst_offset = 512, copy.bytes = 64;
@@ -121,7 +121,7 @@ TEST_CASE("an image of any kind can be filled, written in part and read back, in
     for (std::uint64_t i = 0; i < pixels; ++i)
       REQUIRE(got[i] == (i >= written_at && i < written_at + 3 ? 0x55555555 : 0x09090909));
     // In the arena, pixels lie packed, as the program expects.
-    if (create.arena_at != wire::nowhere) CHECK(std::memcmp(worker.at(create.arena_at), got, pixels * 4) == 0);
+    if (create.arena_at != wire::no_offset) CHECK(std::memcmp(worker.at(create.arena_at), got, pixels * 4) == 0);
   }
 }
 
