@@ -11,7 +11,7 @@
 namespace {
 
 using namespace sluice;
-using arbiter::Decision;
+using arbiter::LeaseDecision;
 
 constexpr arbiter::TenantId tenants = 1000;
 constexpr arbiter::SessionId sessions = 200;
@@ -42,17 +42,17 @@ class Bench {
       arbiter_.returned(true, now_);
     }
     while (!arbiter_.holder()) {
-      const Decision decision = timed_decision(took_us);
-      if (decision.kind == Decision::Kind::nothing) now_ = std::min(decision.again_ns, now_ + turn_ns);
+      const LeaseDecision decision = timed_decision(took_us);
+      if (decision.kind == LeaseDecision::Kind::nothing) now_ = std::min(decision.again_ns, now_ + turn_ns);
     }
     timed_decision(took_us);
     now_ += turn_ns;
   }
 
  private:
-  Decision timed_decision(std::vector<double>& took_us) {
+  LeaseDecision timed_decision(std::vector<double>& took_us) {
     const auto start = std::chrono::steady_clock::now();
-    const Decision decision = arbiter_.decide(now_);
+    const LeaseDecision decision = arbiter_.decide(now_);
     took_us.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
     return decision;
   }

@@ -98,6 +98,7 @@ void worker_link_seeds() {
   const Bytes ready = step(0, encode_worker_message(message));
   message.kind = WorkerMessageKind::attach;
   wire::set_text(message.record.tenant, "alice");
+  message.record.bindings = {{0, 1}};
   seed("worker_link", "decode-attach", selecting(0, encode_worker_message(message)));
   const Bytes text = raw(std::array{'w', 'h', 'y', '\n'});
   const Bytes attached = step(kind(WorkerMessageKind::attached)), ended = step(kind(WorkerMessageKind::ended), text);
@@ -113,6 +114,8 @@ void adoption_seeds() {
   SessionNote note;
   note.record.session_id = 7;
   wire::set_text(note.record.tenant, "alice");
+  note.record.bindings = {{0, 1}};
+  note.memory.bindings.resize(1);
   WorkerMessage claim;
   claim.kind = WorkerMessageKind::adopt;
   claim.record = note.record;

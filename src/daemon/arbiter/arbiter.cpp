@@ -303,9 +303,9 @@ bool Arbiter::overtakes(const Tenant& next) const {
   return next.terms.priority_class == PriorityClass::latency && rank(next) < rank(*holder_->tenant);
 }
 
-Decision Arbiter::decide(Nanoseconds now) {
+LeaseDecision Arbiter::decide(Nanoseconds now) {
   const Choice choice = choose(now);
-  Decision decision;
+  LeaseDecision decision;
   decision.again_ns = choice.again_ns;
   if (holder_ == nullptr) return choice.best != nullptr ? grant(choice, now) : decision;
   if (const bool waited_for = choice.best != nullptr; waited_for != stretch_.waited_for) begin_stretch(waited_for);
@@ -314,7 +314,7 @@ Decision Arbiter::decide(Nanoseconds now) {
     asked_back_ = true;
     overtaken_ = choice.best != nullptr && overtakes(*choice.best->tenant);
     ++holder_->asked_back;
-    decision.kind = Decision::Kind::ask_back;
+    decision.kind = LeaseDecision::Kind::ask_back;
     decision.session = holder_->id;
     decision.past_cap = choice.best == nullptr && !holder_->tenant->terms.suspended && !stale_;
   } else {
@@ -324,13 +324,13 @@ Decision Arbiter::decide(Nanoseconds now) {
   return decision;
 }
 
-Decision Arbiter::grant(const Choice& choice, Nanoseconds now) {
+LeaseDecision Arbiter::grant(const Choice& choice, Nanoseconds now) {
   Session& session = *choice.best;
   stop_waiting(session, now);
   ++session.leases;
   holder_ = &session;
   shared_ = choice.ready > 1;
-  lease_ = lease_for(*session.tenant, choice, now);
+  lease_ = terms_for(*session.tenant, choice, now);
   if (session.proof == metering::Proof::held_time)
     lease_.linger_ns = std::min(lease_.linger_ns, settings_.linger_charged_ns);
   if (shared_ && !session.comes_back) lease_.linger_ns = 0;
@@ -343,14 +343,14 @@ Decision Arbiter::grant(const Choice& choice, Nanoseconds now) {
   charged_ = {};
   stretch_ = {};
   begin_stretch(shared_);
-  Decision decision{Decision::Kind::grant, session.id, lease_, choice.again_ns};
+  LeaseDecision decision{LeaseDecision::Kind::grant, session.id, lease_, choice.again_ns};
   if (shared_) decision.again_ns = std::min(decision.again_ns, lease_.until_ns);
   decision.again_ns = std::min(decision.again_ns, past_cap_ns(now));
   return decision;
 }
 
-Lease Arbiter::lease_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const {
-  Lease lease;
+LeaseTerms Arbiter::terms_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const {
+  LeaseTerms lease;
   lease.window_ns = settings_.window_alone_ns;
   if (choice.awaited > 1) {
     lease.window_ns = settings_.window_shared_ns;

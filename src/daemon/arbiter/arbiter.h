@@ -30,6 +30,7 @@
 
 #include "base/clock.h"
 #include "daemon/arbiter/bucket.h"
+#include "daemon/arbiter/lease_terms.h"
 #include "daemon/arbiter/terms.h"
 #include "daemon/metering/charge.h"
 
@@ -38,7 +39,7 @@ namespace sluice::arbiter {
 using TenantId = std::uint32_t;
 using SessionId = std::uint64_t;
 
-inline constexpr Nanoseconds unlimited_ns = UINT64_MAX;
+inline constexpr Nanoseconds unlimited_ns = LeaseTerms::unlimited_ns;
 
 struct Settings {
   Nanoseconds turn_ns = 5 * ns_per_ms;         // of device time, while others wait; the last command may exceed it
@@ -60,25 +61,16 @@ struct Settings {
   MilliGpu floor_weight{5}, floor_guarantee{1};
 };
 
-// What a holder may do.
-struct Lease {
-  Nanoseconds budget_ns = unlimited_ns;  // of device time; nothing begins beyond it, and it is to be given back
-  Nanoseconds until_ns = unlimited_ns;   // no command is submitted after this moment
-  Nanoseconds window_ns = 0;             // submitted and unfinished, by estimate; one command may always be
-  Nanoseconds piece_ns = 0;              // longer launches are cut if they can be; 0: none is
-  Nanoseconds linger_ns = unlimited_ns;  // idle for so long, it is given back
-};
-
 // The evidence about one session: since its lease was granted, or since it ended.
 struct Use {
   Nanoseconds measured_ns = 0;  // by the worker's reports: the sum over its commands, by the device's timestamps
   Nanoseconds floor_ns = 0;     // metering::floor_of(its worker's processor time)
 };
 
-struct Decision {
+struct LeaseDecision {
   enum class Kind : std::uint8_t { nothing, grant, ask_back } kind = Kind::nothing;
   SessionId session = 0;
-  Lease lease;                          // grant
+  LeaseTerms terms;                     // grant
   Nanoseconds again_ns = unlimited_ns;  // to be asked again then, if nothing happens before
   bool past_cap = false;                // ask_back: for that alone, and nobody waits
 };
@@ -127,7 +119,7 @@ class Arbiter {
 
   // To be called after anything of the above, again until it says `nothing`, and at again_ns. A grant and a request to
   // give back have happened when they are returned.
-  Decision decide(Nanoseconds now);
+  LeaseDecision decide(Nanoseconds now);
 
   std::optional<SessionId> holder() const;
   // Somebody holds the lease, and another waits for it who may have it.
@@ -148,8 +140,8 @@ class Arbiter {
   bool goes_before(const Session& a, const Session& b) const;
   int rank(const Tenant& tenant) const;
   bool must_give_back(const Choice& waiting, Nanoseconds now) const;
-  Decision grant(const Choice& choice, Nanoseconds now);
-  Lease lease_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const;
+  LeaseDecision grant(const Choice& choice, Nanoseconds now);
+  LeaseTerms terms_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const;
   bool wants_already(const Tenant& tenant) const;
   bool overtakes(const Tenant& next) const;
   Nanoseconds cap_ready_ns(const Tenant& tenant) const;
@@ -175,7 +167,7 @@ class Arbiter {
 
   // The lease, while somebody holds it.
   Session* holder_ = nullptr;
-  Lease lease_;
+  LeaseTerms lease_;
   bool shared_ = false, asked_back_ = false;
   bool stale_ = false;      // its tenant's terms have changed since
   bool overtaken_ = false;  // the last holder was asked for the sake of class latency

@@ -144,12 +144,14 @@ void Server::terms_changed(const Tenant& tenant) {
     if (session->use.tenant == &tenant) limit(*session);
 }
 
-void Server::limit(const Session& session) {
-  const PoolDevice* device = devices_.find(session.record.device_index);
-  if (device == nullptr) return;
-  const auto cpu = cpu_fence(device->traits, session.use.tenant->terms.cap);
-  if (Status set = pool_.limit(*session.worker, session.record.arena_bytes, cpu); !set.ok())
-    pool_.end(*session.worker, "its limits could not be set: " + set.message());
+void Server::limit(const LiveSession& session) {
+  for (const LiveBinding& binding : session.bindings) {
+    const PoolDevice* device = devices_.find(binding.id.device);
+    if (device == nullptr) continue;
+    const auto cpu = cpu_fence(device->traits, session.use.tenant->terms.cap);
+    if (Status set = pool_.limit(*binding.worker, session.record.arena_bytes, cpu); !set.ok())
+      pool_.end(*binding.worker, "its limits could not be set: " + set.message());
+  }
 }
 
 Server::~Server() { tenant_listener_.close(); }

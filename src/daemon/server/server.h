@@ -67,7 +67,7 @@ class Server final : private WorkerListener {
   void worker_gone(Worker& worker, const std::string& reason) override { opener_.worker_gone(worker, reason); }
 
   void terms_changed(const Tenant& tenant);
-  void limit(const Session& session);
+  void limit(const LiveSession& session);
   Status start_leases();
   void look_for_devices();
   void devices_found(Result<std::vector<wire::DeviceTraits>> found);

@@ -31,11 +31,7 @@ bool may_begin(std::uint64_t grant, std::uint64_t report) {
 
 void write_terms(LeaseGrant& grant, const LeaseTerms& terms, Nanoseconds now) {
   grant.granted_ns.store(now, std::memory_order_relaxed);
-  grant.budget_ns.store(terms.budget_ns, std::memory_order_relaxed);
-  grant.until_ns.store(terms.until_ns, std::memory_order_relaxed);
-  grant.window_ns.store(terms.window_ns, std::memory_order_relaxed);
-  grant.piece_ns.store(terms.piece_ns, std::memory_order_relaxed);
-  grant.linger_ns.store(terms.linger_ns, std::memory_order_relaxed);
+  grant.terms.store(terms);
 }
 
 }  // namespace
@@ -59,12 +55,7 @@ std::uint32_t LeaseHolder::in_flight() const {
   return static_cast<std::uint32_t>(in_flight_of(report_.lease.load(std::memory_order_relaxed)));
 }
 
-LeaseTerms LeaseHolder::terms() const {
-  const LeaseGrant& lease = grant();
-  const auto read = [](const std::atomic<Nanoseconds>& term) { return term.load(std::memory_order_relaxed); };
-  return {read(lease.budget_ns), read(lease.until_ns), read(lease.window_ns), read(lease.piece_ns),
-          read(lease.linger_ns)};
-}
+LeaseTerms LeaseHolder::terms() const { return grant().terms.load(); }
 
 std::uint32_t LeaseHolder::number() const { return number_of(grant().lease.load(std::memory_order_acquire)); }
 

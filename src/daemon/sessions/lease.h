@@ -24,20 +24,12 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "daemon/arbiter/lease_terms.h"
 #include "daemon/sessions/report_page.h"
 #include "daemon/sessions/terms_page.h"
 #include "wire/transport/futex.h"
 
 namespace sluice {
-
-// What the holder may do; the numbers of arbiter::Lease.
-struct LeaseTerms {
-  Nanoseconds budget_ns = UINT64_MAX;
-  Nanoseconds until_ns = UINT64_MAX;
-  Nanoseconds window_ns = UINT64_MAX;
-  Nanoseconds piece_ns = 0;
-  Nanoseconds linger_ns = UINT64_MAX;
-};
 
 // The worker's side. begin(), end(), want(), step_aside() and come_back() may be called on any thread; follow_daemon()
 // by the control thread, never at the same time as grant_oneself(); the rest by the command thread's.

@@ -1,9 +1,12 @@
 #include "daemon/sessions/session_record.h"
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
+#include "base/contract.h"
 #include "daemon/sessions/record_frame.h"
 
 namespace sluice {
@@ -25,18 +28,36 @@ struct NameReader {
   }
 };
 
-// Every field but the names.
+// Every field but the names and the bindings.
 template <typename Visitor, typename Record>
 void visit(Visitor& v, Record& r) {
-  v(r.session_id), v(r.tenant_id), v(r.memory_limit_bytes), v(r.control_bytes), v(r.arena_bytes), v(r.arena_address);
-  v(r.started_unix_ns), v(r.device_index), v(r.gpu_milli);
-  v(r.client_pid), v(r.client_uid), v(r.client_gid), v(r.client_start_ticks), v(r.worker_number);
+  v(r.session_id), v(r.tenant_id), v(r.api), v(r.limits.memory_bytes), v(r.limits.gpu_milli);
+  v(r.control_bytes), v(r.arena_bytes), v(r.arena_address), v(r.started_unix_ns);
+  v(r.client_pid), v(r.client_uid), v(r.client_gid), v(r.client_start_ticks);
 }
 
-template <typename Visitor, typename Note>
-void visit_memory(Visitor& v, Note& note) {
-  for (auto* memory : {&note.control, &note.arena, &note.report, &note.terms, &note.terms_before})
-    v(memory->device), v(memory->inode);
+template <typename Visitor, typename Memory>
+void visit_identities(Visitor& v, std::initializer_list<Memory*> memories) {
+  for (Memory* memory : memories) v(memory->device), v(memory->inode);
+}
+
+void put_bindings(wire::Encoder& fields, const std::vector<SessionBinding>& bindings) {
+  fields.put(static_cast<std::uint32_t>(bindings.size()));
+  for (const SessionBinding& binding : bindings) fields.put(binding.device), fields.put(binding.worker);
+}
+
+bool has_device(const std::vector<SessionBinding>& bindings, std::uint32_t device) {
+  return std::any_of(bindings.begin(), bindings.end(), [device](const auto& other) { return other.device == device; });
+}
+
+void get_bindings(wire::Decoder& fields, std::vector<SessionBinding>& bindings) {
+  const auto count = fields.get<std::uint32_t>();
+  if (count == 0 || count > session_bindings_max) return fields.fail();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto device = fields.get<std::uint32_t>(), worker = fields.get<std::uint32_t>();
+    if (has_device(bindings, device)) return fields.fail();
+    bindings.push_back({device, worker});
+  }
 }
 
 }  // namespace
@@ -47,6 +68,7 @@ void put_session_record(wire::Encoder& encoder, const SessionRecord& record) {
   visit(visitor, record);
   visit_name(visitor, record.tenant);
   visit_name(visitor, record.program);
+  put_bindings(fields, record.bindings);
   put_frame(encoder, session_record_version, fields.bytes());
 }
 
@@ -60,15 +82,20 @@ Result<SessionRecord> get_session_record(wire::Decoder& decoder) {
   const NameReader read_name{fields};
   read_name(record.tenant);
   read_name(record.program);
+  get_bindings(fields, record.bindings);
+  if (record.api != wire::Api::opencl) fields.fail();
   if (Status whole = check_whole(fields, "the session's record"); !whole.ok()) return whole;
   return record;
 }
 
 std::vector<std::byte> encode_session_note(const SessionNote& note) {
+  SLUICE_REQUIRE(note.memory.bindings.size() == note.record.bindings.size());
   wire::Encoder fields;
   put_session_record(fields, note.record);
   wire::EncodeVisitor visitor(fields);
-  visit_memory(visitor, note.memory);
+  visit_identities(visitor, {&note.memory.control, &note.memory.arena});
+  for (const BindingMemoryNote& binding : note.memory.bindings)
+    visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
   wire::Encoder encoder;
   encoder.put(note_magic);
   put_frame(encoder, session_note_version, fields.bytes());
@@ -87,7 +114,10 @@ Result<SessionNote> decode_session_note(std::span<const std::byte> bytes) {
   if (!record.ok()) return record.status();
   SessionNote note{record.take(), {}};
   wire::DecodeVisitor visitor(fields);
-  visit_memory(visitor, note.memory);
+  visit_identities(visitor, {&note.memory.control, &note.memory.arena});
+  note.memory.bindings.resize(note.record.bindings.size());
+  for (BindingMemoryNote& binding : note.memory.bindings)
+    visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
   if (Status whole = check_whole(fields, "the note of the session"); !whole.ok()) return whole;
   return note;
 }

@@ -5,6 +5,7 @@
 // version.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -16,20 +17,41 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t session_record_version = 4;
+// One session on one device: what has a worker, a lease, a meter and a memory grant of its own.
+struct BindingId {
+  std::uint64_t session_id = 0;
+  std::uint32_t device = 0;  // its index in the pool
+  friend auto operator<=>(const BindingId&, const BindingId&) = default;
+};
+
+inline constexpr std::uint32_t session_record_version = 5;
+
+// A device that serves the session, and the worker that does it there.
+struct SessionBinding {
+  std::uint32_t device = 0;  // its index in the pool
+  std::uint32_t worker = 0;  // its number
+  friend bool operator==(const SessionBinding&, const SessionBinding&) = default;
+};
+inline constexpr std::size_t session_bindings_max = 16;
+
+// Its tenant's slice, as it was when the session began.
+struct SessionLimits {
+  std::uint64_t memory_bytes = 0;
+  std::uint32_t gpu_milli = 0;
+  friend bool operator==(const SessionLimits&, const SessionLimits&) = default;
+};
 
 struct SessionRecord {
   std::uint64_t session_id = 0;
-  std::uint64_t tenant_id = 0;           // the registry's, for good
-  std::uint64_t memory_limit_bytes = 0;  // the tenant's
+  std::uint64_t tenant_id = 0;  // the registry's, for good
+  wire::Api api = wire::Api::opencl;
+  SessionLimits limits;
   std::uint64_t control_bytes = 0, arena_bytes = 0;
   std::uint64_t arena_address = 0;  // wire::arena_home
   std::uint64_t started_unix_ns = 0;
-  std::uint32_t device_index = 0;
-  std::uint32_t gpu_milli = 0;
   std::uint32_t client_pid = 0, client_uid = 0, client_gid = 0;
-  std::uint64_t client_start_ticks = 0;  // with client_pid: which process; 0: not known
-  std::uint32_t worker_number = 0;
+  std::uint64_t client_start_ticks = 0;    // with client_pid: which process; 0: not known
+  std::vector<SessionBinding> bindings;    // 1 to session_bindings_max, each on another device; the first one leads
   char tenant[wire::name_bytes_max] = {};  // NUL-terminated, as `program` is
   char program[wire::name_bytes_max] = {};
 
@@ -41,18 +63,23 @@ void put_session_record(wire::Encoder& encoder, const SessionRecord& record);
 Result<SessionRecord> get_session_record(wire::Decoder& decoder);
 
 // What the daemon notes of a session beside the worker's folder, where no worker can write.
-inline constexpr std::uint32_t session_note_version = 2;
+inline constexpr std::uint32_t session_note_version = 3;
 inline constexpr std::size_t session_note_bytes_max = 4096;
 
 // Which memory the daemon gave the session. A worker could hand over any other.
-struct SessionMemoryNote {
-  wire::MemoryIdentity control, arena, report, terms;
+struct BindingMemoryNote {
+  wire::MemoryIdentity report, terms;
   // Of the daemon before, until the worker has the page of this one: it may present either.
   wire::MemoryIdentity terms_before;
+  friend bool operator==(const BindingMemoryNote&, const BindingMemoryNote&) = default;
+};
+struct SessionMemoryNote {
+  wire::MemoryIdentity control, arena;
+  std::vector<BindingMemoryNote> bindings;  // as those of the record
   friend bool operator==(const SessionMemoryNote&, const SessionMemoryNote&) = default;
 };
 
-struct SessionNote {
+struct SessionNote {  // REQUIRES: as many bindings in both
   SessionRecord record;
   SessionMemoryNote memory;
 };

@@ -7,11 +7,14 @@
 // granted.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "base/clock.h"
+#include "daemon/arbiter/lease_terms.h"
 #include "wire/transport/futex.h"
 
 namespace sluice {
@@ -23,11 +26,31 @@ enum LeaseGrantBit : std::uint64_t {
   lease_asked_back = 2,  // nothing may begin any more
 };
 
+// LeaseTerms in shared memory. A reader may see the words of two writers; each alone is one that was written, so it
+// looks at the lease's number before and after.
+class SharedLeaseTerms {
+ public:
+  void store(const LeaseTerms& terms) {
+    const auto words = std::bit_cast<Words>(terms);
+    for (std::size_t i = 0; i < words.size(); ++i) words_[i].store(words[i], std::memory_order_relaxed);
+  }
+  LeaseTerms load() const {
+    Words words;
+    for (std::size_t i = 0; i < words.size(); ++i) words[i] = words_[i].load(std::memory_order_relaxed);
+    return std::bit_cast<LeaseTerms>(words);
+  }
+
+ private:
+  using Words = std::array<std::uint64_t, sizeof(LeaseTerms) / sizeof(std::uint64_t)>;
+  std::array<std::atomic<std::uint64_t>, std::tuple_size_v<Words>> words_;
+};
+static_assert(sizeof(SharedLeaseTerms) == sizeof(LeaseTerms) && sizeof(LeaseTerms) == 40);
+
 // One lease. While no daemon lives the worker grants itself leases of this form, in memory of its own.
 struct LeaseGrant {
   std::atomic<std::uint64_t> lease;  // its number in the upper half, LeaseGrantBit below; the rest is written before it
   std::atomic<Nanoseconds> granted_ns;  // when
-  std::atomic<Nanoseconds> budget_ns, until_ns, window_ns, piece_ns, linger_ns;
+  SharedLeaseTerms terms;
 };
 
 struct TermsPage {

@@ -38,7 +38,7 @@
 namespace sluice {
 
 inline constexpr int worker_link_fd = 3;
-inline constexpr std::uint32_t worker_link_version = 5;
+inline constexpr std::uint32_t worker_link_version = 6;
 // Of one message. A daemon that is sent more ends the worker.
 inline constexpr std::size_t worker_message_bytes_max = 64 * 1024, probe_message_bytes_max = wire::message_bytes_max;
 // Ready, Attached, Ended, Released: all that a worker may say to the daemon that started it.

@@ -14,8 +14,8 @@ constexpr int answer_ms = 10'000;
 
 }  // namespace
 
-DaemonLink::DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, Adoption adoption)
-    : link_(std::move(link)), adoption_socket_(std::move(adoption_socket)), adoption_(std::move(adoption)) {}
+DaemonLink::DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, AdoptionOffer offer)
+    : link_(std::move(link)), adoption_socket_(std::move(adoption_socket)), offer_(std::move(offer)) {}
 
 int DaemonLink::timeout_ms() const { return state_ == State::claiming ? answer_ms : -1; }
 
@@ -32,7 +32,7 @@ Status DaemonLink::attend_link() {
   log::info("the daemon is gone; the session goes on and waits for the next one");
   link_.close();
   state_ = State::alone;
-  adoption_.gone();
+  offer_.gone();
   return Status();
 }
 
@@ -43,7 +43,7 @@ Status DaemonLink::on_message(wire::Message received) {
   if (message.ok() && message.value().kind == WorkerMessageKind::program_gone)
     return Status(Code::unavailable, "the program has gone");
   if (!message.ok() || message.value().kind != WorkerMessageKind::adopted || state_ != State::claiming) return Status();
-  SLUICE_TRY(adoption_.followed(std::move(received.fds)));
+  SLUICE_TRY(offer_.followed(std::move(received.fds)));
   state_ = State::linked;
   log::info("a new daemon has taken over");
   return Status();
@@ -54,7 +54,7 @@ Status DaemonLink::on_message(wire::Message received) {
 void DaemonLink::answer_new_daemon() {
   wire::MessageSocket caller{UniqueFd(accept4(adoption_socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))};
   if (!caller.valid()) return;
-  if (!caller.send(encode_worker_message(adoption_.claim), adoption_.fds(), now_ns() + send_ns).ok()) return;
+  if (!caller.send(encode_worker_message(offer_.claim), offer_.fds(), now_ns() + send_ns).ok()) return;
   link_ = std::move(caller);
   state_ = State::claiming;
 }

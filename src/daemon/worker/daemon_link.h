@@ -17,7 +17,8 @@
 
 namespace sluice::worker {
 
-struct Adoption {
+// What the next daemon is told, and who hears what comes of it.
+struct AdoptionOffer {
   WorkerMessage claim;  // Adopt, with the record
   std::function<std::array<int, adopt_fds>()> fds;
   // Called when the daemon has died, and when a new one has taken over, with the descriptors that it sent.
@@ -28,7 +29,7 @@ struct Adoption {
 class DaemonLink {
  public:
   // `adoption_socket`: a listening socket (wire::bind_at) that only the daemon's user can reach.
-  DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, Adoption adoption);
+  DaemonLink(wire::MessageSocket link, UniqueFd adoption_socket, AdoptionOffer offer);
 
   // What to poll for reading, and for how long; -1: for ever.
   int fd() const { return state_ == State::alone ? adoption_socket_.get() : link_.fd(); }
@@ -51,7 +52,7 @@ class DaemonLink {
   State state_ = State::linked;
   wire::MessageSocket link_;
   UniqueFd adoption_socket_;
-  Adoption adoption_;
+  AdoptionOffer offer_;
 };
 
 }  // namespace sluice::worker

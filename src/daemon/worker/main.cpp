@@ -77,7 +77,7 @@ Result<std::unique_ptr<backend::Device>> open_device(std::vector<std::unique_ptr
 
 // ---- one session ----
 
-Session::Limits limits_of(const Options& options) {
+AttachedSession::Limits limits_of(const Options& options) {
   if (options.fences_down().has(Fence::budgets)) return {HostLimits::none(), BuildLimits::none()};
   return {HostLimits(), options.builds};
 }
@@ -132,7 +132,7 @@ Result<UniqueFd> open_adoption_socket() {
 [[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
                         const Options& options) {
   const bool has_cache = place_cache(received.fds);
-  auto session = Session::open(device, attach.record, limits_of(options), received.fds);
+  auto session = AttachedSession::open(device, attach.record, limits_of(options), received.fds);
   auto adoption_socket = open_adoption_socket();
   Status ready = session.ok() ? adoption_socket.status() : session.status();
   if (ready.ok()) ready = print_to(std::move(received.fds[attach_fd_output]));
@@ -144,15 +144,15 @@ Result<UniqueFd> open_adoption_socket() {
   }
   if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
 
-  Session& serving = *session.value();
+  AttachedSession& serving = *session.value();
   const auto followed = [&serving](std::vector<UniqueFd> fds) {
     if (fds.size() == adopted_fds) write_to(fds[adopted_fd_log]);
     return serving.follow_daemon(std::move(fds));
   };
-  Adoption adoption{attach, [&serving] { return serving.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
-                    followed};
-  adoption.claim.kind = WorkerMessageKind::adopt;
-  Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(adoption)),
+  AdoptionOffer offer{attach, [&serving] { return serving.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
+                      followed};
+  offer.claim.kind = WorkerMessageKind::adopt;
+  Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(offer)),
                   std::move(received.fds[attach_fd_session]), serving.builds());
   std::thread commands([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);

@@ -1,4 +1,4 @@
-// Session: everything that one attached program has in this worker, and the loop that serves it.
+// AttachedSession: everything that one attached program has in this worker, and the loop that serves it.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 #include "daemon/metering/meter_page.h"
 #include "daemon/sessions/lease.h"
 #include "daemon/sessions/memory_grant.h"
+#include "daemon/sessions/session_memory.h"
 #include "daemon/sessions/worker_link.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/builder.h"
@@ -38,15 +39,15 @@ class HostCopies {
   std::uint64_t in_seen_ = 0, out_seen_ = 0;
 };
 
-class Session {
+class AttachedSession {
  public:
   struct Limits {
     HostLimits host;
     BuildLimits builds;
   };
   // Maps what came with the Attach message; takes from `fds` what it needs. `device` outlives the session.
-  static Result<std::unique_ptr<Session>> open(backend::Device& device, const SessionRecord& record,
-                                               const Limits& limits, std::vector<UniqueFd>& fds);
+  static Result<std::unique_ptr<AttachedSession>> open(backend::Device& device, const SessionRecord& record,
+                                                       const Limits& limits, std::vector<UniqueFd>& fds);
 
   BuildWatch& builds() { return builds_; }
 
@@ -63,20 +64,17 @@ class Session {
   Status follow_daemon(std::vector<UniqueFd> fds);
 
   // What a new daemon must have of it, in the order of AdoptFd.
-  std::array<int, adopt_fds> fds_for_adoption() const;
+  std::array<int, adopt_fds> fds_for_adoption() const { return memory_.adoption_fds(); }
 
  private:
-  struct Memory {
-    wire::SharedMemory control, arena, report, terms;
-  };
-  Session(backend::Device& device, const SessionRecord& record, const Limits& limits, Memory memory, UniqueFd kick);
+  AttachedSession(backend::Device& device, const SessionRecord& record, const Limits& limits, SessionMemory memory);
   Status serve_one();
   Status serve_until_stopped();
   bool give_back();
 
   backend::Device& device_;
-  Memory memory_;
-  UniqueFd kick_;
+  SessionMemory memory_;
+  BindingMemory& binding_;  // this worker's
   TermsPage& terms_;
   ReportPage& report_;
   metering::MeterPage& meter_;

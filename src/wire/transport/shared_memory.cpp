@@ -128,6 +128,12 @@ UniqueFd SharedMemory::take_fd() {
   return std::move(fd_);
 }
 
+SharedMemory SharedMemory::hold(UniqueFd fd) {
+  SharedMemory memory;
+  memory.fd_ = std::move(fd);
+  return memory;
+}
+
 void SharedMemory::discard(std::size_t offset, std::size_t bytes) const {
   if (!fd_.valid()) return;
   // A failure only means that the pages stay resident.

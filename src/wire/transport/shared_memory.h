@@ -51,6 +51,9 @@ class SharedMemory {
   // The same for what is only read here: it may be sealed against writing, and then cannot be written.
   static Result<SharedMemory> map_to_read(UniqueFd fd, std::size_t bytes);
 
+  // Holds what a peer sent, or create() made, without mapping it: data() is null, and fd() can be handed on.
+  static SharedMemory hold(UniqueFd fd);
+
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
   int fd() const { return fd_.get(); }

@@ -278,11 +278,11 @@ TEST_CASE("a holder whose cap is used up is asked back, though nobody waits and 
   arbiter.set_tenant(1, terms(100, 250), 0);
   arbiter.open(1, 1, 0);
   arbiter.wants(1, 0);
-  const Decision granted = arbiter.decide(0);
-  REQUIRE(granted.kind == Decision::Kind::grant);
+  const LeaseDecision granted = arbiter.decide(0);
+  REQUIRE(granted.kind == LeaseDecision::Kind::grant);
   REQUIRE(granted.again_ns <= 10 * ms);
   arbiter.observe({0, granted.again_ns}, granted.again_ns);
-  CHECK(arbiter.decide(granted.again_ns).kind == Decision::Kind::ask_back);
+  CHECK(arbiter.decide(granted.again_ns).kind == LeaseDecision::Kind::ask_back);
 }
 
 TEST_CASE("a cap holds for a worker that reports nothing") {
@@ -315,7 +315,7 @@ TEST_CASE("where kernels run elsewhere, an idle holder is charged, and so asked 
   arbiter.set_tenant(1, terms(300), 0);
   arbiter.open(1, 1, 0, metering::Proof::held_time);
   arbiter.wants(1, 0);
-  CHECK(arbiter.decide(0).lease.linger_ns == ms);
+  CHECK(arbiter.decide(0).terms.linger_ns == ms);
   arbiter.observe({ms, 0}, 3 * ms);
   CHECK(arbiter.why(1, 3 * ms).charged_ns == 3 * ms);
 }
@@ -325,7 +325,7 @@ TEST_CASE("without proof the worker's word counts, up to the time that it held t
   arbiter.set_tenant(1, terms(300), 0);
   arbiter.open(1, 1, 0, metering::Proof::none);
   arbiter.wants(1, 0);
-  REQUIRE(arbiter.decide(0).kind == Decision::Kind::grant);
+  REQUIRE(arbiter.decide(0).kind == LeaseDecision::Kind::grant);
   arbiter.observe({ms, 8 * ms}, 10 * ms);
   CHECK(arbiter.why(1, 10 * ms).charged_ns == ms);
 }
@@ -337,10 +337,10 @@ TEST_CASE("time alone and time beside a waiter are charged each by its own rule"
   arbiter.open(1, 1, 0);
   arbiter.open(2, 2, 0);
   arbiter.wants(1, 0);
-  REQUIRE(arbiter.decide(0).kind == Decision::Kind::grant);
+  REQUIRE(arbiter.decide(0).kind == LeaseDecision::Kind::grant);
   arbiter.observe({0, 2 * ms}, 10 * ms);  // it idled most of the time
   arbiter.wants(2, 10 * ms);
-  REQUIRE(arbiter.decide(10 * ms).kind == Decision::Kind::ask_back);
+  REQUIRE(arbiter.decide(10 * ms).kind == LeaseDecision::Kind::ask_back);
   arbiter.observe({0, 2 * ms}, 15 * ms);
   const Why why = arbiter.why(1, 15 * ms);
   CHECK(why.charged_ns == 7 * ms);
@@ -353,7 +353,7 @@ TEST_CASE("the time of commands that overlap is charged once") {
   arbiter.set_tenant(1, terms(500, 500), 0);
   arbiter.open(1, 1, 0);
   arbiter.wants(1, 0);
-  REQUIRE(arbiter.decide(0).kind == Decision::Kind::grant);
+  REQUIRE(arbiter.decide(0).kind == LeaseDecision::Kind::grant);
   arbiter.observe({8 * ms, 0}, 4 * ms);  // two queues
   CHECK(arbiter.why(1, 4 * ms).charged_ns == 4 * ms);
 }
@@ -366,7 +366,7 @@ TEST_CASE("why a session does not run is told") {
   arbiter.open(2, 2, 0);
   CHECK(arbiter.why(1, 0).state == Why::State::idle);
   arbiter.wants(2, 0);
-  REQUIRE(arbiter.decide(0).kind == Decision::Kind::grant);
+  REQUIRE(arbiter.decide(0).kind == LeaseDecision::Kind::grant);
   arbiter.wants(1, 0);
   CHECK(arbiter.why(1, ms).state == Why::State::waits_for_turn);
   CHECK(arbiter.why(1, ms).holder == 2);

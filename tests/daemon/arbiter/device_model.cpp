@@ -4,7 +4,7 @@
 
 namespace sluice::test {
 
-using arbiter::Decision;
+using arbiter::LeaseDecision;
 using arbiter::unlimited_ns;
 
 void DeviceModel::session(SessionId id, TenantId tenant, Behaviour behaviour, Nanoseconds starts_ns, Lies lies) {
@@ -69,17 +69,17 @@ void DeviceModel::observe() {
 void DeviceModel::carry_out() {
   for (;;) {
     observe();
-    const Decision decision = arbiter_.decide(now_);
+    const LeaseDecision decision = arbiter_.decide(now_);
     ++decisions_;
-    if (decision.kind == Decision::Kind::nothing) return plan(decision.again_ns);
-    if (decision.kind == Decision::Kind::ask_back) {
+    if (decision.kind == LeaseDecision::Kind::nothing) return plan(decision.again_ns);
+    if (decision.kind == LeaseDecision::Kind::ask_back) {
       held_->asked_back = held_->program->lies.obeys;
       if (!held_->asked_back) return plan(decision.again_ns);
       if (!held_->program->busy && held_->idle_since_ns != 0) give_back(false);
       continue;
     }
     ++grants_;
-    held_ = Held{programs_.at(decision.session).get(), decision.lease, 0, 0, 0, false, ++leases_};
+    held_ = Held{programs_.at(decision.session).get(), decision.terms, 0, 0, 0, false, ++leases_};
     waits_.push_back({held_->program->tenant, held_->program->id, held_->program->asked_ns, now_});
     held_->program->busy = true;  // until then nothing else can happen to it
     at(now_ + hand_over_ns_, [this, number = leases_] {

@@ -90,7 +90,7 @@ class DeviceModel {
   };
   struct Held {
     Program* program = nullptr;
-    arbiter::Lease lease;
+    LeaseTerms lease;
     Nanoseconds ran_ns = 0;         // its commands that have ended
     Nanoseconds runs_since_ns = 0;  // 0: none runs
     Nanoseconds idle_since_ns = 0;

@@ -216,7 +216,7 @@ class Serving {
     if (told_to("late")) sleep_for_ever();
     WorkerMessage claim = attach_;
     claim.kind = WorkerMessageKind::adopt;
-    if (told_to("forge")) claim.record.memory_limit_bytes = 1;
+    if (told_to("forge")) claim.record.limits.memory_bytes = 1;
     const UniqueFd foreign = told_to("swap") ? foreign_page() : UniqueFd();
     const int report_fd = foreign.valid() ? foreign.get() : report_.fd();
     std::array<int, adopt_fds> fds{control_.get(), arena_.get(), report_fd, terms_.fd()};

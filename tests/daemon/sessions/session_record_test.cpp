@@ -9,8 +9,10 @@ namespace {
 SessionNote example() {
   SessionNote note;
   note.record.session_id = 77;
-  note.record.memory_limit_bytes = 1u << 30;
-  note.record.worker_number = 4;
+  note.record.limits = {1u << 30, 250};
+  note.record.bindings = {{0, 4}, {2, 5}};
+  note.memory.arena = {1, 2};
+  note.memory.bindings = {{{1, 3}, {1, 4}, {}}, {{1, 5}, {1, 6}, {1, 7}}};
   wire::set_text(note.record.tenant, "alice");
   wire::set_text(note.record.program, "hashcat");
   return note;
@@ -25,6 +27,7 @@ TEST_CASE("a session's note comes back as it was") {
   const auto read = decode_session_note(encode_session_note(example()));
   REQUIRE(read.ok());
   CHECK(read.value().record == example().record);
+  CHECK(read.value().memory == example().memory);
 }
 
 TEST_CASE("a note that is cut short anywhere, or too long, is refused") {
@@ -53,6 +56,28 @@ TEST_CASE("a plain struct, as daemons wrote before notes had versions, is refuse
 TEST_CASE("a name that does not end where it may is refused") {
   SessionNote note = example();
   std::memset(note.record.tenant, 'x', sizeof note.record.tenant);
+  CHECK_FALSE(decode_session_note(encode_session_note(note)).ok());
+}
+
+TEST_CASE("a record without a binding, with too many, or with two on one device is refused") {
+  const auto with = [](std::vector<SessionBinding> bindings) {
+    SessionNote note = example();
+    note.record.bindings = std::move(bindings);
+    note.memory.bindings.resize(note.record.bindings.size());
+    return decode_session_note(encode_session_note(note)).ok();
+  };
+  std::vector<SessionBinding> many;
+  while (many.size() < session_bindings_max) many.push_back({static_cast<std::uint32_t>(many.size()), 1});
+  CHECK(with(many));
+  many.push_back({session_bindings_max, 1});
+  CHECK_FALSE(with(many));
+  CHECK_FALSE(with({}));
+  CHECK_FALSE(with({{3, 1}, {3, 2}}));
+}
+
+TEST_CASE("a record of an API that is not known is refused") {
+  SessionNote note = example();
+  note.record.api = static_cast<wire::Api>(99);
   CHECK_FALSE(decode_session_note(encode_session_note(note)).ok());
 }
 

@@ -12,6 +12,7 @@ WorkerMessage message_of(WorkerMessageKind kind) {
   WorkerMessage message;
   message.kind = kind;
   message.record.session_id = 77;
+  message.record.bindings = {{0, 1}};
   wire::set_text(message.record.tenant, "alice");
   message.text = "why";
   return message;

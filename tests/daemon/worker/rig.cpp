@@ -95,12 +95,12 @@ void Worker::tell(WorkerMessageKind kind) {
 }
 
 void Worker::attach() {
-  const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_limit_bytes);
+  const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_bytes);
   control_ = wire::SharedMemory::create("test-control", wire::control_bytes).take();
   arena_ = wire::SharedMemory::create("test-arena", arena_bytes).take();
   report_ = wire::SharedMemory::create("test-report", report_page_bytes).take();
   terms_ = wire::SharedMemory::create("test-terms", terms_page_bytes, wire::PeersMay::read).take();
-  terms().memory_granted_bytes = setting_.memory_limit_bytes;
+  terms().memory_granted_bytes = setting_.memory_bytes;
   lease_.emplace(terms(), report());
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
@@ -117,8 +117,9 @@ void Worker::attach() {
   message.kind = WorkerMessageKind::attach;
   message.record.control_bytes = wire::control_bytes;
   message.record.arena_bytes = arena_bytes;
-  message.record.memory_limit_bytes = setting_.memory_limit_bytes;
+  message.record.limits.memory_bytes = setting_.memory_bytes;
   message.record.session_id = 99;
+  message.record.bindings = {{0, 1}};
   const UniqueFd cache(setting_.cache_folder.empty() ? -1 : open(setting_.cache_folder.c_str(), O_PATH | O_CLOEXEC));
   if (cache.valid()) fds.push_back(cache.get());
   REQUIRE(link_.send(encode_worker_message(message), fds, soon()).ok());

@@ -58,7 +58,7 @@ class Worker {
   struct Setting {
     std::vector<std::string> arguments;  // beyond those that every worker gets
     std::map<std::string, std::string> environment;
-    std::uint64_t memory_limit_bytes = 256ull << 20;
+    std::uint64_t memory_bytes = 256ull << 20;
     std::string cache_folder;
     LeaseTerms lease;            // granted before the worker is attached
     bool grants_at_once = true;  // later on, whenever the worker wants one; false: the test does it

@@ -135,7 +135,7 @@ TEST_CASE("a build that takes more than it may ends its session with the reason,
 
 TEST_CASE("more program text than may be kept is refused, and the session goes on") {
   Worker::Setting setting;
-  setting.memory_limit_bytes = 512ull << 20;
+  setting.memory_bytes = 512ull << 20;
   Worker worker(std::move(setting));
   worker.attach();
   std::string source(60 << 20, ' ');

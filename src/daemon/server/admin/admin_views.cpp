@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -30,9 +31,14 @@ std::string uuid_text(const std::uint8_t (&uuid)[16]) {
   return text;
 }
 
+bool serves(const LiveSession& session, std::uint32_t device) {
+  return std::any_of(session.bindings.begin(), session.bindings.end(),
+                     [device](const LiveBinding& binding) { return binding.id.device == device; });
+}
+
 std::size_t sessions_on(const PoolView& pool, std::uint32_t device) {
   std::size_t count = 0;
-  for (const auto& [id, session] : pool.sessions.live()) count += session->record.device_index == device ? 1 : 0;
+  for (const auto& [id, session] : pool.sessions.live()) count += serves(*session, device) ? 1 : 0;
   return count;
 }
 
@@ -80,9 +86,9 @@ json record_json(const SessionRecord& record) {
           {"gid", record.client_gid},
           {"program", record.program},
           {"pid", record.client_pid},
-          {"device", record.device_index},
-          {"gpu_milli", record.gpu_milli},
-          {"memory_limit_bytes", record.memory_limit_bytes},
+          {"device", record.bindings.empty() ? 0 : record.bindings.front().device},
+          {"gpu_milli", record.limits.gpu_milli},
+          {"memory_limit_bytes", record.limits.memory_bytes},
           {"started_unix_ns", record.started_unix_ns}};
 }
 
@@ -123,21 +129,21 @@ json terms_json(const arbiter::ComputeTerms& terms) {
           {"suspended", terms.suspended}};
 }
 
-json live_json(const PoolView& pool, const Session& session) {
+json live_json(const PoolView& pool, const LiveSession& session) {
   json view = record_json(session.record);
   view["usage"] = usage_json(usage_of(session));
   const Tenant& tenant = *session.use.tenant;
   view["gpu_milli"] = tenant.slice.gpu.value;  // as they are now: the record has what the session began with
   view["memory_limit_bytes"] = tenant.slice.memory_bytes;
   view["tenant_memory_bytes"] = pool.sessions.held_by(tenant);
-  view["worker_pid"] = session.worker->process.pid;
+  view["worker_pid"] = session.bindings.front().worker->process.pid;
   return view;
 }
 
-json explained_json(const PoolView& pool, const Session& session) {
+json explained_json(const PoolView& pool, const LiveSession& session) {
   json view = live_json(pool, session);
   view["terms"] = terms_json(session.use.tenant->terms);
-  if (const auto why = pool.leases.why(session.record.session_id)) view["why"] = why_json(*why);
+  if (const auto why = pool.leases.why(session.bindings.front().id)) view["why"] = why_json(*why);
   return view;
 }
 

@@ -192,7 +192,8 @@ Result<json> TenantAdmin::remove(const json& request) {
 void TenantAdmin::end_sessions(const Tenant& tenant) {
   const std::string reason = "tenant " + tenant.key.name + " was deleted";
   for (const auto& [id, session] : sessions_.live())
-    if (session->use.tenant == &tenant) pool_.end(*session->worker, reason);
+    if (session->use.tenant == &tenant)
+      for (const LiveBinding& binding : session->bindings) pool_.end(*binding.worker, reason);
   opener_.refuse_waiting(tenant, Status(Code::permission_denied, reason));
 }
 

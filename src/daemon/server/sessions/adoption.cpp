@@ -16,7 +16,7 @@ namespace {
 SessionMemoryNote note_of(const AdoptedMemory& adopted) {
   SessionMemoryNote note = adopted.memory.note();
   if (const auto before = wire::look_at_memory(adopted.terms_before.fd()); before.ok())
-    note.terms_before = before.value().identity;
+    note.bindings.front().terms_before = before.value().identity;
   return note;
 }
 
@@ -90,19 +90,22 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   const SessionRecord& record = expected.worker.session->record;
   if (!registry_.list().ids().contains(record.tenant_id))
     return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
+  if (record.bindings.size() != 1)
+    return Status(Code::unsupported, "it has several devices, and this daemon takes over sessions of one");
   auto memory = adopt_memory(*expected.worker.session, fds, without_);
   if (!memory.ok()) return memory.status();
   auto log = make_worker_pipe();
   if (!log.ok()) return log.status();
   const TermsPage& before = *reinterpret_cast<const TermsPage*>(memory.value().terms_before.data());
-  memory.value().memory.terms_page().epoch.store(before.epoch.load() + 1, std::memory_order_relaxed);
+  const BindingMemory& pages = memory.value().memory.bindings.front();
+  pages.terms_page().epoch.store(before.epoch.load() + 1, std::memory_order_relaxed);
   const auto use = slices_.adopt(record, registry_.list().find(record.tenant_id));
   if (!use.ok()) return use.status();
   Process process;
   process.pid = expected.worker.process.pid;
   process.pidfd = std::move(expected.pidfd);
   auto worker =
-      pool_.adopt(expected.worker.number, record.device_index,
+      pool_.adopt(expected.worker.number, record.bindings.front().device,
                   {std::move(process), std::move(expected.link), std::move(log.value().read_end)}, record.client_uid);
   if (!worker.ok()) {
     slices_.release(use.value());
@@ -110,8 +113,8 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   }
   std::array<int, adopted_fds> sent{};
   sent[adopted_fd_log] = log.value().write_end.get();
-  sent[adopted_fd_terms] = memory.value().memory.terms.fd();
-  sent[adopted_fd_kick] = memory.value().memory.kick.get();
+  sent[adopted_fd_terms] = pages.terms.fd();
+  sent[adopted_fd_kick] = pages.kick.get();
   const SessionNote note{record, note_of(memory.value())};
   Status adopted = sessions_.adopt(record, use.value(), *worker.value(), std::move(memory.value().memory), before,
                                    expected.worker.account);

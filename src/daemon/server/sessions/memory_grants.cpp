@@ -8,45 +8,45 @@ namespace sluice::server {
 
 // ---- sessions ----
 
-MemoryGrants::Session& MemoryGrants::add(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+MemoryGrants::Grantee& MemoryGrants::add(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                                          std::unique_ptr<MemoryGrantor> grantor) {
   std::unique_ptr<Tenant>& books = tenants_[tenant];
   if (books == nullptr) books = std::make_unique<Tenant>();
   books->key = tenant;
   books->limit_bytes = limit_bytes;
-  tenant_of_[session] = books.get();
-  Session& added = books->sessions[session];
+  tenant_of_[binding] = books.get();
+  Grantee& added = books->grantees[binding];
   added.tenant = books.get();
   added.grantor = std::move(grantor);
   return added;
 }
 
-void MemoryGrants::open(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+void MemoryGrants::open(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                         std::unique_ptr<MemoryGrantor> grantor) {
   const std::lock_guard lock(mutex_);
-  Session& added = add(session, tenant, limit_bytes, std::move(grantor));
+  Grantee& added = add(binding, tenant, limit_bytes, std::move(grantor));
   fit(*added.tenant);
   const std::uint64_t others = counted_beside(*added.tenant, &added);
   set_granted(added, others < limit_bytes ? limit_bytes - others : 0);
 }
 
-void MemoryGrants::take_over(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+void MemoryGrants::take_over(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                              std::unique_ptr<MemoryGrantor> grantor, std::uint64_t granted_bytes) {
   const std::lock_guard lock(mutex_);
-  Session& added = add(session, tenant, limit_bytes, std::move(grantor));
+  Grantee& added = add(binding, tenant, limit_bytes, std::move(grantor));
   set_granted(added, granted_bytes);
   added.current = added.grantor->current();
   fit(*added.tenant);
 }
 
-void MemoryGrants::close(std::uint64_t session) {
+void MemoryGrants::close(const BindingId& binding) {
   const std::lock_guard lock(mutex_);
-  const auto found = tenant_of_.find(session);
+  const auto found = tenant_of_.find(binding);
   if (found == tenant_of_.end()) return;
   Tenant& tenant = *found->second;
-  tenant.sessions.erase(session);
+  tenant.grantees.erase(binding);
   tenant_of_.erase(found);
-  if (tenant.sessions.empty()) tenants_.erase(std::string(tenant.key));
+  if (tenant.grantees.empty()) tenants_.erase(std::string(tenant.key));
   else answer_all(tenant);  // it may have been waited for
 }
 
@@ -69,12 +69,12 @@ void MemoryGrants::set_limit(const std::string& tenant, std::uint64_t limit_byte
   fit(*found->second);
 }
 
-void MemoryGrants::answer_request(std::uint64_t session) {
+void MemoryGrants::answer_request(const BindingId& binding) {
   const std::lock_guard lock(mutex_);
-  const auto found = tenant_of_.find(session);
+  const auto found = tenant_of_.find(binding);
   if (found == tenant_of_.end()) return;
   Tenant& tenant = *found->second;
-  Session& asking = tenant.sessions.at(session);
+  Grantee& asking = tenant.grantees.at(binding);
   if (!asking.current && asking.grantor->current()) {
     asking.current = true;
     fit(tenant);
@@ -88,43 +88,43 @@ std::uint64_t MemoryGrants::held_by(const std::string& tenant) const {
   const auto found = tenants_.find(tenant);
   if (found == tenants_.end()) return 0;
   std::uint64_t sum = 0;
-  for (const auto& [id, session] : found->second->sessions) sum += held_of(session);
+  for (const auto& [id, session] : found->second->grantees) sum += held_of(session);
   return sum;
 }
 
 // ---- what counts ----
 
-std::uint64_t MemoryGrants::held_of(const Session& session) {
+std::uint64_t MemoryGrants::held_of(const Grantee& session) {
   return std::min(session.grantor->held(), std::max(session.granted_bytes, session.owed_bytes));
 }
 
-std::uint64_t MemoryGrants::counted_of(const Session& session) {
+std::uint64_t MemoryGrants::counted_of(const Grantee& session) {
   return std::max(session.granted_bytes, held_of(session));
 }
 
 // Until the worker has taken what it asked for, or asks for something else.
-std::uint64_t MemoryGrants::pinned_of(const Session& session) {
+std::uint64_t MemoryGrants::pinned_of(const Grantee& session) {
   const auto wish = session.grantor->wish();
   return wish && wish->number == session.answered ? session.pinned_bytes : 0;
 }
 
-std::uint64_t MemoryGrants::counted_beside(const Tenant& tenant, const Session* session) {
+std::uint64_t MemoryGrants::counted_beside(const Tenant& tenant, const Grantee* session) {
   std::uint64_t sum = 0;
-  for (const auto& [id, other] : tenant.sessions)
+  for (const auto& [id, other] : tenant.grantees)
     if (&other != session) sum += counted_of(other);
   return sum;
 }
 
 // ---- changing grants ----
 
-void MemoryGrants::set_granted(Session& session, std::uint64_t bytes) {
+void MemoryGrants::set_granted(Grantee& session, std::uint64_t bytes) {
   session.owed_bytes = held_of(session);
   session.granted_bytes = bytes;
   session.grantor->set_granted(bytes);
 }
 
 // To what the session holds, at the least. What it adds meanwhile is either seen here or taken back by itself.
-void MemoryGrants::lower(Session& session, std::uint64_t to_bytes) {
+void MemoryGrants::lower(Grantee& session, std::uint64_t to_bytes) {
   to_bytes = std::max(to_bytes, pinned_of(session));
   if (!session.current || to_bytes >= session.granted_bytes) return;
   const std::uint64_t before = session.granted_bytes;
@@ -137,14 +137,14 @@ void MemoryGrants::lower(Session& session, std::uint64_t to_bytes) {
 // Brings the grants of all down to the limit. Where not even that is enough which is held, nobody may hold more than
 // now: every further byte is asked for, until enough was given back.
 void MemoryGrants::fit(Tenant& tenant) {
-  for (auto& [id, session] : tenant.sessions) {
+  for (auto& [id, session] : tenant.grantees) {
     const std::uint64_t counted = counted_beside(tenant, nullptr);
     if (counted <= tenant.limit_bytes) return;
     const std::uint64_t excess = counted - tenant.limit_bytes;
     lower(session, session.granted_bytes > excess ? session.granted_bytes - excess : 0);
   }
   if (counted_beside(tenant, nullptr) <= tenant.limit_bytes) return;
-  for (auto& [id, session] : tenant.sessions)
+  for (auto& [id, session] : tenant.grantees)
     if (session.current) {
       session.grantor->set_granted(0);
       session.owed_bytes = held_of(session);
@@ -155,14 +155,14 @@ void MemoryGrants::fit(Tenant& tenant) {
 // First half of what others do not use, so that two sessions do not take the same bytes from each other for ever; then
 // all of it. A second look at all of them makes a refusal true: what is held can only fall then, so the sum that was
 // seen was held at one moment. Refused, everybody has what they had.
-bool MemoryGrants::make_room(Tenant& tenant, const Session& session, std::uint64_t bytes) {
+bool MemoryGrants::make_room(Tenant& tenant, const Grantee& session, std::uint64_t bytes) {
   const auto fits = [&] {
     return bytes <= tenant.limit_bytes && counted_beside(tenant, &session) <= tenant.limit_bytes - bytes;
   };
   if (bytes > tenant.limit_bytes) return false;
   if (fits()) return true;
-  std::vector<std::pair<Session*, std::uint64_t>> before;
-  for (auto& [id, other] : tenant.sessions)
+  std::vector<std::pair<Grantee*, std::uint64_t>> before;
+  for (auto& [id, other] : tenant.grantees)
     if (&other != &session) before.emplace_back(&other, other.granted_bytes);
   for (const auto& [other, granted] : before) {
     const std::uint64_t held = std::min(held_of(*other), granted);
@@ -182,12 +182,12 @@ bool MemoryGrants::make_room(Tenant& tenant, const Session& session, std::uint64
 // ---- wishes ----
 
 // Without room it may have to wait: for a session of the tenant whose grant an earlier daemon gave.
-void MemoryGrants::answer(Tenant& tenant, Session& session) {
+void MemoryGrants::answer(Tenant& tenant, Grantee& session) {
   const auto wish = session.grantor->wish();
   if (!wish || wish->number == session.answered || !session.current) return;
   const bool room = wish->wanted_bytes <= session.granted_bytes || make_room(tenant, session, wish->wanted_bytes);
   const auto is_old = [](const auto& entry) { return !entry.second.current; };
-  if (!room && std::any_of(tenant.sessions.begin(), tenant.sessions.end(), is_old)) return;
+  if (!room && std::any_of(tenant.grantees.begin(), tenant.grantees.end(), is_old)) return;
   if (room && wish->wanted_bytes > session.granted_bytes)
     set_granted(session, tenant.limit_bytes - counted_beside(tenant, &session));
   session.pinned_bytes = room ? wish->wanted_bytes : 0;
@@ -197,7 +197,7 @@ void MemoryGrants::answer(Tenant& tenant, Session& session) {
 
 void MemoryGrants::answer_all(Tenant& tenant) {
   if (holds_) return;
-  for (auto& [id, session] : tenant.sessions) answer(tenant, session);
+  for (auto& [id, session] : tenant.grantees) answer(tenant, session);
 }
 
 }  // namespace sluice::server

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "daemon/sessions/memory_grant.h"
+#include "daemon/sessions/session_record.h"
 
 namespace sluice::server {
 
@@ -26,14 +27,14 @@ class MemoryGrants {
  public:
   // `tenant`: the same for all sessions of one tenant, and no other's. A limit that differs from that of the tenant's
   // other sessions holds for all, as set_limit().
-  void open(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+  void open(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
             std::unique_ptr<MemoryGrantor> grantor);
   // A session of an earlier daemon, which had granted it `granted_bytes`. Until it has mapped the page of this one, its
   // grant stays as it is, and other sessions of its tenant that ask for what it has wait for that.
-  void take_over(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+  void take_over(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                  std::unique_ptr<MemoryGrantor> grantor, std::uint64_t granted_bytes);
   // What it held is free for its tenant's others.
-  void close(std::uint64_t session);
+  void close(const BindingId& binding);
 
   // Sessions of an earlier daemon are still to come: no wish is answered until release().
   void hold();
@@ -43,13 +44,13 @@ class MemoryGrants {
   // sessions.
   void set_limit(const std::string& tenant, std::uint64_t limit_bytes);
   // Answers the session's wish, if it has one. To be called when its worker kicks.
-  void answer_request(std::uint64_t session);
+  void answer_request(const BindingId& binding);
 
   std::uint64_t held_by(const std::string& tenant) const;
 
  private:
   struct Tenant;
-  struct Session {
+  struct Grantee {
     Tenant* tenant = nullptr;
     std::unique_ptr<MemoryGrantor> grantor;
     std::uint64_t granted_bytes = 0;
@@ -61,25 +62,25 @@ class MemoryGrants {
   struct Tenant {
     std::string key;
     std::uint64_t limit_bytes = 0;
-    std::map<std::uint64_t, Session> sessions;  // by id
+    std::map<BindingId, Grantee> grantees;
   };
 
-  Session& add(std::uint64_t session, const std::string& tenant, std::uint64_t limit_bytes,
+  Grantee& add(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                std::unique_ptr<MemoryGrantor> grantor);
-  static std::uint64_t held_of(const Session& session);
-  static std::uint64_t counted_of(const Session& session);
-  static std::uint64_t pinned_of(const Session& session);
-  static std::uint64_t counted_beside(const Tenant& tenant, const Session* session);
-  static void set_granted(Session& session, std::uint64_t bytes);
-  static void lower(Session& session, std::uint64_t to_bytes);
+  static std::uint64_t held_of(const Grantee& session);
+  static std::uint64_t counted_of(const Grantee& session);
+  static std::uint64_t pinned_of(const Grantee& session);
+  static std::uint64_t counted_beside(const Tenant& tenant, const Grantee* session);
+  static void set_granted(Grantee& session, std::uint64_t bytes);
+  static void lower(Grantee& session, std::uint64_t to_bytes);
   static void fit(Tenant& tenant);
-  static bool make_room(Tenant& tenant, const Session& session, std::uint64_t bytes);
-  static void answer(Tenant& tenant, Session& session);
+  static bool make_room(Tenant& tenant, const Grantee& session, std::uint64_t bytes);
+  static void answer(Tenant& tenant, Grantee& session);
   void answer_all(Tenant& tenant);
 
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, std::unique_ptr<Tenant>> tenants_;
-  std::map<std::uint64_t, Tenant*> tenant_of_;  // by session
+  std::map<BindingId, Tenant*> tenant_of_;
   bool holds_ = false;
 };
 

@@ -60,7 +60,9 @@ void SessionOpener::caller_left(Caller& caller) {
   for (auto& [number, attaching] : attaching_)
     if (attaching.caller == &caller) {
       attaching.caller = nullptr;
-      return pool_.end(*attaching.session->worker, "the program left before it had its session");
+      for (const LiveBinding& binding : attaching.session->bindings)
+        pool_.end(*binding.worker, "the program left before it had its session");
+      return;
     }
   for (auto& [device, queue] : waiting_) {
     const auto found = std::find_if(queue.begin(), queue.end(), [&](const Waiting& w) { return w.caller == &caller; });
@@ -147,18 +149,17 @@ SessionRecord SessionOpener::record_for(const Waiting& waiting, const Worker& wo
   SessionRecord record;
   record.session_id = sessions_.next_id();
   record.tenant_id = tenant.key.id;
-  record.memory_limit_bytes = tenant.slice.memory_bytes;
+  record.limits = {tenant.slice.memory_bytes, tenant.slice.gpu.value};
   record.control_bytes = wire::control_bytes;
   record.arena_bytes = wire::arena_bytes_for(tenant.slice.memory_bytes);
   record.arena_address = wire::arena_home(record.session_id);
   record.started_unix_ns = unix_now_ns();
-  record.device_index = tenant.slice.device();
-  record.gpu_milli = tenant.slice.gpu.value;
+  record.api = caller.request.api;
+  record.bindings = {{tenant.slice.device(), worker.number}};
   record.client_pid = static_cast<std::uint32_t>(caller.peer.credentials.pid);
   record.client_uid = caller.peer.credentials.uid;
   record.client_gid = caller.peer.credentials.gid;
   record.client_start_ticks = start_ticks_of(caller.peer.credentials.pid);
-  record.worker_number = worker.number;
   wire::set_text(record.tenant, tenant.key.name);
   wire::set_text(record.program, caller.request.program);
   return record;
@@ -167,20 +168,17 @@ SessionRecord SessionOpener::record_for(const Waiting& waiting, const Worker& wo
 Status SessionOpener::give(const Waiting& waiting, Worker& worker) {
   const SessionRecord record = record_for(waiting, worker);
   worker.uid = record.client_uid;
-  const auto cpu = cpu_fence(devices_.find(record.device_index)->traits, waiting.use.tenant->terms.cap);
-  if (Status limited = pool_.limit(worker, record.arena_bytes, cpu); !limited.ok()) return limited;
-  auto memory = SessionMemory::make(record, without_);
-  if (!memory.ok()) return memory.status();
-  auto ends = wire::MessageSocket::pair();
-  if (!ends.ok()) return ends.status();
-  auto output = make_output_pipe();
-  if (!output.ok()) return output.status();
-  Attaching attaching{waiting.caller, nullptr, std::move(ends.value().first), std::move(output.value().program_end)};
-  const WorkerEnds worker_ends{std::move(ends.value().second), std::move(output.value().worker_end)};
-  if (Status sent = send_session(record, worker, memory.value(), worker_ends); !sent.ok()) return sent;
-  auto session = sessions_.begin(record, waiting.use, worker, memory.take(), std::move(waiting.caller->peer.pidfd));
-  if (!session.ok()) return session.status();
-  attaching.session = session.value();
+  const auto cpu = cpu_fence(devices_.find(worker.device)->traits, waiting.use.tenant->terms.cap);
+  SLUICE_TRY(pool_.limit(worker, record.arena_bytes, cpu));
+  SessionMemory memory = SLUICE_TRY(SessionMemory::make(record, without_));
+  auto ends = SLUICE_TRY(wire::MessageSocket::pair());
+  OutputPipe output = SLUICE_TRY(make_output_pipe());
+  Attaching attaching{waiting.caller, nullptr, std::move(ends.first), std::move(output.program_end)};
+  const WorkerEnds worker_ends{std::move(ends.second), std::move(output.worker_end)};
+  SLUICE_TRY(send_session(record, worker, memory, worker_ends));
+  Worker* const workers[] = {&worker};
+  attaching.session = SLUICE_TRY(
+      sessions_.begin(record, waiting.use, workers, std::move(memory), std::move(waiting.caller->peer.pidfd)));
   attaching_.insert_or_assign(worker.number, std::move(attaching));
   return Status();
 }
@@ -190,19 +188,20 @@ Status SessionOpener::send_session(const SessionRecord& record, Worker& worker, 
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record = record;
-  const auto& device_uuid = devices_.find(record.device_index)->traits.uuid;
+  const auto& device_uuid = devices_.find(worker.device)->traits.uuid;
   const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, pool_.user_of(worker));
   std::array<int, attach_fds_max> fds{};
-  fds[attach_fd_control] = memory.control.get();
-  fds[attach_fd_arena] = memory.arena.get();
-  fds[attach_fd_report] = memory.report.fd();
-  fds[attach_fd_terms] = memory.terms.fd();
-  fds[attach_fd_kick] = memory.kick.get();
+  const BindingMemory& binding = memory.bindings.front();
+  fds[attach_fd_control] = memory.control.fd();
+  fds[attach_fd_arena] = memory.arena.fd();
+  fds[attach_fd_report] = binding.report.fd();
+  fds[attach_fd_terms] = binding.terms.fd();
+  fds[attach_fd_kick] = binding.kick.get();
   fds[attach_fd_session] = worker_ends.session.fd();
   fds[attach_fd_output] = worker_ends.output.get();
   std::size_t count = attach_fds_min;
   if (cache.valid()) fds[count++] = cache.get();
-  if (Status noted = folder_.record_session(worker.number, {record, memory.note()}); !noted.ok()) return noted;
+  SLUICE_TRY(folder_.record_session(worker.number, {record, memory.note()}));
   return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
 }
 
@@ -216,21 +215,21 @@ void SessionOpener::worker_attached(Worker& worker) {
   Attaching attaching = std::move(found->second);
   attaching_.erase(found);
   const SessionRecord& record = attaching.session->record;
-  const MilliGpu gpu{record.gpu_milli};
+  const auto& [memory_bytes, gpu_milli] = record.limits;
   wire::AttachReply reply;
   reply.granted = 1;
-  reply.gpu_milli = record.gpu_milli;
+  reply.gpu_milli = gpu_milli;
   reply.session_id = record.session_id;
-  reply.memory_bytes = record.memory_limit_bytes;
+  reply.memory_bytes = memory_bytes;
   reply.control_bytes = record.control_bytes;
   reply.arena_bytes = record.arena_bytes;
   reply.arena_address = record.arena_address;
   wire::set_text(reply.tenant, record.tenant);
-  const auto traits = slice_traits(devices_.find(record.device_index)->traits, gpu, record.memory_limit_bytes);
+  const auto traits = slice_traits(devices_.find(worker.device)->traits, MilliGpu{gpu_milli}, memory_bytes);
   const SessionMemory& memory = attaching.session->memory;
   std::array<int, wire::reply_fds> fds{};
-  fds[wire::reply_fd_control] = memory.control.get();
-  fds[wire::reply_fd_arena] = memory.arena.get();
+  fds[wire::reply_fd_control] = memory.control.fd();
+  fds[wire::reply_fd_arena] = memory.arena.fd();
   fds[wire::reply_fd_session] = attaching.program_end.fd();
   fds[wire::reply_fd_output] = attaching.output.get();
   if (Status sent = tenant_listener_.answer(*attaching.caller, reply, traits, fds); !sent.ok())
@@ -240,7 +239,7 @@ void SessionOpener::worker_attached(Worker& worker) {
 }
 
 void SessionOpener::worker_released(Worker& worker, const std::string& reason) {
-  if (const Session* session = sessions_.of(worker); session != nullptr)
+  if (const LiveSession* session = sessions_.of(worker); session != nullptr)
     leaving_[worker.number] = session->record.tenant_id;
   end_session(worker, reason);
 }

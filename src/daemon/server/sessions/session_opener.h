@@ -70,7 +70,7 @@ class SessionOpener final : public CallerListener {
   // A session on its way: the worker has it, the caller has no answer yet.
   struct Attaching {
     Caller* caller = nullptr;  // null: it has left
-    Session* session = nullptr;
+    LiveSession* session = nullptr;
     wire::MessageSocket program_end;
     UniqueFd output;  // what the worker prints comes out here
   };

@@ -3,10 +3,10 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 #include <vector>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "daemon/server/runtime/process_identity.h"
@@ -21,8 +21,32 @@ constexpr Nanoseconds worker_patience_ns = 80 * ns_per_ms;
 constexpr Nanoseconds books_every_ns = ns_per_s;  // so much of them may be lost with the daemon
 
 std::string slice_text(const SessionRecord& record) {
-  const std::string memory = format_bytes(record.memory_limit_bytes) + " of memory";
-  return record.gpu_milli > 0 ? format_milli_gpu(MilliGpu{record.gpu_milli}) + ", " + memory : memory;
+  const std::string memory = format_bytes(record.limits.memory_bytes) + " of memory";
+  const std::uint32_t milli = record.limits.gpu_milli;
+  return milli > 0 ? format_milli_gpu(MilliGpu{milli}) + ", " + memory : memory;
+}
+
+// "device 0", or "devices 0 and 2".
+std::string devices_text(const SessionRecord& record) {
+  std::string text = record.bindings.size() == 1 ? "device " : "devices ";
+  for (std::size_t i = 0; i < record.bindings.size(); ++i)
+    text += (i == 0                            ? ""
+             : i + 1 == record.bindings.size() ? " and "
+                                               : ", ") +
+            std::to_string(record.bindings[i].device);
+  return text;
+}
+
+void add(Usage& sum, const Usage& part) {
+  sum.books += part.books;
+  sum.device_ns += part.device_ns;
+  sum.launches += part.launches;
+  sum.commands += part.commands;
+  sum.failures += part.failures;
+  sum.bytes_in += part.bytes_in;
+  sum.bytes_out += part.bytes_out;
+  sum.memory_bytes += part.memory_bytes;
+  sum.memory_peak_bytes += part.memory_peak_bytes;
 }
 
 }  // namespace
@@ -43,79 +67,109 @@ Usage read_meter(const metering::MeterPage& meter) {
   return usage;
 }
 
-Usage usage_of(const Session& session) {
-  Usage usage = read_meter(session.memory.report_page().meter);
-  usage.books = session.account.books;
+Usage usage_of(const LiveSession& session) {
+  Usage usage;
+  for (std::size_t i = 0; i < session.bindings.size(); ++i) {
+    Usage part = read_meter(session.memory.bindings[i].report_page().meter);
+    part.books = session.bindings[i].account.books;
+    add(usage, part);
+  }
   return usage;
 }
 
-Result<Session*> SessionTable::add(const SessionRecord& record, const SliceUse& use, Worker& worker,
-                                   SessionMemory memory, LeaseGrantor lease, std::optional<metering::Account> before) {
-  auto session = std::make_unique<Session>();
+Status SessionTable::open_lease(LiveSession& session, std::size_t index, const Start& start) {
+  LiveBinding& binding = session.bindings[index];
+  const BindingMemory& memory = session.memory.bindings[index];
+  LeaseScheduler::Opening opening;
+  opening.binding = binding.id;
+  opening.tenant = lease_key(*session.use.tenant);
+  opening.name = session.use.tenant->key.name;
+  opening.terms = session.use.tenant->terms;
+  opening.lease = start.lease;
+  opening.kick_fd = memory.kick.get();
+  opening.meter = &memory.report_page().meter;
+  opening.kicked = [&grants = grants_, id = binding.id] { grants.answer_request(id); };
+  opening.evidence = evidence_(*binding.worker);
+  opening.before = start.before;
+  SLUICE_TRY(leases_.open(opening));
+  settle(binding);
+  if (build_cpu_ns_max_)
+    binding.build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, opening.evidence.proof, binding.account);
+  return Status();
+}
+
+Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceUse& use,
+                                       std::span<Worker* const> workers, SessionMemory memory,
+                                       const std::vector<Start>& starts) {
+  SLUICE_REQUIRE(workers.size() == record.bindings.size() && starts.size() == workers.size() &&
+                 memory.bindings.size() == workers.size());
+  auto session = std::make_unique<LiveSession>();
   session->record = record;
   session->use = use;
-  session->worker = &worker;
   session->memory = std::move(memory);
-  LeaseScheduler::Opening opening;
-  opening.session_id = record.session_id;
-  opening.device = record.device_index;
-  opening.tenant = lease_key(*use.tenant);
-  opening.name = use.tenant->key.name;
-  opening.terms = use.tenant->terms;
-  opening.lease = lease;
-  opening.kick_fd = session->memory.kick.get();
-  opening.meter = &session->memory.report_page().meter;
-  opening.kicked = [&grants = grants_, id = record.session_id] { grants.answer_request(id); };
-  opening.evidence = evidence_(worker);
-  opening.before = before;
-  if (Status opened = leases_.open(opening); !opened.ok()) return opened;
+  for (std::size_t i = 0; i < workers.size(); ++i)
+    session->bindings.push_back({{record.session_id, record.bindings[i].device}, workers[i], {}, {}});
+  for (std::size_t i = 0; i < workers.size(); ++i)
+    if (Status opened = open_lease(*session, i, starts[i]); !opened.ok()) {
+      while (i-- > 0) (void)leases_.close(session->bindings[i].id);
+      return opened;
+    }
   used_(record.tenant_id, true);
-  settle(*session);
-  if (build_cpu_ns_max_)
-    session->build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, opening.evidence.proof, session->account);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
   arena_wait_ns_ = arena_look_ns;
   if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
   return sessions_.insert_or_assign(record.session_id, std::move(session)).first->second.get();
 }
 
-Result<Session*> SessionTable::begin(const SessionRecord& record, const SliceUse& use, Worker& worker,
-                                     SessionMemory memory, UniqueFd client) {
-  TermsPage& terms = memory.terms_page();
-  ReportPage& report = memory.report_page();
-  grants_.open(record.session_id, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
-               std::make_unique<PageMemoryGrantor>(terms, report));
-  auto session = add(record, use, worker, std::move(memory), LeaseGrantor(terms, report), {});
+Result<LiveSession*> SessionTable::begin(const SessionRecord& record, const SliceUse& use,
+                                         std::span<Worker* const> workers, SessionMemory memory, UniqueFd client) {
+  std::vector<Start> starts;
+  for (std::size_t i = 0; i < record.bindings.size(); ++i) {
+    TermsPage& terms = memory.bindings[i].terms_page();
+    ReportPage& report = memory.bindings[i].report_page();
+    grants_.open({record.session_id, record.bindings[i].device}, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
+                 std::make_unique<PageMemoryGrantor>(terms, report));
+    starts.push_back({LeaseGrantor(terms, report), {}});
+  }
+  auto session = add(record, use, workers, std::move(memory), starts);
   if (session.ok()) session.value()->client = std::move(client);
-  else grants_.close(record.session_id);
+  else
+    for (const SessionBinding& binding : record.bindings) grants_.close({record.session_id, binding.device});
   return session;
 }
 
 // ---- the books ----
 
-void SessionTable::settle(Session& session) {
-  const metering::Account was = std::exchange(session.account, leases_.settle_books(session.record.session_id));
-  if (was.books != session.account.books || was.cpu_ns != session.account.cpu_ns) note(session);
+void SessionTable::settle(LiveBinding& binding) {
+  const metering::Account was = std::exchange(binding.account, leases_.settle_books(binding.id));
+  if (was.books != binding.account.books || was.cpu_ns != binding.account.cpu_ns) note(binding);
 }
 
 void SessionTable::settle_books() {
-  for (const auto& [id, session] : sessions_) settle(*session);
+  for (const auto& [id, session] : sessions_)
+    for (LiveBinding& binding : session->bindings) settle(binding);
 }
 
-void SessionTable::note(const Session& session) {
-  const Status noted = folder_.record_account(session.worker->number, session.record.session_id, session.account);
+void SessionTable::note(const LiveBinding& binding) {
+  const Status noted = folder_.record_account(binding.worker->number, binding.id.session_id, binding.account);
   if (!noted.ok() && !note_failed_)
     log::warn("what sessions are charged would not survive this daemon: {}", noted.message());
   note_failed_ = !noted.ok();
 }
 
 void SessionTable::check_builds() {
-  std::vector<Worker*> beyond;
+  std::vector<LiveSession*> beyond;
   for (const auto& [id, session] : sessions_)
-    if (session->build_budget && !session->build_budget->allows(session->account)) beyond.push_back(session->worker);
-  for (Worker* worker : beyond)
-    if (worker->end_reason.empty())
-      pool_.dismiss(*worker, "its builds took more processor time than they may (limits.build_s)");
+    for (LiveBinding& binding : session->bindings)
+      if (binding.build_budget && !binding.build_budget->allows(binding.account)) beyond.push_back(session.get());
+  for (LiveSession* session : beyond)
+    dismiss(*session, "its builds took more processor time than they may (limits.build_s)");
+}
+
+// Unless it is ending already.
+void SessionTable::dismiss(LiveSession& session, const std::string& reason) {
+  for (const LiveBinding& binding : session.bindings)
+    if (binding.worker->end_reason.empty()) pool_.dismiss(*binding.worker, reason);
 }
 
 void SessionTable::keep_books() {
@@ -126,15 +180,15 @@ void SessionTable::keep_books() {
 
 // ---- beginnings and ends ----
 
-void SessionTable::go_live(Session& session) {
+void SessionTable::go_live(LiveSession& session) {
   session.live = true;
   const SessionRecord& record = session.record;
-  log::info("session {}: tenant {} (uid {}), {} (pid {}), device {}, {}", record.session_id, record.tenant,
-            record.client_uid, record.program, record.client_pid, record.device_index, slice_text(record));
+  log::info("session {}: tenant {} (uid {}), {} (pid {}), {}, {}", record.session_id, record.tenant, record.client_uid,
+            record.program, record.client_pid, devices_text(record), slice_text(record));
   watch_program(session);
 }
 
-void SessionTable::watch_program(Session& session) {
+void SessionTable::watch_program(LiveSession& session) {
   auto watched =
       loop_.watch(session.client.get(), EPOLLIN, [this, &session](std::uint32_t) { program_exited(session); });
   if (watched.ok()) session.client_watch = watched.take();
@@ -144,7 +198,7 @@ void SessionTable::watch_program(Session& session) {
 }
 
 // By number and start time; one that died while no daemon was there ends its session now.
-void SessionTable::find_program(Session& session) {
+void SessionTable::find_program(LiveSession& session) {
   const SessionRecord& record = session.record;
   session.client = open_same_process(static_cast<pid_t>(record.client_pid), record.client_start_ticks);
   if (session.client.valid()) return watch_program(session);
@@ -155,21 +209,24 @@ void SessionTable::find_program(Session& session) {
 
 Status SessionTable::adopt(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
                            const TermsPage& terms_before, const metering::Account& before) {
+  SLUICE_REQUIRE(record.bindings.size() == 1);
   ids_.skip(record.session_id);
-  TermsPage& terms = memory.terms_page();
-  ReportPage& report = memory.report_page();
-  grants_.take_over(record.session_id, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
+  const BindingId id{record.session_id, record.bindings.front().device};
+  TermsPage& terms = memory.bindings.front().terms_page();
+  ReportPage& report = memory.bindings.front().report_page();
+  grants_.take_over(id, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
                     std::make_unique<PageMemoryGrantor>(terms, report),
                     terms_before.memory_granted_bytes.load(std::memory_order_relaxed));
+  Worker* const workers[] = {&worker};
   const auto session =
-      add(record, use, worker, std::move(memory), LeaseGrantor::take_over(terms, report, terms_before), before);
+      add(record, use, workers, std::move(memory), {{LeaseGrantor::take_over(terms, report, terms_before), before}});
   if (!session.ok()) {
-    grants_.close(record.session_id);
+    grants_.close(id);
     return session.status();
   }
   session.value()->live = true;
-  log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), device {}, {}",
-            record.session_id, record.tenant, record.client_uid, record.program, record.client_pid, record.device_index,
+  log::info("session {}: taken over from the daemon before: tenant {} (uid {}), {} (pid {}), {}, {}", record.session_id,
+            record.tenant, record.client_uid, record.program, record.client_pid, devices_text(record),
             slice_text(record));
   find_program(*session.value());
   return Status();
@@ -195,7 +252,7 @@ void SessionTable::look_at_arenas(const Tenant& tenant) {
   std::vector<ArenaUse> uses;
   for (const auto& [id, session] : sessions_)
     if (session->use.tenant == &tenant)
-      if (const auto look = wire::look_at_memory(session->memory.arena.get()); look.ok())
+      if (const auto look = wire::look_at_memory(session->memory.arena.fd()); look.ok())
         uses.push_back({id, look.value().resident_bytes});
   for (const ArenaUse& use : uses) arena_bytes_now_ += use.resident_bytes;
   const auto excess = check_arenas(uses, tenant.slice.memory_bytes);
@@ -206,34 +263,40 @@ void SessionTable::look_at_arenas(const Tenant& tenant) {
   const Nanoseconds now = now_ns();
   const Nanoseconds since = arenas_exceed_since_ns_.emplace(tenant.key.id, now).first->second;
   if (!excess->at_once && now - since < arena_patience_ns) return;
-  Worker& worker = *sessions_.at(excess->session_id)->worker;
-  if (worker.end_reason.empty()) pool_.dismiss(worker, excess->reason);
+  dismiss(*sessions_.at(excess->session_id), excess->reason);
 }
 
 void SessionTable::end_overdue() {
   for (const Overdue& overdue : leases_.take_overdue()) {
-    const auto found = sessions_.find(overdue.session_id);
+    const auto found = sessions_.find(overdue.binding.session_id);
     if (found == sessions_.end()) continue;
-    pool_.dismiss(*found->second->worker, "a command of it ran for " + format_duration(overdue.waited_ns) +
-                                              " after others had asked for the device (limits.command_s)");
+    dismiss(*found->second, "a command of it ran for " + format_duration(overdue.waited_ns) +
+                                " after others had asked for the device (limits.command_s)");
   }
 }
 
-void SessionTable::program_exited(Session& session) {
+void SessionTable::program_exited(LiveSession& session) {
   session.client_watch.reset();
-  pool_.tell_program_gone(*session.worker);
-  session.patience =
-      loop_.at(now_ns() + worker_patience_ns, [this, &session] { pool_.end(*session.worker, "the program has gone"); });
+  for (const LiveBinding& binding : session.bindings) pool_.tell_program_gone(*binding.worker);
+  session.patience = loop_.at(now_ns() + worker_patience_ns, [this, &session] {
+    for (const LiveBinding& binding : session.bindings) pool_.end(*binding.worker, "the program has gone");
+  });
+}
+
+void SessionTable::close_binding(LiveBinding& binding) {
+  binding.account = leases_.close(binding.id);
+  grants_.close(binding.id);
 }
 
 void SessionTable::end(Worker& worker, const std::string& reason) {
-  const auto found = std::find_if(sessions_.begin(), sessions_.end(),
-                                  [&worker](const auto& entry) { return entry.second->worker == &worker; });
-  if (found == sessions_.end()) return;
-  const auto node = sessions_.extract(found);
-  Session& session = *node.mapped();
-  session.account = leases_.close(node.key());
-  grants_.close(node.key());
+  const LiveSession* ending = of(worker);
+  if (ending == nullptr) return;
+  const auto node = sessions_.extract(ending->record.session_id);
+  LiveSession& session = *node.mapped();
+  for (LiveBinding& binding : session.bindings) {
+    close_binding(binding);
+    if (binding.worker != &worker) pool_.end(*binding.worker, reason);
+  }
   if (session.live) remember(session, reason);
   slices_.release(session.use);
   used_(session.record.tenant_id, false);
@@ -242,13 +305,14 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
              [memory = std::make_shared<SessionMemory>(std::move(session.memory))] { (void)memory; });
 }
 
-const Session* SessionTable::of(const Worker& worker) const {
+const LiveSession* SessionTable::of(const Worker& worker) const {
   for (const auto& [id, session] : sessions_)
-    if (session->worker == &worker) return session.get();
+    for (const LiveBinding& binding : session->bindings)
+      if (binding.worker == &worker) return session.get();
   return nullptr;
 }
 
-void SessionTable::remember(const Session& session, const std::string& reason) {
+void SessionTable::remember(const LiveSession& session, const std::string& reason) {
   const Usage usage = usage_of(session);
   const std::uint64_t now = unix_now_ns();
   const std::uint64_t started = session.record.started_unix_ns;

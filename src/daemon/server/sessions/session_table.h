@@ -14,7 +14,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "daemon/metering/build_budget.h"
 #include "daemon/metering/meter_page.h"
@@ -24,10 +26,9 @@
 #include "daemon/server/runtime/wall_clock.h"
 #include "daemon/server/sessions/memory_grants.h"
 #include "daemon/server/sessions/session_ids.h"
-#include "daemon/server/sessions/session_memory.h"
 #include "daemon/server/tenants/slice_table.h"
 #include "daemon/server/workers/worker_pool.h"
-#include "daemon/sessions/worker_link.h"
+#include "daemon/sessions/session_memory.h"
 
 namespace sluice::server {
 
@@ -41,19 +42,26 @@ struct Usage {
 };
 Usage read_meter(const metering::MeterPage& meter);
 
-struct Session {
-  SessionRecord record;
-  SliceUse use;
+// What serves a session on one device.
+struct LiveBinding {
+  BindingId id;
   Worker* worker = nullptr;
-  SessionMemory memory;
-  UniqueFd client;  // a pidfd of the program
-  Watch client_watch;
-  Timer patience;
   metering::Account account;  // as it was noted last, or asked for
   std::optional<metering::BuildBudget> build_budget;
-  bool live = false;
 };
-Usage usage_of(const Session& session);
+
+struct LiveSession {
+  SessionRecord record;
+  SliceUse use;
+  SessionMemory memory;
+  std::vector<LiveBinding> bindings;  // in the order of the record, as those of `memory` are
+  UniqueFd client;                    // a pidfd of the program
+  Watch client_watch;
+  Timer patience;
+  bool live = false;  // the program has been told
+};
+// Of all its bindings together.
+Usage usage_of(const LiveSession& session);
 
 struct EndedSession {
   SessionRecord record;
@@ -83,17 +91,19 @@ class SessionTable {
         build_cpu_ns_max_(build_cpu_ns_max) {}
 
   std::uint64_t next_id() { return ids_.next(); }
-  // The worker has been given the session. Not ok: it can have no lease, and is not here.
-  Result<Session*> begin(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
-                         UniqueFd client);
+  // The workers, one for each binding of the record, have been given the session. Not ok: it can have no lease, and is
+  // not here.
+  Result<LiveSession*> begin(const SessionRecord& record, const SliceUse& use, std::span<Worker* const> workers,
+                             SessionMemory memory, UniqueFd client);
   // The program has been told. From now on its death ends the session.
-  void go_live(Session& session);
-  // A session of an earlier daemon, whose books of it ended with `before`.
+  void go_live(LiveSession& session);
+  // A session of an earlier daemon, whose books of it ended with `before`. REQUIRES: it has one binding.
   Status adopt(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
                const TermsPage& terms_before, const metering::Account& before);
-  // Null: the worker has none here.
-  const Session* of(const Worker& worker) const;
-  // The worker has nothing of it any more. Nothing happens if it had no session here.
+  // Null: the worker serves none here.
+  const LiveSession* of(const Worker& worker) const;
+  // The worker has nothing of its session any more: that ends the session, and its other workers. Nothing happens if it
+  // served no session here.
   void end(Worker& worker, const std::string& reason);
 
   // Sessions that ended while no daemon lived: they are among ended() from now on.
@@ -110,20 +120,28 @@ class SessionTable {
   // The bytes of memory that the tenant's sessions hold.
   std::uint64_t held_by(const Tenant& tenant) const;
 
-  const std::map<std::uint64_t, std::unique_ptr<Session>>& live() const { return sessions_; }  // by id
-  const std::deque<EndedSession>& ended() const { return ended_; }                             // the latest first
+  const std::map<std::uint64_t, std::unique_ptr<LiveSession>>& live() const { return sessions_; }  // by id
+  const std::deque<EndedSession>& ended() const { return ended_; }                                 // the latest first
 
  private:
-  Result<Session*> add(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
-                       LeaseGrantor lease, std::optional<metering::Account> before);
-  void watch_program(Session& session);
-  void find_program(Session& session);
-  void program_exited(Session& session);
+  // What a binding begins with: nothing, or where an earlier daemon left it.
+  struct Start {
+    LeaseGrantor lease;
+    std::optional<metering::Account> before;
+  };
+  Result<LiveSession*> add(const SessionRecord& record, const SliceUse& use, std::span<Worker* const> workers,
+                           SessionMemory memory, const std::vector<Start>& starts);
+  Status open_lease(LiveSession& session, std::size_t binding, const Start& start);
+  void close_binding(LiveBinding& binding);
+  void dismiss(LiveSession& session, const std::string& reason);
+  void watch_program(LiveSession& session);
+  void find_program(LiveSession& session);
+  void program_exited(LiveSession& session);
   void look_at_arenas();
   void look_at_arenas(const Tenant& tenant);
-  void remember(const Session& session, const std::string& reason);
-  void settle(Session& session);
-  void note(const Session& session);
+  void remember(const LiveSession& session, const std::string& reason);
+  void settle(LiveBinding& binding);
+  void note(const LiveBinding& binding);
   void check_builds();
   void keep_books();
 
@@ -140,7 +158,7 @@ class SessionTable {
   std::optional<Nanoseconds> build_cpu_ns_max_;
   Timer next_books_;
   bool note_failed_ = false;
-  std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::map<std::uint64_t, std::unique_ptr<LiveSession>> sessions_;
   std::deque<EndedSession> ended_;
   Timer arena_look_;
   Nanoseconds arena_wait_ns_ = 0;                                // from one look to the next

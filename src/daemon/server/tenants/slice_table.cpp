@@ -109,9 +109,11 @@ void SliceTable::count_session(Tenant& tenant, std::uint32_t uid) {
 Result<SliceUse> SliceTable::adopt(const SessionRecord& record, const store::TenantRecord* registered) {
   const TenantKey key =
       registered != nullptr ? key_of(*registered) : TenantKey{record.tenant_id, record.client_uid, record.tenant};
-  if (pool_.find(record.device_index) == nullptr)
-    return Status(Code::not_found, "device " + std::to_string(record.device_index) + " is not there any more");
-  TenantSlice slice{site_on(record.device_index), MilliGpu{record.gpu_milli}, record.memory_limit_bytes};
+  SLUICE_REQUIRE(!record.bindings.empty());
+  const std::uint32_t device = record.bindings.front().device;
+  if (pool_.find(device) == nullptr)
+    return Status(Code::not_found, "device " + std::to_string(device) + " is not there any more");
+  TenantSlice slice{site_on(device), MilliGpu{record.limits.gpu_milli}, record.limits.memory_bytes};
   if (registered != nullptr) slice = {slice.site, registered->terms.guarantee, registered->memory_bytes};
   if (slice.gpu > whole_gpu || slice.memory_bytes > slice_bytes_max)
     return Status(Code::invalid_argument, "no daemon gives tenant " + key.name + " a slice of " +

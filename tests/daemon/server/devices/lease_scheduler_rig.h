@@ -1,4 +1,4 @@
-// A lease desk with sessions whose workers the test plays.
+// A lease scheduler with sessions whose workers the test plays.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -30,14 +30,14 @@ struct FakeClock final : metering::CpuClock {
 };
 
 // One session's page and meter, and a hand to play its worker.
-struct Desked {
+struct PlayedBinding {
   TermsPage terms{};
   ReportPage report{};
   UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   metering::MeterPage& meter = report.meter;
   LeaseHolder holder{terms, report, kick.get()};
   std::shared_ptr<FakeClock> clock = std::make_shared<FakeClock>();
-  std::uint64_t id = 0;
+  BindingId id;
 
   // As a session of an earlier daemon, whose worker has been sent this one's page.
   LeaseScheduler::Opening adoption(const std::string& tenant) {
@@ -47,12 +47,12 @@ struct Desked {
     return adopted;
   }
 
-  Desked() = default;
-  explicit Desked(std::uint64_t number) : id(number) {}
+  PlayedBinding() = default;
+  explicit PlayedBinding(std::uint64_t session_id) : id{session_id, 0} {}
 
   LeaseScheduler::Opening opening(const std::string& tenant, const ComputeTerms& promised = {}) {
     LeaseScheduler::Opening opening;
-    opening.session_id = id;
+    opening.binding = id;
     opening.tenant = opening.name = tenant;
     opening.terms = promised;
     opening.lease = LeaseGrantor(terms, report);
@@ -78,31 +78,31 @@ bool comes_true(Condition condition) {
 
 inline void pass(Nanoseconds time_ns) { std::this_thread::sleep_for(std::chrono::nanoseconds(time_ns)); }
 
-struct Desk : LeaseScheduler {
-  explicit Desk(Settings settings = {}) : LeaseScheduler(settings) { REQUIRE(start().ok()); }
-  Why::State state(const Desked& session) const { return why(session.id)->state; }
+struct Scheduler : LeaseScheduler {
+  explicit Scheduler(Settings settings = {}) : LeaseScheduler(settings) { REQUIRE(start().ok()); }
+  Why::State state(const PlayedBinding& session) const { return why(session.id)->state; }
 };
 
-inline void take_lease(Desked& session) {
+inline void take_lease(PlayedBinding& session) {
   session.holder.want();
   REQUIRE(comes_true([&] { return session.holder.held(); }));
 }
 
-inline void begin_command(Desked& session) {
+inline void begin_command(PlayedBinding& session) {
   take_lease(session);
   REQUIRE(session.holder.begin());
 }
 
 // As sessions of two tenants, on one device.
-inline void open_both(Desk& desk, Desked& alices, Desked& bobs) {
-  REQUIRE(desk.open(alices.opening("alice")).ok());
-  REQUIRE(desk.open(bobs.opening("bob")).ok());
+inline void open_both(Scheduler& scheduler, PlayedBinding& alices, PlayedBinding& bobs) {
+  REQUIRE(scheduler.open(alices.opening("alice")).ok());
+  REQUIRE(scheduler.open(bobs.opening("bob")).ok());
 }
 
 // A worker that always has more to do, in commands of half a millisecond, on a device that does nothing.
 class Busy {
  public:
-  explicit Busy(Desked& session) : session_(session), thread_([this] { run(); }) {}
+  explicit Busy(PlayedBinding& session) : session_(session), thread_([this] { run(); }) {}
   ~Busy() { stop(); }
   void stop() {
     over_ = true;
@@ -135,7 +135,7 @@ class Busy {
     (void)session_.holder.give_back(false);
   }
 
-  Desked& session_;
+  PlayedBinding& session_;
   std::atomic<bool> over_{false};
   std::atomic<int> leases_{0};
   std::atomic<std::uint64_t> commands_{0};

@@ -11,45 +11,45 @@ namespace sluice::test {
 namespace {
 
 TEST_CASE("a tenant that is suspended loses the lease at once, and has it again when it is resumed") {
-  Desked session(1);
-  Desk desk;
-  REQUIRE(desk.open(session.opening("alice")).ok());
+  PlayedBinding session(1);
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(session.opening("alice")).ok());
   take_lease(session);
   ComputeTerms suspended;
   suspended.suspended = true;
-  desk.set_terms("alice", suspended);
+  scheduler.set_terms("alice", suspended);
   CHECK_FALSE(session.holder.held());
   session.holder.want();
-  CHECK(comes_true([&] { return desk.state(session) == Why::State::suspended; }));
+  CHECK(comes_true([&] { return scheduler.state(session) == Why::State::suspended; }));
   CHECK_FALSE(session.holder.held());
-  desk.set_terms("alice", {});
+  scheduler.set_terms("alice", {});
   CHECK(session.holder.held());
 }
 
 TEST_CASE("a holder that is busy when its tenant is suspended is asked back, and asked no more of") {
-  Desked session(1);
-  Desk desk;
-  REQUIRE(desk.open(session.opening("alice")).ok());
+  PlayedBinding session(1);
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(session.opening("alice")).ok());
   begin_command(session);
   ComputeTerms suspended;
   suspended.suspended = true;
-  desk.set_terms("alice", suspended);
+  scheduler.set_terms("alice", suspended);
   CHECK(session.holder.asked_back());
   CHECK(session.holder.end(true));
-  CHECK(comes_true([&] { return desk.state(session) == Why::State::suspended; }));
+  CHECK(comes_true([&] { return scheduler.state(session) == Why::State::suspended; }));
   CHECK_FALSE(session.holder.held());
 }
 
 TEST_CASE("a cap that is set on a running tenant holds for the lease that it has, and is known to its worker") {
-  Desked session(1);
-  Desk desk;
-  REQUIRE(desk.open(session.opening("alice")).ok());
+  PlayedBinding session(1);
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(session.opening("alice")).ok());
   CHECK(session.holder.cap_milli() == 1000);
   take_lease(session);
   REQUIRE(session.holder.terms().budget_ns == UINT64_MAX);
   ComputeTerms capped;
   capped.cap = MilliGpu{100};
-  desk.set_terms("alice", capped);
+  scheduler.set_terms("alice", capped);
   CHECK(session.holder.cap_milli() == 100);
   CHECK_FALSE((session.holder.held() && session.holder.terms().budget_ns == UINT64_MAX));
 }
@@ -79,11 +79,11 @@ class Logged {
 };
 
 TEST_CASE("what a session ran without a lease, as it had stepped aside, counts against its cap") {
-  Desked session(1);
-  Desk desk;
+  PlayedBinding session(1);
+  Scheduler scheduler;
   ComputeTerms terms;
   terms.cap = MilliGpu{100};
-  REQUIRE(desk.open(session.opening("alice", terms)).ok());
+  REQUIRE(scheduler.open(session.opening("alice", terms)).ok());
   begin_command(session);
   session.holder.step_aside();
   pass(60 * ns_per_ms);
@@ -92,18 +92,18 @@ TEST_CASE("what a session ran without a lease, as it had stepped aside, counts a
   REQUIRE(comes_true([&] { return session.holder.come_back(); }));
   (void)session.holder.end(false);
   session.holder.give_back(true);
-  CHECK(comes_true([&] { return desk.state(session) == Why::State::held_by_cap; }));
-  CHECK(desk.why(1)->build_ns >= 50 * ns_per_ms);
+  CHECK(comes_true([&] { return scheduler.state(session) == Why::State::held_by_cap; }));
+  CHECK(scheduler.why({1, 0})->build_ns >= 50 * ns_per_ms);
 }
 
 TEST_CASE("a tenant that is held back by its cap is named in the log, not each time") {
   Logged logged;
   {
-    Desked session(1);
-    Desk desk;
+    PlayedBinding session(1);
+    Scheduler scheduler;
     ComputeTerms capped;
     capped.cap = MilliGpu{100};
-    REQUIRE(desk.open(session.opening("alice", capped)).ok());
+    REQUIRE(scheduler.open(session.opening("alice", capped)).ok());
     Busy busy(session);
     CHECK(comes_true([&] { return busy.leases() >= 4; }));
     busy.stop();
@@ -112,11 +112,11 @@ TEST_CASE("a tenant that is held back by its cap is named in the log, not each t
 }
 
 TEST_CASE("a capped tenant's sessions wait together, and go on without anybody's kick when the debt is paid") {
-  Desked a(1), b(2);
-  Desk desk;
+  PlayedBinding a(1), b(2);
+  Scheduler scheduler;
   ComputeTerms capped;
   capped.cap = MilliGpu{100};
-  REQUIRE(desk.open(a.opening("alice", capped)).ok());
+  REQUIRE(scheduler.open(a.opening("alice", capped)).ok());
   take_lease(a);
   // A fifth of a second of the device's time: two seconds of such a tenant's.
   REQUIRE(a.holder.begin());
@@ -124,10 +124,10 @@ TEST_CASE("a capped tenant's sessions wait together, and go on without anybody's
   a.meter.device_ns += 200 * ns_per_ms;
   REQUIRE_FALSE(a.holder.end(false));
   REQUIRE(a.holder.give_back(false));
-  REQUIRE(comes_true([&] { return desk.state(a) == Why::State::idle; }));
+  REQUIRE(comes_true([&] { return scheduler.state(a) == Why::State::idle; }));
   b.holder.want();
-  REQUIRE(desk.open(b.opening("alice", capped)).ok());  // its wish is heard by open(), not by a kick
-  CHECK(desk.state(b) == Why::State::held_by_cap);
+  REQUIRE(scheduler.open(b.opening("alice", capped)).ok());  // its wish is heard by open(), not by a kick
+  CHECK(scheduler.state(b) == Why::State::held_by_cap);
   CHECK(comes_true([&] { return b.holder.held(); }));
 }
 

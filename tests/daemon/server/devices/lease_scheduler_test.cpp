@@ -1,4 +1,4 @@
-// Who has the lease, and how often the desk's thread wakes.
+// Who has the lease, and how often the scheduler's thread wakes.
 #include <dirent.h>
 #include <unistd.h>
 
@@ -12,72 +12,73 @@ namespace sluice::test {
 namespace {
 
 TEST_CASE("a session gets the lease when it wants it, with all of an idle device") {
-  Desked session(1);
-  Desk desk;
-  REQUIRE(desk.open(session.opening("alice")).ok());
+  PlayedBinding session(1);
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(session.opening("alice")).ok());
   CHECK_FALSE(session.holder.held());
-  CHECK(desk.state(session) == Why::State::idle);
+  CHECK(scheduler.state(session) == Why::State::idle);
   take_lease(session);
   CHECK(session.holder.terms().budget_ns == UINT64_MAX);
   CHECK(session.holder.terms().until_ns == UINT64_MAX);
   CHECK(session.holder.terms().linger_ns == UINT64_MAX);
-  CHECK(desk.state(session) == Why::State::runs);
+  CHECK(scheduler.state(session) == Why::State::runs);
 }
 
 TEST_CASE("a session that wanted before it was opened is heard") {
-  Desked session(1);
+  PlayedBinding session(1);
   session.holder.want();
-  Desk desk;
-  REQUIRE(desk.open(session.opening("alice")).ok());
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(session.opening("alice")).ok());
   CHECK(session.holder.held());
 }
 
 TEST_CASE("a wish is not lost when it comes again and again while the session is opened and closed") {
-  Desk desk;
+  Scheduler scheduler;
   for (std::uint64_t id = 1; id <= 50; ++id) {
-    Desked session(id);
+    PlayedBinding session(id);
     std::thread worker([&] { session.holder.want(); });
-    REQUIRE(desk.open(session.opening("alice")).ok());
+    REQUIRE(scheduler.open(session.opening("alice")).ok());
     CHECK(comes_true([&] { return session.holder.held(); }));
     worker.join();
-    desk.close(id);
+    scheduler.close({id, 0});
   }
 }
 
 TEST_CASE("two busy sessions take turns, and never hold the lease at once") {
-  Desked a(1), b(2);
-  Desk desk;
-  open_both(desk, a, b);
+  PlayedBinding a(1), b(2);
+  Scheduler scheduler;
+  open_both(scheduler, a, b);
   Busy busy_a(a), busy_b(b);
   // A page is looked at later than the other: the lease may have gone over between, but not also come back.
   CHECK(comes_true([&] { return busy_a.leases() >= 10 && busy_b.leases() >= 10; }));
-  CHECK(desk.why(1)->asked_back + desk.why(2)->asked_back <= desk.why(1)->leases + desk.why(2)->leases);
+  CHECK(scheduler.why({1, 0})->asked_back + scheduler.why({2, 0})->asked_back <=
+        scheduler.why({1, 0})->leases + scheduler.why({2, 0})->leases);
 }
 
 TEST_CASE("sessions on different devices do not wait for each other") {
-  Desked a(1), b(2);
-  Desk desk;
-  REQUIRE(desk.open(a.opening("alice")).ok());
+  PlayedBinding a(1), b(2);
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(a.opening("alice")).ok());
   auto other = b.opening("bob");
-  other.device = 1;
-  REQUIRE(desk.open(other).ok());
+  other.binding.device = 1;
+  REQUIRE(scheduler.open(other).ok());
   a.holder.want();
   b.holder.want();
   CHECK(comes_true([&] { return a.holder.held() && b.holder.held(); }));
 }
 
 TEST_CASE("when the holder's session is closed, the lease passes on") {
-  Desked a(1), b(2);
-  Desk desk;
-  open_both(desk, a, b);
+  PlayedBinding a(1), b(2);
+  Scheduler scheduler;
+  open_both(scheduler, a, b);
   begin_command(a);
   b.holder.want();
   REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
   CHECK_FALSE(b.holder.held());
-  desk.close(a.id);
+  scheduler.close(a.id);
   CHECK(b.holder.held());
-  CHECK_FALSE(desk.why(a.id).has_value());
-  desk.close(a.id);
+  CHECK_FALSE(scheduler.why(a.id).has_value());
+  scheduler.close(a.id);
 }
 
 // ---- the thread's sleep ----
@@ -100,15 +101,15 @@ std::uint64_t switches_of(int thread) {
   return sum;
 }
 
-TEST_CASE("while one session is alone with its lease, busy or idle, the desk's thread sleeps") {
-  Desked session(1);
+TEST_CASE("while one session is alone with its lease, busy or idle, the scheduler's thread sleeps") {
+  PlayedBinding session(1);
   const std::set<int> before = threads();
-  Desk desk;
+  Scheduler scheduler;
   int desks_thread = 0;
   for (const int thread : threads())
     if (!before.contains(thread)) desks_thread = thread;
   REQUIRE(desks_thread != 0);
-  REQUIRE(desk.open(session.opening("alice")).ok());
+  REQUIRE(scheduler.open(session.opening("alice")).ok());
   take_lease(session);
   pass(50 * ns_per_ms);
   const std::uint64_t switches = switches_of(desks_thread);
@@ -124,15 +125,15 @@ TEST_CASE("while one session is alone with its lease, busy or idle, the desk's t
 
 // ---- kicks ----
 
-TEST_CASE("a worker that kicks without end costs the desk little, and its neighbours nothing") {
-  Desked noisy(1), other(2);
+TEST_CASE("a worker that kicks without end costs the scheduler little, and its neighbours nothing") {
+  PlayedBinding noisy(1), other(2);
   const std::set<int> before = threads();
-  Desk desk;
+  Scheduler scheduler;
   int desks_thread = 0;
   for (const int thread : threads())
     if (!before.contains(thread)) desks_thread = thread;
-  REQUIRE(desk.open(noisy.opening("alice")).ok());
-  REQUIRE(desk.open(other.opening("bob")).ok());
+  REQUIRE(scheduler.open(noisy.opening("alice")).ok());
+  REQUIRE(scheduler.open(other.opening("bob")).ok());
   std::atomic<bool> over{false};
   std::thread flood([&] {
     const std::uint64_t one = 1;

@@ -68,7 +68,7 @@ struct Rig {
 
   explicit Rig(std::size_t count, std::uint64_t limit_bytes = limit) : words(count) {
     for (std::size_t id = 0; id < count; ++id)
-      grants.open(id, "alice", limit_bytes, std::make_unique<ModelGrantor>(words[id]));
+      grants.open({id, 0}, "alice", limit_bytes, std::make_unique<ModelGrantor>(words[id]));
   }
   std::uint64_t granted() const {
     std::uint64_t sum = 0;
@@ -85,7 +85,7 @@ struct Rig {
     Words& session = words[id];
     while (!session.take(bytes)) {
       session.ask(bytes);
-      grants.answer_request(id);
+      grants.answer_request({id, 0});
       REQUIRE(session.answered == session.wish);
       if (session.granted >= session.wanted) continue;
       session.settle();
@@ -123,9 +123,9 @@ TEST_CASE("a refused session changes nobody's grant") {
 TEST_CASE("what a closed session held is free for its tenant's others, and tenants share nothing") {
   Rig rig(2);
   Words other;
-  rig.grants.open(9, "bob", 50, std::make_unique<ModelGrantor>(other));
+  rig.grants.open({9, 0}, "bob", 50, std::make_unique<ModelGrantor>(other));
   REQUIRE(rig.reserve(0, 900));
-  rig.grants.close(0);
+  rig.grants.close({0, 0});
   CHECK(rig.reserve(1, limit));
   CHECK(other.granted == 50);
   CHECK(rig.grants.held_by("bob") == 0);
@@ -168,7 +168,7 @@ TEST_CASE("a raised limit is there for whoever asks") {
 TEST_CASE("what was granted to a wish is not taken away before the session could take it") {
   Rig rig(2);
   rig.words[1].ask(700);
-  rig.grants.answer_request(1);
+  rig.grants.answer_request({1, 0});
   REQUIRE(rig.words[1].granted >= 700);
   CHECK_FALSE(rig.reserve(0, 400));
   CHECK(rig.reserve(0, 300));
@@ -189,14 +189,14 @@ TEST_CASE("garbage in a report neither grants more than the limit nor takes from
   std::mt19937_64 random(3);
   Rig rig(4);
   Words other;
-  rig.grants.open(9, "bob", 50, std::make_unique<ModelGrantor>(other));
+  rig.grants.open({9, 0}, "bob", 50, std::make_unique<ModelGrantor>(other));
   for (int round = 0; round < 20'000; ++round) {
     Words& liar = rig.words[random() % rig.words.size()];
     const bool small = random() % 2 == 0;
     liar.held = small ? random() % (2 * limit) : random();
     liar.wanted = small ? random() % (2 * limit) : random();
     liar.wish = random();
-    rig.grants.answer_request(random() % rig.words.size());
+    rig.grants.answer_request({random() % rig.words.size(), 0});
     if (random() % 50 == 0) rig.grants.set_limit("alice", random() % 5 == 0 ? random() % limit : limit);
     REQUIRE(rig.granted() <= limit);
     REQUIRE(rig.grants.held_by("alice") <= 4 * limit);
@@ -210,11 +210,11 @@ TEST_CASE("while sessions of an earlier daemon are still to come, no wish is ans
   MemoryGrants grants;
   Words first, second;
   grants.hold();
-  grants.take_over(1, "alice", limit, std::make_unique<ModelGrantor>(first), 400);
+  grants.take_over({1, 0}, "alice", limit, std::make_unique<ModelGrantor>(first), 400);
   first.ask(500);
-  grants.answer_request(1);
+  grants.answer_request({1, 0});
   CHECK(first.answered == 0);
-  grants.take_over(2, "alice", limit, std::make_unique<ModelGrantor>(second), 600);
+  grants.take_over({2, 0}, "alice", limit, std::make_unique<ModelGrantor>(second), 600);
   CHECK(first.granted == 400);
   CHECK(second.granted == 600);
   grants.release();
@@ -226,14 +226,14 @@ TEST_CASE("a session whose worker still looks at the old page keeps its grant, a
   MemoryGrants grants;
   Words old, asks;
   old.current = false;
-  grants.take_over(1, "alice", limit, std::make_unique<ModelGrantor>(old), 900);
-  grants.take_over(2, "alice", limit, std::make_unique<ModelGrantor>(asks), 100);
+  grants.take_over({1, 0}, "alice", limit, std::make_unique<ModelGrantor>(old), 900);
+  grants.take_over({2, 0}, "alice", limit, std::make_unique<ModelGrantor>(asks), 100);
   asks.ask(200);
-  grants.answer_request(2);
+  grants.answer_request({2, 0});
   CHECK(asks.answered == 0);
   CHECK(old.granted == 900);
   old.current = true;
-  grants.answer_request(1);
+  grants.answer_request({1, 0});
   CHECK(asks.answered == asks.wish);
   CHECK(asks.granted >= 200);
   CHECK(old.granted + asks.granted <= limit);
@@ -243,10 +243,10 @@ TEST_CASE("a limit that was lowered while no daemon lived holds as soon as the w
   MemoryGrants grants;
   Words words;
   words.current = false;
-  grants.take_over(1, "alice", 500, std::make_unique<ModelGrantor>(words), limit);
+  grants.take_over({1, 0}, "alice", 500, std::make_unique<ModelGrantor>(words), limit);
   CHECK(words.granted == limit);
   words.current = true;
-  grants.answer_request(1);
+  grants.answer_request({1, 0});
   CHECK(words.granted == 500);
 }
 
@@ -320,12 +320,12 @@ TEST_CASE("threads that allocate and free at once get all of the limit and never
   MemoryGrants grants;
   std::vector<Paged> sessions(count);
   for (std::size_t id = 0; id < count; ++id)
-    grants.open(id, "alice", limit, std::make_unique<PageMemoryGrantor>(sessions[id].terms, sessions[id].report));
+    grants.open({id, 0}, "alice", limit, std::make_unique<PageMemoryGrantor>(sessions[id].terms, sessions[id].report));
   std::atomic<bool> over{false};
   std::atomic<std::uint64_t> held{0}, too_much{0}, refused{0}, taken{0};
   std::jthread daemon([&](const std::stop_token& stop) {
     while (!stop.stop_requested())
-      for (std::size_t id = 0; id < count; ++id) grants.answer_request(id);
+      for (std::size_t id = 0; id < count; ++id) grants.answer_request({id, 0});
   });
   std::vector<std::jthread> workers;
   for (std::size_t id = 0; id < count; ++id)

@@ -25,9 +25,9 @@ SessionRecord record_of(const SliceUse& use) {
   record.tenant_id = use.tenant->key.id;
   record.client_uid = use.tenant->key.uid;
   wire::set_text(record.tenant, use.tenant->key.name);
-  record.memory_limit_bytes = use.tenant->slice.memory_bytes;
-  record.gpu_milli = use.tenant->slice.gpu.value;
-  record.device_index = use.tenant->slice.device();
+  record.limits.memory_bytes = use.tenant->slice.memory_bytes;
+  record.limits.gpu_milli = use.tenant->slice.gpu.value;
+  record.bindings = {{use.tenant->slice.device(), 1}};
   return record;
 }
 
@@ -125,7 +125,8 @@ TEST_CASE("a pool without devices, or with none that is enabled, is refused as s
   SliceTable slices(disabled, {});
   CHECK(slices.admit({1, 1, "a"}, {}, mib).status().code() == Code::unavailable);
   SessionRecord record;
-  record.memory_limit_bytes = mib;
+  record.bindings = {{0, 1}};
+  record.limits.memory_bytes = mib;
   REQUIRE(slices.adopt(record).ok());
   CHECK(disabled.promised(0).memory_bytes == mib);
 }
@@ -154,10 +155,11 @@ TEST_CASE("an adopted session with a slice that no daemon gives is refused") {
   DevicePool pool = one_device();
   SliceTable slices(pool, {});
   SessionRecord record;
-  record.gpu_milli = 1001;
+  record.bindings = {{0, 1}};
+  record.limits.gpu_milli = 1001;
   CHECK(slices.adopt(record).status().code() == Code::invalid_argument);
-  record.gpu_milli = 1000;
-  record.memory_limit_bytes = ~0ull;
+  record.limits.gpu_milli = 1000;
+  record.limits.memory_bytes = ~0ull;
   CHECK(slices.adopt(record).status().code() == Code::invalid_argument);
   CHECK(slices.tenants().all().empty());
 }
@@ -167,9 +169,10 @@ TEST_CASE("what an earlier daemon promised is honoured where it is more than the
   SliceTable slices(pool, {});
   REQUIRE(slices.admit({1, 1, "a"}, MilliGpu{800}, 60 * mib).ok());
   SessionRecord record;
+  record.bindings = {{0, 1}};
   record.tenant_id = 2;
-  record.gpu_milli = 500;
-  record.memory_limit_bytes = 32 * mib;
+  record.limits.gpu_milli = 500;
+  record.limits.memory_bytes = 32 * mib;
   const auto adopted = slices.adopt(record);
   REQUIRE(adopted.ok());
   CHECK(pool.promised(0).gpu == MilliGpu{1300});
@@ -205,10 +208,10 @@ TEST_CASE("an adopted session with another slice or a missing device is refused"
   SliceTable slices(pool, {});
   REQUIRE(slices.adopt(record_of(first)).ok());
   SessionRecord other_slice = record_of(first);
-  other_slice.memory_limit_bytes = 2 * mib;
+  other_slice.limits.memory_bytes = 2 * mib;
   CHECK_FALSE(slices.adopt(other_slice).ok());
   SessionRecord no_device = record_of(stranger);
-  no_device.device_index = 9;
+  no_device.bindings.front().device = 9;
   CHECK(slices.adopt(no_device).status().code() == Code::not_found);
   CHECK(slices.taken() == 1);
 }
@@ -287,6 +290,6 @@ TEST_CASE("adopted sessions of a registered tenant get what the registry says no
   CHECK(pool.promised(0).gpu == MilliGpu{250});
   CHECK(adopted.value().tenant->slice.memory_bytes == 32 * mib);
   SessionRecord elsewhere = older;
-  elsewhere.device_index = 1;
+  elsewhere.bindings.front().device = 1;
   CHECK_FALSE(slices.adopt(elsewhere, &now).ok());
 }
