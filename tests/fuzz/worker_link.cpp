@@ -40,14 +40,17 @@ void check_decoding(std::span<const std::byte> bytes) {
 }
 
 // Checks that the daemon is told of a worker in the order that the rest of it relies on.
-struct Listener final : WorkerListener {
+struct Listener {
   int ready = 0, attached = 0, released = 0, gone = 0;
   bool taken = false;
 
-  void worker_ready(std::uint32_t) override { FUZZ_CHECK(++ready == 1 && !taken); }
-  void worker_attached(Worker&) override { FUZZ_CHECK(++attached == 1 && taken && released == 0 && gone == 0); }
-  void worker_released(Worker&, const std::string&) override { FUZZ_CHECK(++released == 1 && taken && gone == 0); }
-  void worker_gone(Worker&, const std::string& reason) override {
+  void connect(WorkerPool& pool) {
+    pool.ready.connect([this](std::uint32_t) { FUZZ_CHECK(++ready == 1 && !taken); });
+    pool.attached.connect([this](Worker&) { FUZZ_CHECK(++attached == 1 && taken && released == 0 && gone == 0); });
+    pool.released.connect([this](Worker&, const std::string&) { FUZZ_CHECK(++released == 1 && taken && gone == 0); });
+    pool.gone.connect([this](Worker&, const std::string& reason) { check_gone(reason); });
+  }
+  void check_gone(const std::string& reason) {
     FUZZ_CHECK(++gone == 1 && taken);
     FUZZ_CHECK(std::all_of(reason.begin(), reason.end(), [](char c) { return c >= ' ' && c <= '~'; }));
   }
@@ -79,8 +82,9 @@ struct Surroundings {
 class Rig {
  public:
   Rig(const Surroundings& around, bool serving, std::span<const std::byte> steps)
-      : pool_(loop_, around.launcher, tasks_, listener_, {0, 0, ns_per_s}), steps_(steps) {
+      : pool_(loop_, around.launcher, tasks_, {0, 0, ns_per_s}), steps_(steps) {
     FUZZ_CHECK(loop_.open().ok());
+    listener_.connect(pool_);
     auto link = wire::MessageSocket::pair().take();
     auto log = make_worker_pipe().take();
     worker_ = std::move(link.second);

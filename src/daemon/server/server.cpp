@@ -109,14 +109,13 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       ids_(folder_.session_ids()),
       groups_(std::move(groups)),
       launcher_(options_.jailer_program, options_.worker_program, folder_, groups_, options_.config),
-      pool_(loop_, launcher_, tasks_, *this, pool_settings(options_.config)),
+      pool_(loop_, launcher_, tasks_, pool_settings(options_.config)),
       registry_(std::move(registry)),
       cache_(folder_.cache(), launcher_.cache_owner()),
       janitor_(cache_rules(options_.config, folder_)),
       slices_(devices_, rules_of(options_)),
       leases_(lease_settings(options_.config)),
-      identification_(registry_, slices_, identity_rules(options_),
-                      [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
+      identification_(registry_, slices_, identity_rules(options_)),
       sessions_(
           loop_, tasks_, folder_, slices_, pool_, ids_, leases_, grants_,
           [this](const Worker& worker) {
@@ -124,17 +123,29 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
                                options_.config.jail_without);
           },
           build_limit(options_.config)),
-      tenant_listener_(loop_, tasks_, opener_),
+      tenant_listener_(loop_, tasks_),
       opener_(loop_, folder_, cache_, devices_, identification_, slices_, pool_, sessions_, tenant_listener_,
               options_.config.jail_without, {options_.config.attach_per_s, options_.config.workers_ready}),
       adoption_(loop_, folder_, tasks_, slices_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
-      tenant_admin_(registry_, slices_, sessions_, pool_, opener_, tenant_defaults(options_.config),
-                    [this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); }),
+      tenant_admin_(registry_, slices_, sessions_, pool_, opener_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
       discovery_(loop_, launcher_, tasks_) {
   cache_.withhold_while([this] { return janitor_.disk_is_full(); });
-  sessions_.on_use([this](std::uint64_t tenant, bool began) { janitor_.session_changed(tenant, began); });
-  slices_.on_terms_changed([this](const Tenant& tenant) { terms_changed(tenant); });
+  connect_signals();
+}
+
+void Server::connect_signals() {
+  pool_.ready.connect([this](std::uint32_t device) { opener_.worker_ready(device); });
+  pool_.attached.connect([this](Worker& worker) { opener_.worker_attached(worker); });
+  pool_.released.connect([this](Worker& worker, const std::string& why) { opener_.worker_released(worker, why); });
+  pool_.gone.connect([this](Worker& worker, const std::string& why) { opener_.worker_gone(worker, why); });
+  tenant_listener_.asks.connect([this](Caller& caller) { opener_.caller_asks(caller); });
+  tenant_listener_.left.connect([this](Caller& caller) { opener_.caller_left(caller); });
+  sessions_.began.connect([this](std::uint64_t tenant) { janitor_.session_changed(tenant, true); });
+  sessions_.ended.connect([this](std::uint64_t tenant) { janitor_.session_changed(tenant, false); });
+  slices_.terms_changed.connect([this](const Tenant& tenant) { terms_changed(tenant); });
+  identification_.removed.connect([this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); });
+  tenant_admin_.removed.connect([this](std::uint64_t tenant) { janitor_.tenant_removed(tenant); });
 }
 
 void Server::terms_changed(const Tenant& tenant) {
@@ -157,11 +168,8 @@ void Server::limit(const LiveSession& session) {
 Server::~Server() { tenant_listener_.close(); }
 
 Status Server::start_leases() {
-  if (Status started = leases_.start(); !started.ok()) return started;
-  auto watched = loop_.watch(leases_.overdue_fd(), EPOLLIN, [this](std::uint32_t) { sessions_.end_overdue(); });
-  if (!watched.ok()) return watched.status();
-  overdue_watch_ = watched.take();
-  return Status();
+  SLUICE_TRY(leases_.start());
+  return leases_.overdue.connect(loop_, [this] { sessions_.end_overdue(); });
 }
 
 Status Server::stop_on_signals() {

@@ -42,7 +42,7 @@ struct ServerOptions {
   std::string worker_program, jailer_program;  // absolute
 };
 
-class Server final : private WorkerListener {
+class Server {
  public:
   // Takes the runtime folder; nothing runs yet. Signals that are to stop the server (see stop_on) must be blocked
   // before the first thread of the process starts.
@@ -61,11 +61,7 @@ class Server final : private WorkerListener {
  private:
   Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups, store::Registry registry);
 
-  void worker_ready(std::uint32_t device) override { opener_.worker_ready(device); }
-  void worker_attached(Worker& worker) override { opener_.worker_attached(worker); }
-  void worker_released(Worker& worker, const std::string& reason) override { opener_.worker_released(worker, reason); }
-  void worker_gone(Worker& worker, const std::string& reason) override { opener_.worker_gone(worker, reason); }
-
+  void connect_signals();
   void terms_changed(const Tenant& tenant);
   void limit(const LiveSession& session);
   Status start_leases();
@@ -107,7 +103,7 @@ class Server final : private WorkerListener {
   std::vector<LivingWorker> living_;
   std::uint32_t last_number_ = 0;
   UniqueFd signals_;
-  Watch signals_watch_, overdue_watch_;
+  Watch signals_watch_;
   Timer stop_check_, stop_deadline_;
   bool stopping_ = false;
   int exit_code_ = 0;

@@ -195,7 +195,7 @@ json devices_view(const PoolView& pool) {
 json sessions_view(const PoolView& pool, SessionsWanted wanted) {
   json sessions = json::array();
   if (wanted.ended) {
-    for (const EndedSession& session : pool.sessions.ended()) sessions.push_back(ended_json(session));
+    for (const EndedSession& session : pool.sessions.history()) sessions.push_back(ended_json(session));
   } else {
     for (const auto& [id, session] : pool.sessions.live())
       if (session->live) sessions.push_back(wanted.why ? explained_json(pool, *session) : live_json(pool, *session));

@@ -138,7 +138,7 @@ Status TenantAdmin::carry_out(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     log::info("tenant {}: {}{}{}", step.tenant.name, kind_word(step.kind), step.what.empty() ? "" : ": ", step.what);
     if (step.kind == Step::Kind::change) slices_.change(step.tenant);
-    if (step.kind == Step::Kind::remove) removed_(step.tenant.id);
+    if (step.kind == Step::Kind::remove) removed.raise(step.tenant.id);
   }
   return Status();
 }

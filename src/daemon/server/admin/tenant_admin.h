@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "daemon/server/admin/tenant_changes.h"
+#include "daemon/server/runtime/signal.h"
 #include "daemon/server/sessions/session_opener.h"
 #include "daemon/server/sessions/session_table.h"
 #include "daemon/server/tenants/slice_table.h"
@@ -21,17 +22,17 @@ namespace sluice::server {
 
 class TenantAdmin {
  public:
+  Signal<std::uint64_t> removed;  // a tenant of this id is not registered any more
+
   // REQUIRES: all of these outlive the admin. `defaults`: of a tenant that is created without saying more.
-  // `removed`: deletes what is kept for a tenant, such as its cache, and does not wait for that.
   TenantAdmin(store::Registry& registry, SliceTable& slices, const SessionTable& sessions, WorkerPool& pool,
-              SessionOpener& opener, store::TenantRecord defaults, std::function<void(std::uint64_t tenant_id)> removed)
+              SessionOpener& opener, store::TenantRecord defaults)
       : registry_(registry),
         slices_(slices),
         sessions_(sessions),
         pool_(pool),
         opener_(opener),
-        defaults_(std::move(defaults)),
-        removed_(std::move(removed)) {}
+        defaults_(std::move(defaults)) {}
 
   static bool knows(const std::string& verb);
   static std::string verbs();  // "a, b and c"
@@ -73,7 +74,6 @@ class TenantAdmin {
   WorkerPool& pool_;
   SessionOpener& opener_;
   store::TenantRecord defaults_;
-  std::function<void(std::uint64_t)> removed_;
   bool open_ = false;
 };
 

@@ -83,8 +83,8 @@ metering::Account LeaseScheduler::settle_books(const BindingId& binding) {
 Status LeaseScheduler::start() {
   poll_.reset(epoll_create1(EPOLL_CLOEXEC));
   stop_.reset(eventfd(0, EFD_CLOEXEC));
-  overdue_fd_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!poll_.valid() || !stop_.valid() || !overdue_fd_.valid()) return errno_status("start the lease scheduler", errno);
+  if (!poll_.valid() || !stop_.valid()) return errno_status("start the lease scheduler", errno);
+  SLUICE_TRY(overdue.open());
   if (Status watched = watch(poll_.get(), stop_.get(), stop_id); !watched.ok()) return watched;
   thread_ = std::thread([this] { run(); });
   return Status();
@@ -275,8 +275,6 @@ std::optional<Why> LeaseScheduler::why(const BindingId& binding) const {
 
 std::vector<Overdue> LeaseScheduler::take_overdue() {
   const std::lock_guard lock(mutex_);
-  std::uint64_t count = 0;
-  (void)!::read(overdue_fd_.get(), &count, sizeof count);
   return std::exchange(overdue_, {});
 }
 
@@ -361,8 +359,7 @@ void LeaseScheduler::check_overdue(LeaseClient& client, Nanoseconds now) {
   }
   client.reported = true;
   overdue_.push_back({client.id, now - client.asked_back_ns});
-  const std::uint64_t one = 1;
-  (void)!::write(overdue_fd_.get(), &one, sizeof one);
+  overdue.raise();
 }
 
 void LeaseScheduler::note_cap(const LeaseClient& client, const Why& why, Nanoseconds now) {

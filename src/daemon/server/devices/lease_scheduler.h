@@ -30,6 +30,7 @@
 #include "daemon/metering/books.h"
 #include "daemon/metering/meter_page.h"
 #include "daemon/server/devices/lease_client.h"
+#include "daemon/server/runtime/signal.h"
 
 namespace sluice::server {
 
@@ -70,6 +71,9 @@ class LeaseScheduler {
     std::optional<metering::Account> before;  // of a session that an earlier daemon kept the books of
   };
 
+  // take_overdue() has something to say. Open once start() has returned.
+  ThreadSignal overdue;
+
   explicit LeaseScheduler(Settings settings) : settings_(settings) {}
   // Stops the thread.
   ~LeaseScheduler();
@@ -90,8 +94,6 @@ class LeaseScheduler {
   void set_terms(const std::string& tenant, const arbiter::ComputeTerms& terms);
 
   std::optional<arbiter::Why> why(const BindingId& binding) const;
-  // Readable when take_overdue() has something to say.
-  int overdue_fd() const { return overdue_fd_.get(); }
   std::vector<Overdue> take_overdue();
 
  private:
@@ -122,7 +124,7 @@ class LeaseScheduler {
   void forget_tenants(DeviceQueue& queue);
 
   Settings settings_;
-  UniqueFd poll_, stop_, overdue_fd_;
+  UniqueFd poll_, stop_;
   std::thread thread_;
   std::atomic<bool> stopping_{false};
 

@@ -47,10 +47,10 @@ Status Identification::note(const store::AdHocTenant& tenant) {
   if (noted.code() != Code::exhausted) return noted;
   const store::AdHocTenant* idle = idle_longest(tenant.uid);
   if (idle == nullptr) return noted;
-  const std::uint64_t removed = idle->id;
-  const std::vector<store::Change> changes{store::RemoveAdHoc{removed}, store::PutAdHoc{tenant}};
+  const std::uint64_t leaving = idle->id;
+  const std::vector<store::Change> changes{store::RemoveAdHoc{leaving}, store::PutAdHoc{tenant}};
   noted = registry_.commit(changes);
-  if (noted.ok()) removed_(removed);
+  if (noted.ok()) removed.raise(leaving);
   return noted;
 }
 

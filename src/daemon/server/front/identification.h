@@ -4,12 +4,12 @@
 // who has as many as there may be loses the one that was idle for longest; new ones are made at a bounded rate.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "base/status.h"
 #include "daemon/server/front/identity.h"
 #include "daemon/server/front/tenant_listener.h"
+#include "daemon/server/runtime/signal.h"
 #include "daemon/server/runtime/token_buckets.h"
 #include "daemon/server/tenants/slice_table.h"
 #include "daemon/store/registry.h"
@@ -20,10 +20,11 @@ class Identification {
  public:
   static constexpr std::uint32_t new_tenants_per_s = 1, new_tenants_at_once = 32;  // of one user
 
-  // REQUIRES: both outlive this object. `removed` is called with an ad-hoc tenant that makes room for another.
-  Identification(store::Registry& registry, SliceTable& slices, IdentityRules rules,
-                 std::function<void(std::uint64_t tenant_id)> removed)
-      : registry_(registry), slices_(slices), rules_(std::move(rules)), removed_(std::move(removed)) {}
+  Signal<std::uint64_t> removed;  // the id of an ad-hoc tenant that makes room for another
+
+  // REQUIRES: both outlive this object.
+  Identification(store::Registry& registry, SliceTable& slices, IdentityRules rules)
+      : registry_(registry), slices_(slices), rules_(std::move(rules)) {}
 
   // The use of a slice, or a refusal by identity.h or admission.h. The caller's token is forgotten either way.
   Result<SliceUse> admit(Caller& caller);
@@ -36,7 +37,6 @@ class Identification {
   store::Registry& registry_;
   SliceTable& slices_;
   IdentityRules rules_;
-  std::function<void(std::uint64_t)> removed_;
   TokenBuckets new_tenants_{new_tenants_per_s, new_tenants_at_once};
 };
 

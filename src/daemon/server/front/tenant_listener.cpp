@@ -49,7 +49,7 @@ void TenantListener::close() {
   socket_.reset();
   while (!callers_.empty()) {
     Caller& caller = *callers_.begin()->second;
-    if (caller.asked) listener_.caller_left(caller);
+    if (caller.asked) left.raise(caller);
     refuse(caller, Status(Code::unavailable, "the daemon is stopping"));
   }
 }
@@ -121,7 +121,7 @@ std::size_t TenantListener::callers_of(unsigned uid) const {
 void TenantListener::on_readable(Caller& caller, std::uint32_t events) {
   if (caller.asked) {
     // There is nothing more to say: it has left, or does not keep to the protocol. Either way it is out.
-    listener_.caller_left(caller);
+    left.raise(caller);
     return drop(caller);
   }
   UntrustedMessage message = receive_untrusted(caller.socket.fd(), sizeof(wire::AttachRequest) + 1);
@@ -139,7 +139,7 @@ void TenantListener::on_readable(Caller& caller, std::uint32_t events) {
   caller.asked = true;
   caller.request = request.value();
   caller.deadline.reset();
-  listener_.caller_asks(caller);
+  asks.raise(caller);
 }
 
 // ---- answering ----

@@ -16,6 +16,7 @@
 #include "daemon/server/front/peer.h"
 #include "daemon/server/runtime/blocking_tasks.h"
 #include "daemon/server/runtime/event_loop.h"
+#include "daemon/server/runtime/signal.h"
 #include "wire/handshake.h"
 #include "wire/transport/message_socket.h"
 
@@ -33,26 +34,19 @@ struct Caller {
   Timer deadline;
 };
 
-class CallerListener {
- public:
-  // Said what it wants. To be answered by answer() or refuse(), now or later.
-  virtual void caller_asks(Caller& caller) = 0;
-  // Left before it was answered; it is gone after this call.
-  virtual void caller_left(Caller& caller) = 0;
-
- protected:
-  ~CallerListener() = default;
-};
-
 class TenantListener {
  public:
   static constexpr Nanoseconds greeting_ns_max = 5 * ns_per_s;
   static constexpr std::size_t callers_per_user_max = 64;
   static constexpr std::size_t callers_max = 1024;
 
-  // REQUIRES: all of these outlive this.
-  TenantListener(EventLoop& loop, BlockingTasks& tasks, CallerListener& listener)
-      : loop_(loop), tasks_(tasks), listener_(listener) {}
+  // The caller has said what it wants. To be answered by answer() or refuse(), now or later.
+  Signal<Caller&> asks;
+  // The caller has left before it was answered. It is gone after this.
+  Signal<Caller&> left;
+
+  // REQUIRES: both outlive this.
+  TenantListener(EventLoop& loop, BlockingTasks& tasks) : loop_(loop), tasks_(tasks) {}
   TenantListener(const TenantListener&) = delete;
   TenantListener& operator=(const TenantListener&) = delete;
 
@@ -60,7 +54,7 @@ class TenantListener {
   Status listen(const std::string& path, unsigned mode);
   // And are let in from now on.
   Status open();
-  // Lets nobody in any more, and refuses who is there. REQUIRES: the listener still lives.
+  // Lets nobody in any more, and refuses who is there. REQUIRES: the handlers of `left` still live.
   void close();
 
   // Both end the connection; the caller is gone afterwards.
@@ -84,7 +78,6 @@ class TenantListener {
 
   EventLoop& loop_;
   BlockingTasks& tasks_;
-  CallerListener& listener_;
   UniqueFd socket_;
   Watch watch_;
   Timer pause_;

@@ -23,7 +23,7 @@
 
 namespace sluice::server {
 
-class SessionOpener final : public CallerListener {
+class SessionOpener {
  public:
   static constexpr Nanoseconds attach_ns_max = 10 * ns_per_s;
   static constexpr std::uint32_t burst_s = 4;  // a user or tenant may ask at once as often as in so many seconds
@@ -51,8 +51,8 @@ class SessionOpener final : public CallerListener {
         of_tenants_(settings.attach_per_s, burst_s * settings.attach_per_s),
         turns_(settings.workers_ready > 1) {}
 
-  void caller_asks(Caller& caller) override;
-  void caller_left(Caller& caller) override;
+  void caller_asks(Caller& caller);
+  void caller_left(Caller& caller);
   // Refuses the tenant's callers that still wait for a worker.
   void refuse_waiting(const Tenant& tenant, const Status& why);
 

@@ -114,7 +114,7 @@ Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceU
       while (i-- > 0) (void)leases_.close(session->bindings[i].id);
       return opened;
     }
-  used_(record.tenant_id, true);
+  began.raise(record.tenant_id);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
   arena_wait_ns_ = arena_look_ns;
   if (sessions_.empty()) arena_look_ = loop_.at(now_ns() + arena_look_ns, [this] { look_at_arenas(); });
@@ -299,7 +299,7 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
   }
   if (session.live) remember(session, reason);
   slices_.release(session.use);
-  used_(session.record.tenant_id, false);
+  ended.raise(session.record.tenant_id);
   // Whoever closes the last descriptor of an arena waits for its pages to be freed.
   tasks_.run(BlockingTasks::no_user,
              [memory = std::make_shared<SessionMemory>(std::move(session.memory))] { (void)memory; });

@@ -23,6 +23,7 @@
 #include "daemon/server/devices/lease_scheduler.h"
 #include "daemon/server/runtime/event_loop.h"
 #include "daemon/server/runtime/runtime_folder.h"
+#include "daemon/server/runtime/signal.h"
 #include "daemon/server/runtime/wall_clock.h"
 #include "daemon/server/sessions/memory_grants.h"
 #include "daemon/server/sessions/session_ids.h"
@@ -74,6 +75,9 @@ inline constexpr std::size_t ended_sessions_max = 100;
 
 class SessionTable {
  public:
+  // A session of the tenant with this id has begun, or has ended.
+  Signal<std::uint64_t> began, ended;
+
   // REQUIRES: all of these outlive the table.
   // evidence: of a worker that is given a session. build_cpu_ns_max: of one build; nothing: the worker is believed.
   SessionTable(EventLoop& loop, BlockingTasks& tasks, const RuntimeFolder& folder, SliceTable& slices, WorkerPool& pool,
@@ -106,11 +110,8 @@ class SessionTable {
   // served no session here.
   void end(Worker& worker, const std::string& reason);
 
-  // Sessions that ended while no daemon lived: they are among ended() from now on.
+  // Sessions that ended while no daemon lived: they are in history() from now on.
   void remember_lost(const std::vector<LostSession>& lost);
-
-  // Called when a session of the tenant has begun, and when one has ended.
-  void on_use(std::function<void(std::uint64_t tenant_id, bool began)> listener) { used_ = std::move(listener); }
 
   // Ends those that keep others waiting for longer than they may.
   void end_overdue();
@@ -121,7 +122,7 @@ class SessionTable {
   std::uint64_t held_by(const Tenant& tenant) const;
 
   const std::map<std::uint64_t, std::unique_ptr<LiveSession>>& live() const { return sessions_; }  // by id
-  const std::deque<EndedSession>& ended() const { return ended_; }                                 // the latest first
+  const std::deque<EndedSession>& history() const { return ended_; }                               // the latest first
 
  private:
   // What a binding begins with: nothing, or where an earlier daemon left it.
@@ -153,7 +154,6 @@ class SessionTable {
   SessionIds& ids_;
   LeaseScheduler& leases_;
   MemoryGrants& grants_;
-  std::function<void(std::uint64_t, bool)> used_ = [](std::uint64_t, bool) {};
   std::function<Evidence(const Worker&)> evidence_;
   std::optional<Nanoseconds> build_cpu_ns_max_;
   Timer next_books_;

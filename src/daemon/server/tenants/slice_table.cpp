@@ -168,7 +168,7 @@ void SliceTable::change(const store::TenantRecord& record) {
 
 void SliceTable::set_terms(Tenant& tenant, const store::TenantRecord& record) {
   tenant.terms = record.terms;
-  if (terms_changed_) terms_changed_(tenant);
+  terms_changed.raise(tenant);
 }
 
 }  // namespace sluice::server

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "daemon/server/devices/device_pool.h"
+#include "daemon/server/runtime/signal.h"
 #include "daemon/server/tenants/admission.h"
 #include "daemon/server/tenants/tenants.h"
 #include "daemon/sessions/worker_link.h"
@@ -26,6 +27,9 @@ struct SliceUse {
 
 class SliceTable {
  public:
+  // Raised by change(), and when a registered tenant's first session is admitted.
+  Signal<const Tenant&> terms_changed;
+
   // REQUIRES: `pool` outlives the table.
   SliceTable(DevicePool& pool, AdmissionRules rules) : pool_(pool), rules_(rules) {}
 
@@ -50,8 +54,6 @@ class SliceTable {
   // The tenant's new amounts and terms hold from now on, for its sessions too. A tenant without sessions is left as it
   // is.
   void change(const store::TenantRecord& tenant);
-  // Called by change(), and when a registered tenant's first session is admitted.
-  void on_terms_changed(std::function<void(const Tenant&)> listener) { terms_changed_ = std::move(listener); }
 
   const Tenants& tenants() const { return tenants_; }
   const AdmissionRules& rules() const { return rules_; }
@@ -72,7 +74,6 @@ class SliceTable {
   std::map<std::uint32_t, std::multiset<std::uint64_t>> tenants_of_users_;  // by user: a tenant's id for each session
   std::size_t taken_ = 0;
   std::uint64_t draws_ = 0;  // of the policy: one for each new slice
-  std::function<void(const Tenant&)> terms_changed_;
 };
 
 }  // namespace sluice::server

@@ -38,9 +38,8 @@ std::string plain_text(std::string text) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, BlockingTasks& tasks, WorkerListener& listener,
-                       Settings settings)
-    : loop_(loop), launcher_(launcher), tasks_(tasks), listener_(listener), settings_(settings) {}
+WorkerPool::WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, BlockingTasks& tasks, Settings settings)
+    : loop_(loop), launcher_(launcher), tasks_(tasks), settings_(settings) {}
 
 void WorkerPool::serve(std::uint32_t device) {
   devices_[device];
@@ -179,13 +178,14 @@ void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
   if (message.kind == WorkerMessageKind::attached && worker.state == WorkerState::attaching) {
     worker.deadline.reset();
     set_state(worker, WorkerState::serving);
-    return listener_.worker_attached(worker);
+    return attached.raise(worker);
   }
   if (message.kind == WorkerMessageKind::ended && has_session && !std::exchange(worker.said_ended, true)) {
     if (worker.end_reason.empty()) worker.end_reason = plain_text(message.text);
     return;  // it exits by itself, which closes the link
   }
-  if (message.kind == WorkerMessageKind::released && worker.state == WorkerState::serving) return released(worker);
+  if (message.kind == WorkerMessageKind::released && worker.state == WorkerState::serving)
+    return session_released(worker);
   break_off(worker, "an unexpected message");
 }
 
@@ -197,13 +197,13 @@ void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
   DeviceState& device = devices_[worker.device];
   if (!device.failure.empty()) log::info("device {}: workers start again", worker.device);
   device.failure.clear();  // but not their count: this one has yet to prove that it lives
-  listener_.worker_ready(worker.device);
+  ready.raise(worker.device);
   refill(worker.device);
 }
 
-void WorkerPool::released(Worker& worker) {
+void WorkerPool::session_released(Worker& worker) {
   set_state(worker, WorkerState::leaving);
-  listener_.worker_released(worker, worker.end_reason);
+  released.raise(worker, worker.end_reason);
   worker.deadline = loop_.at(now_ns() + leaving_ns_max, [this, &worker] { end(worker, "it does not leave"); });
 }
 
@@ -291,7 +291,7 @@ void WorkerPool::exited(Worker& worker) {
     note_failure(worker.device, reason);
   else if (worker.state == WorkerState::ready)
     log::warn("device {}: idle worker {} ended: {}", worker.device, worker.number, reason);
-  else listener_.worker_gone(worker, reason);
+  else gone.raise(worker, reason);
   const std::uint32_t device = worker.device;
   clear_away(std::move(node.mapped()));
   refill(device);

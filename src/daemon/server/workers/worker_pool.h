@@ -2,7 +2,7 @@
 //
 // A worker is starting, then ready, then taken for a session, and never goes back. One that fails before it is ready
 // is tried again later and later, so that a broken driver costs nothing while it stays broken; the reason is kept for
-// people. The pool knows nothing of tenants: it tells its listener of everything that matters to a session.
+// people. The pool knows nothing of tenants: it signals everything that matters to a session.
 //
 // What a worker sends is hostile. It is read one message at a time, in turn with everything else that the loop does;
 // each kind is accepted once, in the state that it belongs to, and without descriptors. A worker that sends anything
@@ -21,6 +21,7 @@
 #include "daemon/server/runtime/blocking_tasks.h"
 #include "daemon/server/runtime/event_loop.h"
 #include "daemon/server/runtime/process.h"
+#include "daemon/server/runtime/signal.h"
 #include "daemon/server/workers/worker_launcher.h"
 #include "daemon/server/workers/worker_log.h"
 #include "daemon/sessions/worker_link.h"
@@ -46,21 +47,6 @@ struct Worker {
   Timer deadline;  // it is killed then
 };
 
-// Is told what becomes of workers. Called from the loop; may call the pool.
-class WorkerListener {
- public:
-  virtual void worker_ready(std::uint32_t device) = 0;
-  // A worker that was given a session has mapped its memory and serves.
-  virtual void worker_attached(Worker& worker) = 0;
-  // The worker holds nothing of its session any more, and leaves soon.
-  virtual void worker_released(Worker& worker, const std::string& reason) = 0;
-  // The process of a worker that was given a session has ended. The worker is gone after this call.
-  virtual void worker_gone(Worker& worker, const std::string& reason) = 0;
-
- protected:
-  ~WorkerListener() = default;
-};
-
 class WorkerPool {
  public:
   struct Settings {
@@ -75,9 +61,17 @@ class WorkerPool {
     Nanoseconds retry_ns = 0;    // CLOCK_MONOTONIC of the next try; 0: none is planned
   };
 
+  // What becomes of workers. Raised from the loop; handlers may call the pool.
+  Signal<std::uint32_t> ready;  // a worker of this device waits to be taken
+  // A worker that was given a session has mapped its memory and serves.
+  Signal<Worker&> attached;
+  // The worker holds nothing of its session any more, and leaves soon; why.
+  Signal<Worker&, const std::string&> released;
+  // The process of a worker that was given a session has ended; why. The worker is gone after this.
+  Signal<Worker&, const std::string&> gone;
+
   // REQUIRES: all of these outlive the pool.
-  WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, BlockingTasks& tasks, WorkerListener& listener,
-             Settings settings);
+  WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, BlockingTasks& tasks, Settings settings);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -130,7 +124,7 @@ class WorkerPool {
   bool on_readable(Worker& worker);
   void handle(Worker& worker, const WorkerMessage& message);
   void now_ready(Worker& worker, const WorkerMessage& message);
-  void released(Worker& worker);
+  void session_released(Worker& worker);
   void set_state(Worker& worker, WorkerState state);
   void break_off(Worker& worker, const std::string& why);
   static void kill_all(Worker& worker);
@@ -142,7 +136,6 @@ class WorkerPool {
   EventLoop& loop_;
   const WorkerLauncher& launcher_;
   BlockingTasks& tasks_;
-  WorkerListener& listener_;
   Settings settings_;
   std::map<std::uint32_t, DeviceState> devices_;
   LineQuota log_quota_{WorkerLog::lines_of_all_per_window, WorkerLog::window_ns};

@@ -15,10 +15,11 @@ TEST_CASE("a holder that does not give back is reported once, after the time tha
   begin_command(a);
   const Nanoseconds before = now_ns();
   b.holder.want();
-  pollfd overdue{scheduler.overdue_fd(), POLLIN, 0};
+  pollfd overdue{scheduler.overdue.fd(), POLLIN, 0};
   REQUIRE(::poll(&overdue, 1, 30'000) == 1);
   CHECK(now_ns() - before >= settings.overdue_ns);
   const auto reports = scheduler.take_overdue();
+  scheduler.overdue.clear();
   REQUIRE(reports.size() == 1);
   CHECK(reports[0].binding == a.id);
   CHECK(reports[0].waited_ns >= settings.overdue_ns);
@@ -39,7 +40,7 @@ TEST_CASE("a holder that gives back in time is not reported") {
   REQUIRE(comes_true([&] { return a.holder.asked_back(); }));
   REQUIRE(a.holder.end(false));
   CHECK(comes_true([&] { return b.holder.held(); }));
-  pollfd overdue{scheduler.overdue_fd(), POLLIN, 0};
+  pollfd overdue{scheduler.overdue.fd(), POLLIN, 0};
   CHECK(::poll(&overdue, 1, 2500) == 0);
 }
 
@@ -86,9 +87,10 @@ TEST_CASE("a worker that does not give an earlier daemon's lease back is reporte
   Scheduler scheduler(settings);
   pass(50 * ns_per_ms);  // so that the scheduler's thread sleeps already
   REQUIRE(scheduler.open(old.adoption("alice")).ok());
-  pollfd overdue{scheduler.overdue_fd(), POLLIN, 0};
+  pollfd overdue{scheduler.overdue.fd(), POLLIN, 0};
   REQUIRE(::poll(&overdue, 1, 30'000) == 1);
   const auto reports = scheduler.take_overdue();
+  scheduler.overdue.clear();
   REQUIRE(reports.size() == 1);
   CHECK(reports[0].binding == old.id);
 }

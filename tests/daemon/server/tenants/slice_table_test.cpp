@@ -239,7 +239,7 @@ TEST_CASE("new amounts hold for sessions that run, and for what the device has p
   DevicePool pool = one_device();
   SliceTable slices(pool, {});
   std::vector<std::uint64_t> told;
-  slices.on_terms_changed([&told](const Tenant& tenant) { told.push_back(tenant.slice.memory_bytes); });
+  slices.terms_changed.connect([&told](const Tenant& tenant) { told.push_back(tenant.slice.memory_bytes); });
   const SliceUse use = slices.admit(registered("alice", 100, 8 * mib), 1000, {}, 0).take();
   store::TenantRecord more = registered("alice", 300, 16 * mib);
   more.terms.priority_class = arbiter::PriorityClass::latency;
