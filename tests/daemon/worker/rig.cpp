@@ -49,8 +49,9 @@ Worker::Worker(Setting setting) : setting_(std::move(setting)) {
   start.program = SLUICE_JAILER;
   start.arguments = {"--read", SLUICE_WORKER};
   // As the daemon does for the driver that it has found.
-  if (!setting_.environment.contains("OCL_ICD_VENDORS"))
-    start.arguments.insert(start.arguments.end(), {"--preload", SLUICE_POCL_LIBRARY});
+  const std::string preloaded = SLUICE_POCL_LIBRARY;
+  if (!preloaded.empty() && !setting_.environment.contains("OCL_ICD_VENDORS"))
+    start.arguments.insert(start.arguments.end(), {"--preload", preloaded});
   start.arguments.insert(start.arguments.end(),
                          {"--", SLUICE_WORKER, "--device", "0", "--number", "7", "--log", "warn"});
   start.arguments.insert(start.arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
