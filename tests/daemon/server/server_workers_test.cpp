@@ -106,7 +106,10 @@ TEST_CASE("an idle daemon wakes up for nothing but a look at what its sessions h
   const Granted granted = attach(pool);
   REQUIRE(pool.wait_until([&] { return workers_of(pool).at("ready") == 2; }));
   usleep(2'000'000);  // what was begun is finished
+  const Nanoseconds began = now_ns();
   const std::uint64_t before = wake_ups(pool.daemon_pid());
   usleep(1'000'000);
-  CHECK(wake_ups(pool.daemon_pid()) <= before + 4);
+  const std::uint64_t woken = wake_ups(pool.daemon_pid()) - before;
+  const double seconds = static_cast<double>(now_ns() - began) / ns_per_s;  // more than it slept, on a busy machine
+  CHECK(static_cast<double>(woken) <= 4 * seconds);
 }

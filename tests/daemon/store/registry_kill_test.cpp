@@ -72,8 +72,10 @@ TEST_CASE("a registry killed at any moment holds what was acknowledged, and at m
   std::mt19937 random(4);
   TenantList model;
   std::uint64_t next = 0, in_progress = 0;
-  for (int round = 0; round < rounds; ++round) {
-    const std::uint64_t acknowledged = run_and_kill(folder.file(), next, random() % 30'000);
+  // Until a change was acknowledged at all each further round waits longer: nobody knows how fast the disk is.
+  for (int round = 0; round < rounds || (next == 0 && round < 3 * rounds); ++round) {
+    const auto patience_us = static_cast<useconds_t>(round < rounds ? 30'000 : 5'000 * round);
+    const std::uint64_t acknowledged = run_and_kill(folder.file(), next, random() % patience_us);
     for (; next < acknowledged; ++next) model = after(model, next);
     const auto registry = Registry::open(folder.file());
     INFO(registry.status().message());

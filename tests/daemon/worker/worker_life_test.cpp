@@ -33,6 +33,16 @@ std::uint64_t switches(const Worker& worker) {
   return sum;
 }
 
+// True as soon as what was begun is done: no thread woke up for 200 ms.
+bool settles(const Worker& worker) {
+  for (int looks = 0; looks < 100; ++looks) {
+    const std::uint64_t before = switches(worker);
+    usleep(200'000);
+    if (switches(worker) == before) return true;
+  }
+  return false;
+}
+
 bool exited_with(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
 
 TEST_CASE("a worker with its driver loaded stays below 60 MiB") {
@@ -46,7 +56,7 @@ TEST_CASE("nothing wakes a worker that has nothing to do") {
   Queue queue = worker.make_queue();
   worker.enqueue(queue, wire::Marker{});
   REQUIRE(worker.finish(queue));
-  usleep(200'000);
+  REQUIRE(settles(worker));
   const std::uint64_t before = switches(worker);
   usleep(2'000'000);
   CHECK(switches(worker) == before);
@@ -185,7 +195,7 @@ TEST_CASE("an attached worker outlives its daemon and presents itself to the nex
   worker.drop_link();
   worker.enqueue(queue, wire::Marker{});
   REQUIRE(worker.finish(queue));
-  usleep(100'000);
+  REQUIRE(settles(worker));
   const std::uint64_t before = switches(worker);
   usleep(500'000);
   CHECK(switches(worker) == before);  // it waits without polling

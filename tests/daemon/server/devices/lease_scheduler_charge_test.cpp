@@ -42,9 +42,10 @@ TEST_CASE(
   pass(50 * ns_per_ms);
   a.clock->used_ns = 50 * ns_per_ms;
   const Nanoseconds held_ns = now_ns() - asked_ns;
+  const Nanoseconds closed_ns = now_ns();
   const metering::Books books = scheduler.close(a.id).books;
   CHECK(books.charged_ns >= held_ns);
-  CHECK(scheduler.why(b.id)->charged_ns < 10 * ns_per_ms);
+  CHECK(scheduler.why(b.id)->charged_ns <= now_ns() - closed_ns);  // for its own lease, not for its wait
 }
 
 TEST_CASE("a worker whose processor time can no longer be read is charged for all of its lease") {
