@@ -4,44 +4,15 @@
 #include <limits>
 #include <utility>
 
+#include "base/contract.h"
+#include "daemon/arbiter/contender.h"
+
 namespace sluice::arbiter {
 namespace {
 
-// Tags are in sixteenths of (nanoseconds / milli-GPU): a tenant of one milli-GPU may run for 36 years.
-constexpr std::uint64_t tag_units = 16;
 constexpr Nanoseconds piece_capped_ns_min = ns_per_ms;
 
-bool is_capped(const ComputeTerms& terms) { return terms.cap < whole_gpu; }
-
 }  // namespace
-
-struct Arbiter::Tenant {
-  Tenant(const ComputeTerms& its_terms, const Settings& settings, Nanoseconds now)
-      : terms(its_terms),
-        cap(its_terms.cap, settings.cap_period_ns, now),
-        guarantee(std::max(its_terms.guarantee, settings.floor_guarantee), settings.guarantee_depth_ns, now,
-                  settings.overdue_depths + 1) {}
-  ComputeTerms terms;
-  Bucket cap, guarantee;
-  std::uint64_t tag = 0;
-  Nanoseconds left_ns = 0;  // when it last had nothing more to run
-  bool competes = false;    // had something to run when the arbiter last looked, and its cap let it
-};
-
-struct Arbiter::Session {
-  SessionId id = 0;
-  Tenant* tenant = nullptr;
-  bool waiting = false;
-  Nanoseconds since_ns = 0;         // waiting, or holding
-  Nanoseconds capped_until_ns = 0;  // of this wait, what its cap is to blame for
-  bool comes_back = true;           // when it was idle last, it was so for less than the linger time
-  bool left_idle = false;           // its last lease ended because it was idle,
-  Nanoseconds lingered_ns = 0;      // after so long
-  std::uint64_t leases = 0, asked_back = 0;
-  Nanoseconds leased_ns = 0, waited_ns = 0, capped_ns = 0, charged_ns = 0, build_ns = 0;
-  Nanoseconds beyond_waited_ns = 0, beyond_floor_ns = 0;
-  metering::Proof proof = metering::Proof::processor_time;
-};
 
 Arbiter::Arbiter(const Settings& settings) : settings_(settings) {}
 Arbiter::~Arbiter() = default;
@@ -60,15 +31,20 @@ void Arbiter::set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now
     latency_sessions_ += terms.priority_class == PriorityClass::latency ? 1 : 0;
   }
   if (holder_ != nullptr && holder_->tenant == tenant.get() && tenant->terms != terms) stale_ = true;
-  tenant->terms = terms;
-  tenant->cap.set_rate(terms.cap, now);
-  tenant->guarantee.set_rate(std::max(terms.guarantee, settings_.floor_guarantee), now);
+  tenant->set_terms(terms, settings_, now);
 }
 
-void Arbiter::remove_tenant(TenantId id) { tenants_.erase(id); }
+void Arbiter::remove_tenant(TenantId id) {
+  const auto found = tenants_.find(id);
+  if (found == tenants_.end()) return;
+  SLUICE_REQUIRE(std::none_of(sessions_.begin(), sessions_.end(),
+                              [&](const auto& entry) { return entry.second->tenant == found->second.get(); }));
+  tenants_.erase(found);
+}
 
 void Arbiter::open(SessionId id, TenantId tenant, Nanoseconds now, metering::Proof proof) {
-  auto session = std::make_unique<Session>();
+  SLUICE_REQUIRE(tenants_.contains(tenant) && !sessions_.contains(id));
+  auto session = std::make_unique<Contender>();
   session->id = id;
   session->tenant = tenants_.at(tenant).get();
   session->since_ns = now;
@@ -80,7 +56,7 @@ void Arbiter::open(SessionId id, TenantId tenant, Nanoseconds now, metering::Pro
 Why Arbiter::close(SessionId id, Nanoseconds now) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return {};
-  Session* session = found->second.get();
+  Contender* session = found->second.get();
   if (holder_ == session) end_lease(now);
   if (session->waiting) stop_waiting(*session, now);
   const Why last = why(id, now);
@@ -95,30 +71,25 @@ Why Arbiter::close(SessionId id, Nanoseconds now) {
 void Arbiter::wants(SessionId id, Nanoseconds now) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || found->second->waiting || holder_ == found->second.get()) return;
-  Session& session = *found->second;
+  Contender& session = *found->second;
   if (session.left_idle) session.comes_back = now - session.since_ns + session.lingered_ns < settings_.linger_ns;
   session.left_idle = false;
-  if (!wants_already(*session.tenant)) come_back(*session.tenant, now);
+  if (!wants_already(*session.tenant)) session.tenant->come_back(settings_, now);
   begin_waiting(session, now);
 }
 
-// A guarantee that nobody asks for is not saved up; one that is waited for is owed, and not forgotten in a moment.
-void Arbiter::come_back(Tenant& tenant, Nanoseconds now) {
-  if (now - tenant.left_ns < settings_.guarantee_depth_ns) tenant.guarantee.fill_and_keep(now);
-  else tenant.guarantee.fill(now);
-}
-
-void Arbiter::begin_waiting(Session& session, Nanoseconds now) {
+void Arbiter::begin_waiting(Contender& session, Nanoseconds now) {
   session.waiting = true;
   session.since_ns = now;
   session.tenant->cap.fill(now);
-  session.capped_until_ns = cap_ready_ns(*session.tenant);
+  session.capped_until_ns = session.tenant->cap_ready_ns(settings_);
   waiting_.push_back(&session);
 }
 
 // A charge never shrinks: a report that comes late turns build into device time. While others wait, what is build is
 // known only when all reports are there.
 void Arbiter::observe(const Use& since_grant, Nanoseconds now) {
+  SLUICE_REQUIRE(holder_ != nullptr);
   use_.measured_ns = std::max(use_.measured_ns, since_grant.measured_ns);
   use_.floor_ns = std::max(use_.floor_ns, since_grant.floor_ns);
   observed_ns_ = now;
@@ -129,7 +100,7 @@ void Arbiter::observe(const Use& since_grant, Nanoseconds now) {
   holder_->charged_ns += more_ns;
   charged_.charged_ns += more_ns;
   note_beyond_reports(more_ns);
-  charge(*holder_->tenant, more_ns, now);
+  holder_->tenant->charge(more_ns, shared_turn_ns(), settings_, now);
   if (!stretch_.waited_for) settle_build();
 }
 
@@ -139,7 +110,7 @@ void Arbiter::settle_build() {
   stretch_.charge.build_ns += more_ns;
   holder_->build_ns += more_ns;
   charged_.build_ns += more_ns;
-  charge(*holder_->tenant, more_ns, observed_ns_);
+  holder_->tenant->charge(more_ns, shared_turn_ns(), settings_, observed_ns_);
 }
 
 void Arbiter::note_beyond_reports(Nanoseconds more_ns) {
@@ -165,26 +136,9 @@ void Arbiter::begin_stretch(bool waited_for) {
   was_shared_ = was_shared_ || waited_for;
 }
 
-void Arbiter::charge(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now) {
-  // In this order, so that what flows in while it runs is not lost to a full bucket.
-  tenant.cap.take(used_ns);
-  tenant.cap.fill(now);
-  charge_turn(tenant, used_ns, now);
-}
-
-void Arbiter::charge_turn(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now) {
-  // What a tenant had because nobody else wanted it is not held against it; one long command is.
-  const Nanoseconds one_turn_ns = was_shared_ ? charged_.sum_ns() : 0;
-  tenant.guarantee.take_within(used_ns, std::max(one_turn_ns, settings_.turn_ns));
-  tenant.guarantee.flow_in(now);
-  const MilliGpu guarantee = tenant.terms.guarantee;
-  const std::uint32_t weight = guarantee.value != 0 ? guarantee.value : settings_.floor_weight.value;
-  tenant.tag += used_ns * tag_units / weight;
-}
-
 void Arbiter::returned(bool wants_more, Nanoseconds now) {
   if (holder_ == nullptr) return;
-  Session& session = *holder_;
+  Contender& session = *holder_;
   end_lease(now);
   session.left_idle = !wants_more;
   if (!wants_more) session.tenant->competes = wants_already(*session.tenant);
@@ -196,12 +150,12 @@ void Arbiter::returned(bool wants_more, Nanoseconds now) {
 void Arbiter::ran_without(SessionId id, const Use& since_lease, Nanoseconds passed_ns, Nanoseconds now) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
-  Session& session = *found->second;
+  Contender& session = *found->second;
   const Nanoseconds floor_ns = session.proof == metering::Proof::processor_time ? since_lease.floor_ns : 0;
   const Nanoseconds build_ns = metering::build_ns(since_lease.measured_ns, floor_ns, passed_ns);
   if (build_ns == 0) return;
   session.build_ns += build_ns;
-  charge(*session.tenant, build_ns, now);
+  session.tenant->charge(build_ns, shared_turn_ns(), settings_, now);
 }
 
 void Arbiter::end_lease(Nanoseconds now) {
@@ -212,10 +166,10 @@ void Arbiter::end_lease(Nanoseconds now) {
   asked_back_ = stale_ = false;
 }
 
-void Arbiter::stop_waiting(Session& session, Nanoseconds now) {
+void Arbiter::stop_waiting(Contender& session, Nanoseconds now) {
   session.waiting = false;
   session.waited_ns += now - session.since_ns;
-  session.capped_ns += std::clamp(session.capped_until_ns, session.since_ns, now) - session.since_ns;
+  session.capped_ns += session.capped_now_ns(now);
   session.since_ns = now;
   std::erase(waiting_, &session);
 }
@@ -225,36 +179,17 @@ void Arbiter::stop_waiting(Session& session, Nanoseconds now) {
 bool Arbiter::wants_already(const Tenant& tenant) const {
   if (holder_ != nullptr && holder_->tenant == &tenant) return true;
   return std::any_of(waiting_.begin(), waiting_.end(),
-                     [&](const Session* session) { return session->tenant == &tenant; });
-}
-
-Nanoseconds Arbiter::cap_ready_ns(const Tenant& tenant) const {
-  if (!is_capped(tenant.terms)) return 0;
-  return tenant.cap.time_of(settings_.cap_period_ns * tenant.terms.cap.value / 1000 / 2);
-}
-
-// The lower the sooner.
-int Arbiter::rank(const Tenant& tenant) const {
-  const PriorityClass its_class = tenant.terms.priority_class;
-  if (tenant.guarantee.overdue(settings_.overdue_depths)) return 0;
-  if (tenant.guarantee.level_ns() > 0) return its_class == PriorityClass::latency ? 0 : 1;
-  return 2 + static_cast<int>(its_class);
-}
-
-// Among sessions of one tenant, and of tenants that stand alike, who has waited longer: waiting_ is in that order.
-bool Arbiter::goes_before(const Session& a, const Session& b) const {
-  const int rank_a = rank(*a.tenant), rank_b = rank(*b.tenant);
-  return rank_a != rank_b ? rank_a < rank_b : a.tenant->tag < b.tenant->tag;
+                     [&](const Contender* session) { return session->tenant == &tenant; });
 }
 
 Arbiter::Choice Arbiter::choose(Nanoseconds now) {
   Choice choice;
   std::uint64_t lowest_tag = holder_ != nullptr ? holder_->tenant->tag : std::numeric_limits<std::uint64_t>::max();
   if (holder_ != nullptr) holder_->tenant->guarantee.flow_in(now);
-  const auto ready = [&](const Session& session) {
-    return !session.tenant->terms.suspended && cap_ready_ns(*session.tenant) <= now;
+  const auto ready = [&](const Contender& session) {
+    return !session.tenant->terms.suspended && session.tenant->cap_ready_ns(settings_) <= now;
   };
-  for (Session* session : waiting_) {
+  for (Contender* session : waiting_) {
     session->tenant->cap.fill(now);
     if (session->tenant->terms.suspended) {
       session->tenant->guarantee.fill(now);
@@ -265,27 +200,22 @@ Arbiter::Choice Arbiter::choose(Nanoseconds now) {
     const bool is_ready = ready(*session);
     if (is_ready && session->tenant->competes) lowest_tag = std::min(lowest_tag, session->tenant->tag);
     if (!is_ready) session->tenant->competes = false;
-    if (!is_ready) choice.again_ns = std::min(choice.again_ns, cap_ready_ns(*session->tenant));
+    if (!is_ready) choice.again_ns = std::min(choice.again_ns, session->tenant->cap_ready_ns(settings_));
   }
   if (lowest_tag != std::numeric_limits<std::uint64_t>::max()) virtual_time_ = std::max(virtual_time_, lowest_tag);
-  for (Session* session : waiting_) {
+  for (Contender* session : waiting_) {
     if (!ready(*session)) continue;
     ++choice.ready;
     // Who comes anew starts with those that are there: the others' use of an idle device is not held against them.
     if (!std::exchange(session->tenant->competes, true))
       session->tenant->tag = std::max(session->tenant->tag, virtual_time_);
-    if (choice.best == nullptr || goes_before(*session, *choice.best)) choice.best = session;
+    if (choice.best == nullptr || session->goes_before(*choice.best, settings_)) choice.best = session;
   }
   return choice;
 }
 
-// By its own worker's word a holder gives back when its budget is used up. This is for one that does not.
-bool Arbiter::past_cap() const {
-  return is_capped(holder_->tenant->terms) && lease_.budget_ns != unlimited_ns &&
-         charged_.sum_ns() >= lease_.budget_ns + settings_.overrun_ns;
-}
-
-// It can be no sooner than this.
+// When the holder will have passed its cap, or now if it has: no sooner than this. By its own worker's word a holder
+// gives back when its budget is used up; this is for one that does not.
 Nanoseconds Arbiter::past_cap_ns(Nanoseconds now) const {
   if (!is_capped(holder_->tenant->terms) || lease_.budget_ns == unlimited_ns) return unlimited_ns;
   const Nanoseconds most_ns = lease_.budget_ns + settings_.overrun_ns;
@@ -293,14 +223,14 @@ Nanoseconds Arbiter::past_cap_ns(Nanoseconds now) const {
 }
 
 bool Arbiter::must_give_back(const Choice& waiting, Nanoseconds now) const {
-  if (holder_->tenant->terms.suspended || stale_ || past_cap()) return true;
+  if (holder_->tenant->terms.suspended || stale_ || past_cap_ns(now) <= now) return true;
   if (waiting.best == nullptr) return false;
   if (!shared_ || now >= lease_.until_ns) return true;
   return overtakes(*waiting.best->tenant);
 }
 
 bool Arbiter::overtakes(const Tenant& next) const {
-  return next.terms.priority_class == PriorityClass::latency && rank(next) < rank(*holder_->tenant);
+  return next.terms.priority_class == PriorityClass::latency && next.rank(settings_) < holder_->tenant->rank(settings_);
 }
 
 LeaseDecision Arbiter::decide(Nanoseconds now) {
@@ -325,7 +255,7 @@ LeaseDecision Arbiter::decide(Nanoseconds now) {
 }
 
 LeaseDecision Arbiter::grant(const Choice& choice, Nanoseconds now) {
-  Session& session = *choice.best;
+  Contender& session = *choice.best;
   stop_waiting(session, now);
   ++session.leases;
   holder_ = &session;
@@ -336,7 +266,7 @@ LeaseDecision Arbiter::grant(const Choice& choice, Nanoseconds now) {
   if (shared_ && !session.comes_back) lease_.linger_ns = 0;
   // Who overtakes pays for handing the device over and back, or many short commands could make everybody else stop.
   if (std::exchange(overtaken_, false) && session.tenant->terms.priority_class == PriorityClass::latency)
-    charge_turn(*session.tenant, 2 * settings_.hand_over_ns, now);
+    session.tenant->charge_turn(2 * settings_.hand_over_ns, shared_turn_ns(), settings_, now);
   granted_ns_ = observed_ns_ = now;
   was_shared_ = false;
   use_ = {};
@@ -382,36 +312,16 @@ std::optional<SessionId> Arbiter::holder() const {
 }
 
 Why Arbiter::why(SessionId id, Nanoseconds now) const {
-  Why why;
   const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return why;
-  const Session& session = *found->second;
-  Bucket cap = session.tenant->cap;
-  cap.fill(now);
-  const Nanoseconds ready_ns = cap_ready_ns(*session.tenant);
-  why.since_ns = session.since_ns;
-  why.cap_debt_ns = is_capped(session.tenant->terms) ? cap.debt_ns() : 0;
-  why.leases = session.leases;
-  why.asked_back = session.asked_back;
-  why.leased_ns = session.leased_ns;
-  why.waited_ns = session.waited_ns;
-  why.capped_ns = session.capped_ns;
-  why.charged_ns = session.charged_ns;
-  why.build_ns = session.build_ns;
-  why.beyond_waited_ns = session.beyond_waited_ns;
-  why.beyond_floor_ns = session.beyond_floor_ns;
+  if (found == sessions_.end()) return {};
+  const Contender& session = *found->second;
+  Why why = session.sums(settings_, now);
   if (holder_ == &session) {
     why.state = Why::State::runs;
     why.since_ns = granted_ns_;
     why.leased_ns += now - granted_ns_;
-  } else if (session.waiting) {
-    why.waited_ns += now - session.since_ns;
-    why.capped_ns += std::clamp(session.capped_until_ns, session.since_ns, now) - session.since_ns;
-    why.state = session.tenant->terms.suspended ? Why::State::suspended
-                : ready_ns > now                ? Why::State::held_by_cap
-                                                : Why::State::waits_for_turn;
-    why.until_ns = why.state == Why::State::held_by_cap ? ready_ns : 0;
-    why.holder = holder_ != nullptr ? holder_->id : 0;
+  } else if (session.waiting && holder_ != nullptr) {
+    why.holder = holder_->id;
   }
   return why;
 }

@@ -113,7 +113,7 @@ class Arbiter {
   // The holder gave the lease back, after observe().
   void returned(bool wants_more, Nanoseconds now);
 
-  // What the session's worker used since its last lease ended: it compiled, had stepped aside, or no daemon lived.
+  // What the session's worker used since its last lease ended: it compiled, or no daemon lived.
   // All of it is build.
   void ran_without(SessionId id, const Use& since_lease, Nanoseconds passed_ns, Nanoseconds now);
 
@@ -128,45 +128,39 @@ class Arbiter {
 
  private:
   struct Tenant;
-  struct Session;
+  struct Contender;
   struct Choice {
-    Session* best = nullptr;
+    Contender* best = nullptr;
     std::size_t ready = 0;                // who could have been chosen
     std::size_t awaited = 0;              // and who could be once its cap lets it
     Nanoseconds again_ns = unlimited_ns;  // the first who is held back by a cap may go on
   };
 
   Choice choose(Nanoseconds now);
-  bool goes_before(const Session& a, const Session& b) const;
-  int rank(const Tenant& tenant) const;
   bool must_give_back(const Choice& waiting, Nanoseconds now) const;
   LeaseDecision grant(const Choice& choice, Nanoseconds now);
   LeaseTerms terms_for(const Tenant& tenant, const Choice& choice, Nanoseconds now) const;
   bool wants_already(const Tenant& tenant) const;
   bool overtakes(const Tenant& next) const;
-  Nanoseconds cap_ready_ns(const Tenant& tenant) const;
-  bool past_cap() const;
   Nanoseconds past_cap_ns(Nanoseconds now) const;
-  void charge(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now);
-  void charge_turn(Tenant& tenant, Nanoseconds used_ns, Nanoseconds now);
   metering::Charge charge_stretch(Nanoseconds now) const;
+  Nanoseconds shared_turn_ns() const { return was_shared_ ? charged_.sum_ns() : 0; }
   void begin_stretch(bool waited_for);
   void settle_build();
   void note_beyond_reports(Nanoseconds more_ns);
-  void come_back(Tenant& tenant, Nanoseconds now);
-  void begin_waiting(Session& session, Nanoseconds now);
-  void stop_waiting(Session& session, Nanoseconds now);
+  void begin_waiting(Contender& session, Nanoseconds now);
+  void stop_waiting(Contender& session, Nanoseconds now);
   void end_lease(Nanoseconds now);
 
   Settings settings_;
   std::map<TenantId, std::unique_ptr<Tenant>> tenants_;
-  std::map<SessionId, std::unique_ptr<Session>> sessions_;
-  std::vector<Session*> waiting_;  // in the order in which they began
+  std::map<SessionId, std::unique_ptr<Contender>> sessions_;
+  std::vector<Contender*> waiting_;  // in the order in which they began
   std::uint64_t virtual_time_ = 0;
   std::size_t latency_sessions_ = 0;
 
   // The lease, while somebody holds it.
-  Session* holder_ = nullptr;
+  Contender* holder_ = nullptr;
   LeaseTerms lease_;
   bool shared_ = false, asked_back_ = false;
   bool stale_ = false;      // its tenant's terms have changed since

@@ -26,7 +26,7 @@ bool is_held(std::uint64_t grant, std::uint64_t report) {
 }
 
 bool may_begin(std::uint64_t grant, std::uint64_t report) {
-  return is_held(grant, report) && (grant & lease_asked_back) == 0 && (report & (lease_closing | lease_aside)) == 0;
+  return is_held(grant, report) && (grant & lease_asked_back) == 0 && (report & (lease_closing | lease_compiling)) == 0;
 }
 
 void write_terms(LeaseGrant& grant, const LeaseTerms& terms, Nanoseconds now) {
@@ -77,7 +77,7 @@ void LeaseHolder::undo_begin() {
 
 bool LeaseHolder::end(bool wants_more) {
   const std::uint64_t report = report_.lease.fetch_sub(1, std::memory_order_seq_cst) - 1;
-  if (in_flight_of(report) != 0 || (report & lease_aside) != 0) return false;
+  if (in_flight_of(report) != 0 || (report & lease_compiling) != 0) return false;
   note_idle(true);
   const std::uint64_t granted = grant().lease.load(std::memory_order_seq_cst);  // pairs with ask_back
   if ((report & lease_closing) != 0 || (granted & lease_asked_back) != 0) return return_lease(wants_more);
@@ -90,8 +90,8 @@ bool LeaseHolder::give_back(bool wants_more) {
   for (;;) {
     const std::uint64_t granted = grant().lease.load(std::memory_order_seq_cst);
     if (!is_held(granted, report)) return false;
-    const bool over = in_flight_of(report) == 0 || (report & lease_aside) != 0;
-    const std::uint64_t kept = report & (lease_in_flight_mask | lease_aside);
+    const bool over = in_flight_of(report) == 0 || (report & lease_compiling) != 0;
+    const std::uint64_t kept = report & (lease_in_flight_mask | lease_compiling);
     const std::uint64_t then = over ? numbered(number_of(granted)) | kept : report | lease_closing;
     if (!report_.lease.compare_exchange_weak(report, then, std::memory_order_seq_cst)) continue;
     if (!over) return false;
@@ -116,7 +116,7 @@ bool LeaseHolder::try_return() {
   std::uint64_t report = report_.lease.load(std::memory_order_seq_cst);
   for (;;) {
     const std::uint64_t granted = grant().lease.load(std::memory_order_seq_cst);
-    if (in_flight_of(report) != 0 || (report & lease_aside) != 0) return false;
+    if (in_flight_of(report) != 0 || (report & lease_compiling) != 0) return false;
     const bool held = is_held(granted, report), closing = (report & lease_closing) != 0;
     if (!closing && (!held || (granted & lease_asked_back) == 0)) return false;
     const std::uint64_t then = held ? numbered(number_of(granted)) : report & ~std::uint64_t{lease_closing};
@@ -134,13 +134,13 @@ bool LeaseHolder::wish_for_next() {
   return report_.lease_wish.exchange(next, std::memory_order_acq_rel) != next;  // pairs with LeaseGrantor::wants
 }
 
-void LeaseHolder::step_aside() {
+void LeaseHolder::begin_compile() {
   std::uint64_t report = report_.lease.load(std::memory_order_seq_cst);
   for (;;) {
     const std::uint64_t granted = grant().lease.load(std::memory_order_seq_cst);
     const bool held = is_held(granted, report);
     const std::uint32_t returned = number_of(held ? granted : report);
-    const std::uint64_t then = numbered(returned) | in_flight_of(report) | lease_aside;
+    const std::uint64_t then = numbered(returned) | in_flight_of(report) | lease_compiling;
     if (!report_.lease.compare_exchange_weak(report, then, std::memory_order_seq_cst)) continue;
     note_idle(true);
     if (held) kick();
@@ -148,24 +148,24 @@ void LeaseHolder::step_aside() {
   }
 }
 
-// The daemon takes a lease at once from a worker that is aside, unless it sees a thread here: then that thread has
+// The daemon takes a lease at once from a worker that compiles, unless it sees a thread here: then that thread has
 // looked at the grant before it was asked back, or returns the lease.
-bool LeaseHolder::come_back() {
-  report_.coming_back.fetch_add(1, std::memory_order_seq_cst);  // pairs with ask_back
-  const bool back = try_come_back();
-  report_.coming_back.fetch_sub(1, std::memory_order_seq_cst);
+bool LeaseHolder::end_compile() {
+  report_.ending_compile.fetch_add(1, std::memory_order_seq_cst);  // pairs with ask_back
+  const bool back = try_end_compile();
+  report_.ending_compile.fetch_sub(1, std::memory_order_seq_cst);
   if (!back) return_unused();
   return back;
 }
 
 // What has ended meanwhile may have been all: then nothing holds the lease any more.
-bool LeaseHolder::try_come_back() {
+bool LeaseHolder::try_end_compile() {
   std::uint64_t report = report_.lease.load(std::memory_order_seq_cst);
   for (;;) {
-    if ((report & lease_aside) == 0) return true;  // with another thread
+    if ((report & lease_compiling) == 0) return true;  // with another thread
     const std::uint64_t granted = grant().lease.load(std::memory_order_seq_cst);
     if (!is_held(granted, report) || (granted & lease_asked_back) != 0) return false;
-    const std::uint64_t then = report & ~std::uint64_t{lease_aside};
+    const std::uint64_t then = report & ~std::uint64_t{lease_compiling};
     if (!report_.lease.compare_exchange_weak(report, then, std::memory_order_seq_cst)) continue;
     if (in_flight_of(report) != 0) note_idle(false);
     else if (try_return()) kick();
@@ -173,18 +173,18 @@ bool LeaseHolder::try_come_back() {
   }
 }
 
-// A lease that is asked back while the worker is aside.
+// A lease that is asked back while the driver compiles.
 void LeaseHolder::return_unused() {
   std::uint64_t report = report_.lease.load(std::memory_order_seq_cst);
   for (;;) {
     const std::uint64_t granted = grant().lease.load(std::memory_order_seq_cst);
-    if ((report & lease_aside) == 0 || !is_held(granted, report) || (granted & lease_asked_back) == 0) return;
-    const std::uint64_t then = numbered(number_of(granted)) | in_flight_of(report) | lease_aside;
+    if ((report & lease_compiling) == 0 || !is_held(granted, report) || (granted & lease_asked_back) == 0) return;
+    const std::uint64_t then = numbered(number_of(granted)) | in_flight_of(report) | lease_compiling;
     if (report_.lease.compare_exchange_weak(report, then, std::memory_order_seq_cst)) return kick();
   }
 }
 
-bool LeaseHolder::aside() const { return (report_.lease.load(std::memory_order_seq_cst) & lease_aside) != 0; }
+bool LeaseHolder::compiling() const { return (report_.lease.load(std::memory_order_seq_cst) & lease_compiling) != 0; }
 
 void LeaseHolder::grant_oneself(const LeaseTerms& terms) {
   write_terms(own_, terms, now_ns());
@@ -199,7 +199,7 @@ void LeaseHolder::grant_oneself(const LeaseTerms& terms) {
 // daemon's grant.
 void LeaseHolder::follow_daemon(bool wants_more) {
   grant_.store(&terms_.grant, std::memory_order_seq_cst);
-  if (aside()) return_unused();
+  if (compiling()) return_unused();
   (void)return_lease(wants_more);
   wire::futex_wake_all(terms_.changed);
   own_changed_.fetch_add(1, std::memory_order_seq_cst);
@@ -268,9 +268,9 @@ bool LeaseGrantor::ask_back() {
   if (!held() || asked_back_) return false;
   asked_back_ = true;
   publish(lease_granted | lease_asked_back);
-  const bool coming_back = report_->coming_back.load(std::memory_order_seq_cst) != 0;  // pairs with come_back
-  const std::uint64_t report = report_->lease.load(std::memory_order_seq_cst);         // pairs with begin and end
-  const bool nothing_runs = in_flight_of(report) == 0 || ((report & lease_aside) != 0 && !coming_back);
+  const bool ending_compile = report_->ending_compile.load(std::memory_order_seq_cst) != 0;  // pairs with end_compile
+  const std::uint64_t report = report_->lease.load(std::memory_order_seq_cst);               // pairs with begin and end
+  const bool nothing_runs = in_flight_of(report) == 0 || ((report & lease_compiling) != 0 && !ending_compile);
   if (number_of(report) == number_ || !nothing_runs) return false;
   granted_ = false;
   publish(0);

@@ -9,7 +9,7 @@
 // waits (Dekker's argument). From then on whoever sees the count reach zero gives the lease back.
 //
 // A command in flight may turn out to need the host before it needs the device: its kernel is compiled first. Then the
-// worker steps aside: it gives the lease back with its commands still counted, and comes back under the next one.
+// worker gives the lease back with its commands still counted, compiles, and goes on under the next lease.
 //
 //   worker -> daemon   wants a lease, or has given it back: written in the report, then the session's eventfd ("kick")
 //   daemon -> worker   granted: written in the terms, then a futex wake on `changed`
@@ -31,8 +31,8 @@
 
 namespace sluice {
 
-// The worker's side. begin(), end(), want(), step_aside() and come_back() may be called on any thread; follow_daemon()
-// by the control thread, never at the same time as grant_oneself(); the rest by the command thread's.
+// The worker's side. begin(), end(), want(), begin_compile() and end_compile() may be called on any thread;
+// follow_daemon() by the control thread, never at the same time as grant_oneself(); the rest by the command thread's.
 class LeaseHolder {
  public:
   // REQUIRES: all three outlive this object; `kick_fd` is the session's eventfd. Nothing in `terms` is written.
@@ -56,11 +56,11 @@ class LeaseHolder {
   bool give_back(bool wants_more);
   void want();
 
-  // Gives the lease back with commands in flight. Nothing begins until it has come back.
-  void step_aside();
-  // Under the lease that is held. False: none is, or it is asked back already.
-  bool come_back();
-  bool aside() const;
+  // The driver compiles what is in flight: gives the lease back all the same. Nothing begins until end_compile().
+  void begin_compile();
+  // Goes on under the lease that is held. False: none is, or it is asked back already.
+  bool end_compile();
+  bool compiling() const;
 
   // Waits on this for a grant: read it, look at held(), then sleep while it is unchanged. Two words, because only the
   // daemon can write its own: one for its grants, one for those of grant_oneself(). follow_daemon() puts another page
@@ -81,7 +81,7 @@ class LeaseHolder {
   void undo_begin();
   bool return_lease(bool wants_more);
   bool try_return();
-  bool try_come_back();
+  bool try_end_compile();
   void return_unused();
   bool wish_for_next();
   void kick() const;
@@ -111,7 +111,7 @@ class LeaseGrantor {
   void set_cap(std::uint32_t cap_milli);
   // REQUIRES: !held().
   void grant(const LeaseTerms& terms);
-  // True: nothing was in flight, or the holder has stepped aside: the lease is taken back already. False: it was given
+  // True: nothing was in flight, or the holder compiles: the lease is taken back already. False: it was given
   // back before, or the worker will return it, and kick.
   bool ask_back();
   // Under the lease that was granted last; the worker's word, but no more than the time since: see arbiter::Use.

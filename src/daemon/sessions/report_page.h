@@ -19,7 +19,7 @@ inline constexpr std::size_t report_page_bytes = 4096;
 enum LeaseReportBit : std::uint64_t {
   lease_in_flight_mask = (1ull << 30) - 1,  // commands that were submitted and have not ended
   lease_closing = 1ull << 30,               // the worker gives the lease back when nothing is in flight
-  lease_aside = 1ull << 31,                 // what is in flight waits for its host, and nothing of it is on the device
+  lease_compiling = 1ull << 31,             // the driver compiles what is in flight, and nothing of it is on the device
 };
 
 struct ReportPage {
@@ -27,8 +27,8 @@ struct ReportPage {
 
   // The number of the last lease that was given back in the upper half, LeaseReportBit below.
   alignas(64) std::atomic<std::uint64_t> lease;
-  std::atomic<std::uint32_t> lease_wish;   // the number of the lease that is wanted; 0: none is
-  std::atomic<std::uint32_t> coming_back;  // threads that look whether they may clear lease_aside
+  std::atomic<std::uint32_t> lease_wish;      // the number of the lease that is wanted; 0: none is
+  std::atomic<std::uint32_t> ending_compile;  // threads that look whether they may clear lease_compiling
 
   alignas(64) std::atomic<Nanoseconds> idle_ns;  // leases held with nothing in flight, in all: what is over
   std::atomic<Nanoseconds> idle_since_ns;        // and since when it is so now; 0: something is in flight

@@ -34,7 +34,7 @@ Nanoseconds Gate::piece_ns() {
 }
 
 bool Gate::fits(Nanoseconds estimate_ns) {
-  if (lease_.aside()) return false;
+  if (lease_.compiling()) return false;
   if (!lease_.held() && !lease_oneself(now_ns())) return false;
   if (lease_.number() != lease_number_) take_up_lease();
   const std::uint32_t in_flight = lease_.in_flight();
@@ -68,7 +68,7 @@ void Gate::take_up_lease() {
 // they see what has ended.
 void Gate::set_waiting(bool waiting) {
   waiting_.store(waiting, std::memory_order_seq_cst);
-  if (!waiting || lease_.held() || lease_.aside()) return;
+  if (!waiting || lease_.held() || lease_.compiling()) return;
   wire::spinning_pays.store(false, std::memory_order_relaxed);
   lease_.want();
 }
@@ -120,7 +120,7 @@ void Gate::begin_compile() {
 void Gate::begin_launch_compile() {
   launch_compiles_.fetch_add(1,
                              std::memory_order_seq_cst);  // before it can be seen in the lease: see end_launch_compile
-  lease_.step_aside();
+  lease_.begin_compile();
   wire::spinning_pays.store(false, std::memory_order_relaxed);
 }
 
@@ -133,7 +133,7 @@ void Gate::end_launch_compile() {
     const std::uint32_t changed = lease_.changed().load(std::memory_order_acquire);
     const std::uint32_t own_changed = lease_.own_changed().load(std::memory_order_acquire);
     const std::uint32_t compiling = launch_compiles_.load(std::memory_order_seq_cst);
-    if (compiling == 0 && lease_.come_back()) {
+    if (compiling == 0 && lease_.end_compile()) {
       if (wants) resuming_.fetch_sub(1, std::memory_order_relaxed);
       break;
     }

@@ -176,17 +176,17 @@ TEST_CASE("a lease that the daemon before had granted goes on until the worker f
   CHECK_FALSE(page.grantor.held());
 }
 
-TEST_CASE("a worker that was aside when its daemon died comes back under the next daemon's first grant") {
+TEST_CASE("a worker that compiled when its daemon died goes on under the next daemon's first grant") {
   Page page;
   page.grantor.grant({});
   REQUIRE(page.holder.begin());
-  page.holder.step_aside();
+  page.holder.begin_compile();
   page.take_over();
   page.holder.follow_daemon(true);
   CHECK_FALSE(page.grantor.held());
   CHECK(page.grantor.wants());
   page.grantor.grant({});
-  CHECK(page.holder.come_back());
+  CHECK(page.holder.end_compile());
   CHECK_FALSE(page.holder.end(false));
 }
 
@@ -198,7 +198,7 @@ TEST_CASE("whatever a worker writes into its report, the daemon counts no more i
     if (!page.grantor.held()) page.grantor.grant({});
     for (auto* word : {&page.report.lease, &page.report.idle_ns, &page.report.idle_since_ns}) word->store(random());
     page.report.lease_wish = static_cast<std::uint32_t>(random());
-    page.report.coming_back = static_cast<std::uint32_t>(random());
+    page.report.ending_compile = static_cast<std::uint32_t>(random());
     (void)page.grantor.wants();
     (void)page.grantor.ask_back();
     REQUIRE(page.grantor.idle_ns(before) <= now_ns());
@@ -229,20 +229,21 @@ TEST_CASE("idle time counts only while the lease is held with nothing in flight,
   CHECK(page.grantor.idle_ns(later) < ns_per_s / 2);
 }
 
-TEST_CASE("who steps aside gives the lease back with commands in flight, and goes on with them under the next one") {
+TEST_CASE(
+    "a worker that compiles gives the lease back with commands in flight, and goes on with them under the next one") {
   Page page;
   page.grantor.grant({});
   for (int i = 0; i < 3; ++i) REQUIRE(page.holder.begin());
-  page.holder.step_aside();
+  page.holder.begin_compile();
   CHECK(page.kicks() == 1);
   CHECK_FALSE(page.grantor.held());
   CHECK_FALSE(page.grantor.wants());
   CHECK_FALSE(page.holder.end(false));  // one that was running
-  CHECK_FALSE(page.holder.come_back());
+  CHECK_FALSE(page.holder.end_compile());
   page.grantor.grant({});
   CHECK(page.grantor.held());
   CHECK_FALSE(page.holder.begin());  // not before it has come back
-  CHECK(page.holder.come_back());
+  CHECK(page.holder.end_compile());
   CHECK(page.holder.in_flight() == 2);
   CHECK(page.holder.begin());
   for (int i = 0; i < 3; ++i) CHECK_FALSE(page.holder.end(false));
@@ -254,29 +255,29 @@ TEST_CASE(
   Page page;
   page.grantor.grant({});
   REQUIRE(page.holder.begin());
-  page.holder.step_aside();
+  page.holder.begin_compile();
   page.grantor.grant({});
   CHECK(page.grantor.ask_back());
   CHECK_FALSE(page.grantor.held());
-  CHECK_FALSE(page.holder.come_back());
+  CHECK_FALSE(page.holder.end_compile());
   page.grantor.grant({});
-  CHECK(page.holder.come_back());
+  CHECK(page.holder.end_compile());
   CHECK_FALSE(page.grantor.ask_back());
   CHECK(page.holder.end(false));
   CHECK_FALSE(page.grantor.held());
 }
 
-TEST_CASE("of two that step aside the first to come back takes both along") {
+TEST_CASE("of two threads that compile the first to be ready takes both along") {
   Page page;
   page.grantor.grant({});
   REQUIRE(page.holder.begin());
   REQUIRE(page.holder.begin());
-  page.holder.step_aside();
-  page.holder.step_aside();
+  page.holder.begin_compile();
+  page.holder.begin_compile();
   CHECK(page.kicks() == 1);
   page.grantor.grant({});
-  CHECK(page.holder.come_back());
-  CHECK(page.holder.come_back());
+  CHECK(page.holder.end_compile());
+  CHECK(page.holder.end_compile());
   CHECK(page.holder.in_flight() == 2);
 }
 
@@ -328,7 +329,7 @@ TEST_CASE("threads that begin and end while the lease comes and goes: never with
   CHECK(begun >= 1000);
 }
 
-TEST_CASE("threads that step aside while the lease comes and goes always come back, and nothing stays in flight") {
+TEST_CASE("threads that compile while the lease comes and goes always go on, and nothing stays in flight") {
   Page page;
   std::atomic<int> done{0};
   std::atomic<bool> stuck{false};
@@ -346,14 +347,14 @@ TEST_CASE("threads that step aside while the lease comes and goes always come ba
       for (int round = 0; round < rounds && !stuck;) {
         const std::uint32_t seen = page.holder.changed();
         if (!page.holder.begin()) {
-          if (page.holder.aside()) std::this_thread::yield();
+          if (page.holder.compiling()) std::this_thread::yield();
           else if (!page.holder.held()) sleep(seen);
           continue;
         }
         if (random() % 2 == 0) {
-          page.holder.step_aside();
+          page.holder.begin_compile();
           if (random() % 2 == 0) std::this_thread::yield();
-          for (std::uint32_t changed = page.holder.changed(); !page.holder.come_back() && !stuck;
+          for (std::uint32_t changed = page.holder.changed(); !page.holder.end_compile() && !stuck;
                changed = page.holder.changed())
             sleep(changed);
         }
@@ -371,7 +372,7 @@ TEST_CASE("threads that step aside while the lease comes and goes always come ba
   for (std::thread& thread : threads) thread.join();
   CHECK_FALSE(stuck);
   CHECK(page.holder.in_flight() == 0);
-  CHECK_FALSE(page.holder.aside());
+  CHECK_FALSE(page.holder.compiling());
 }
 
 TEST_CASE("a worker that wants is heard, however its lease ended: no wish is lost between the two sides") {

@@ -50,9 +50,9 @@ struct Leased {
     (void)worker.lease().ask_back();
     REQUIRE(comes_true([&] { return !worker.lease().held(); }));
   }
-  bool steps_aside() {
+  bool begins_to_compile() {
     return comes_true([&] {
-      if ((worker.report().lease & lease_aside) != 0) return !worker.lease().held() && worker.lease().wants();
+      if ((worker.report().lease & lease_compiling) != 0) return !worker.lease().held() && worker.lease().wants();
       return grant_if_wanted(), false;
     });
   }
@@ -116,7 +116,7 @@ TEST_CASE(
   Leased leased;
   LeaseGrantor& lease = leased.worker.lease();
   leased.launch(2);  // a kernel that was never launched before
-  REQUIRE(leased.steps_aside());
+  REQUIRE(leased.begins_to_compile());
   CHECK(leased.worker.meter().commands == 0);
   if (daemon_dies) leased.worker.drop_link();
   else lease.grant({});

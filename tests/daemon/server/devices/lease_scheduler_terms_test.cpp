@@ -78,18 +78,18 @@ class Logged {
   UniqueFd file_{memfd_create("log", MFD_CLOEXEC)};
 };
 
-TEST_CASE("what a session ran without a lease, as it had stepped aside, counts against its cap") {
+TEST_CASE("what a session ran without a lease, as its driver compiled, counts against its cap") {
   PlayedBinding session(1);
   Scheduler scheduler;
   ComputeTerms terms;
   terms.cap = MilliGpu{100};
   REQUIRE(scheduler.open(session.opening("alice", terms)).ok());
   begin_command(session);
-  session.holder.step_aside();
+  session.holder.begin_compile();
   pass(60 * ns_per_ms);
   session.meter.device_ns += 50 * ns_per_ms;  // of another queue
   session.holder.want();
-  REQUIRE(comes_true([&] { return session.holder.come_back(); }));
+  REQUIRE(comes_true([&] { return session.holder.end_compile(); }));
   (void)session.holder.end(false);
   session.holder.give_back(true);
   CHECK(comes_true([&] { return scheduler.state(session) == Why::State::held_by_cap; }));
