@@ -8,7 +8,7 @@
 // long (builds) are answered out of order. Enqueued commands go to one queue, in the order of the ring, and advance
 // its timeline.
 //
-// To add a command: see ARCHITECTURE.md.
+// To add a command: see docs/EXTENDING.md.
 #pragma once
 
 #include <cstddef>

@@ -36,6 +36,17 @@ std::string plain_text(std::string text) {
   return text;
 }
 
+void set_state(Worker& worker, WorkerState state) {
+  worker.state = state;
+  worker.since_ns = now_ns();
+}
+
+// Its own process, and whatever it has started.
+void kill_all(Worker& worker) {
+  kill_process(worker.process);
+  if (worker.group) worker.group->kill();
+}
+
 }  // namespace
 
 WorkerPool::WorkerPool(EventLoop& loop, const WorkerLauncher& launcher, BlockingTasks& tasks, Settings settings)
@@ -147,11 +158,6 @@ Status WorkerPool::watch(Worker& worker, UniqueFd log) {
   return Status();
 }
 
-void WorkerPool::set_state(Worker& worker, WorkerState state) {
-  worker.state = state;
-  worker.since_ns = now_ns();
-}
-
 // ---- what workers say ----
 
 // True: there was a message in its place, and there may be another.
@@ -237,12 +243,6 @@ void WorkerPool::end(Worker& worker, const std::string& reason) {
   if (worker.end_reason.empty()) worker.end_reason = reason;
   worker.deadline.reset();
   kill_all(worker);
-}
-
-// Its own process, and whatever it has started.
-void WorkerPool::kill_all(Worker& worker) {
-  kill_process(worker.process);
-  if (worker.group) worker.group->kill();
 }
 
 void WorkerPool::break_off(Worker& worker, const std::string& why) {

@@ -125,9 +125,7 @@ class WorkerPool {
   void handle(Worker& worker, const WorkerMessage& message);
   void now_ready(Worker& worker, const WorkerMessage& message);
   void session_released(Worker& worker);
-  void set_state(Worker& worker, WorkerState state);
   void break_off(Worker& worker, const std::string& why);
-  static void kill_all(Worker& worker);
   void link_closed(Worker& worker);
   void clear_away(std::unique_ptr<Worker> worker);
   void exited(Worker& worker);
