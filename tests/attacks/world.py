@@ -103,12 +103,22 @@ def inodes(pid):
 
 def cpu_s(pid):
     """User and system time of a process and its children that it has waited for."""
+    return sum(cpu_times_s(pid))
+
+
+def own_cpu_s(pid):
+    """User and system time of a process without its children."""
+    return sum(cpu_times_s(pid)[:2])
+
+
+def cpu_times_s(pid):
+    """User and system time of a process, and both of its children that it has waited for."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             fields = file.read().rsplit(")", 1)[1].split()
     except OSError:
-        return 0
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return []
+    return [int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:15]]
 
 
 def memory_of(pid, key="VmRSS"):
