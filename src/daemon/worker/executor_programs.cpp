@@ -17,7 +17,8 @@ struct ChargedRequest {
 std::shared_ptr<const wire::BuildRequest> decode_request(std::span<const std::byte> blob, HostCharge charge) {
   const std::vector<std::byte> copy(blob.begin(), blob.end());
   wire::Decoder decoder(copy);
-  auto charged = std::make_shared<const ChargedRequest>(wire::decode_build_request(decoder), std::move(charge));
+  auto charged =
+      std::make_shared<const ChargedRequest>(ChargedRequest{wire::decode_build_request(decoder), std::move(charge)});
   if (!decoder.ok() || charged->request.verb > wire::BuildVerb::link) return nullptr;
   return {charged, &charged->request};
 }
