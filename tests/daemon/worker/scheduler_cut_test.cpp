@@ -7,6 +7,16 @@
 namespace sluice::worker {
 namespace {
 
+// Of a launch in five pieces that each ran for 70 ns, the first from 1000 on and the last from 1400 on.
+void check_five_pieces(CutRig& rig, ObjectId event) {
+  const wire::EventSlot& slot = rig.slot_of(event);
+  CHECK(slot.started_ns == 1000);
+  CHECK(slot.ended_ns == 1470);
+  CHECK(slot.submitted_ns <= slot.started_ns);
+  CHECK(rig.meter.device_ns == 5 * 70);
+  CHECK(rig.meter.launches == 1);
+}
+
 TEST_CASE("a launch longer than a piece goes in pieces that tile it, and ends once") {
   CutRig rig;
   const ObjectId queue = rig.queue();
@@ -31,12 +41,7 @@ TEST_CASE("a launch longer than a piece goes in pieces that tile it, and ends on
   }
   CHECK(rig.stage(event) == complete);
   CHECK(rig.timeline().completed == 1);
-  const wire::EventSlot& slot = rig.slot_of(event);
-  CHECK(slot.started_ns == 1000);
-  CHECK(slot.ended_ns == 1470);
-  CHECK(slot.submitted_ns <= slot.started_ns);
-  CHECK(rig.meter.device_ns == 5 * 70);
-  CHECK(rig.meter.launches == 1);
+  check_five_pieces(rig, event);
   CHECK(rig.meter.commands == 1);
 }
 
@@ -55,12 +60,7 @@ TEST_CASE("pieces may be reported in any order: first start, last end, one compl
     rig.device.complete(which, Outcome::ok, {900 + 100 * which, 1000 + 100 * which, 1000 + 100 * which + 70});
   }
   CHECK(rig.timeline().completed == 1);
-  const wire::EventSlot& slot = rig.slot_of(event);
-  CHECK(slot.started_ns == 1000);
-  CHECK(slot.ended_ns == 1470);
-  CHECK(slot.submitted_ns <= slot.started_ns);
-  CHECK(rig.meter.device_ns == 5 * 70);
-  CHECK(rig.meter.launches == 1);
+  check_five_pieces(rig, event);
 }
 
 TEST_CASE("a piece that fails fails the launch, once") {

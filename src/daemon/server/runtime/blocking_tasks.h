@@ -2,7 +2,7 @@
 //
 // Closing a descriptor that a tenant sent waits for whoever serves its file system, which may be the tenant; removing
 // a worker's folder takes as long as it has files. Each piece of work gets a short-lived thread. A user whose work is
-// stuck gets no more connections (see stuck), so no_user can pile threads up.
+// stuck gets no more connections (see stuck), so nobody can pile threads up.
 #pragma once
 
 #include <cstddef>

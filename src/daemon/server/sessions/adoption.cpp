@@ -147,7 +147,7 @@ void Adoption::forget(std::uint32_t number) {
   finish_if_done();
 }
 
-// BlockingTasks: unread messages in it may hold descriptors.
+// In the background: unread messages in it may hold descriptors.
 void Adoption::close_link(Expected& expected) {
   expected.link_watch.reset();
   if (expected.link.valid()) tasks_.close(expected.worker.session->record.client_uid, one_fd(expected.link.take_fd()));

@@ -1,9 +1,9 @@
 // Adoption: takes over the sessions of a daemon that died, from the workers that went on without it.
 //
-// The dead daemon's notes say which workers live and what each serves (runtime_folder.h). Each of them is called on at
-// its adoption socket and says what it serves; only what agrees with the notes and with the kernel's word about who
-// answered is believed. No program is let in before all have answered or have died, so that the books are whole;
-// whoever has not answered after patience_ns_max is ended.
+// The dead daemon's notes say which workers live and what each serves (runtime_folder.h). The daemon connects to the
+// adoption socket of each, and the worker says what it serves. The daemon believes only what agrees with the notes and
+// with the kernel's word about which process answered. It admits no program before all workers have answered or died,
+// so that the books are whole; a worker that has not answered after patience_ns_max is ended.
 #pragma once
 
 #include <functional>

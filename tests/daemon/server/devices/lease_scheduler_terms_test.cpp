@@ -10,14 +10,18 @@
 namespace sluice::test {
 namespace {
 
+void suspend(Scheduler& scheduler, const std::string& tenant) {
+  ComputeTerms suspended;
+  suspended.suspended = true;
+  scheduler.set_terms(tenant, suspended);
+}
+
 TEST_CASE("a tenant that is suspended loses the lease at once, and has it again when it is resumed") {
   PlayedBinding session(1);
   Scheduler scheduler;
   REQUIRE(scheduler.open(session.opening("alice")).ok());
   take_lease(session);
-  ComputeTerms suspended;
-  suspended.suspended = true;
-  scheduler.set_terms("alice", suspended);
+  suspend(scheduler, "alice");
   CHECK_FALSE(session.holder.held());
   session.holder.want();
   CHECK(comes_true([&] { return scheduler.state(session) == Why::State::suspended; }));
@@ -31,9 +35,7 @@ TEST_CASE("a holder that is busy when its tenant is suspended is asked back, and
   Scheduler scheduler;
   REQUIRE(scheduler.open(session.opening("alice")).ok());
   begin_command(session);
-  ComputeTerms suspended;
-  suspended.suspended = true;
-  scheduler.set_terms("alice", suspended);
+  suspend(scheduler, "alice");
   CHECK(session.holder.asked_back());
   CHECK(session.holder.end(true));
   CHECK(comes_true([&] { return scheduler.state(session) == Why::State::suspended; }));
