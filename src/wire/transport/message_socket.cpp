@@ -111,32 +111,55 @@ Status MessageSocket::send(std::span<const std::byte> bytes, std::span<const int
   }
 }
 
-Result<Message> MessageSocket::receive(Nanoseconds deadline_ns) const {
+struct MessageSocket::Received {
   Message message;
-  message.bytes.resize(message_bytes_max);
-  iovec part{message.bytes.data(), message.bytes.size()};
-  ControlBuffer control{};
-  msghdr header{};
+  int flags = 0;
+
+  // Of a message that is not whole.
+  Status check() const {
+    if (message.bytes.empty()) return Status(Code::unavailable, "the other side closed the connection");
+    if ((flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) return Status();
+    return Status(Code::protocol_fault, "message longer than allowed, or with too many descriptors");
+  }
+};
+
+// The descriptors of a wrong message are taken, too: they are open in this process by then.
+Result<MessageSocket::Received> MessageSocket::receive_with(std::span<std::byte> descriptor_room,
+                                                            Nanoseconds deadline_ns) const {
+  Received received;
+  std::vector<std::byte>& bytes = received.message.bytes;
+  bytes.resize(message_bytes_max);
+  iovec part{bytes.data(), bytes.size()};
   for (;;) {
-    header = msghdr{};
+    msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
-    header.msg_control = control.bytes;
-    header.msg_controllen = sizeof control.bytes;
-    const ssize_t received = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (received >= 0) {
-      message.bytes.resize(static_cast<std::size_t>(received));
-      break;
+    header.msg_control = descriptor_room.data();
+    header.msg_controllen = descriptor_room.size();
+    const ssize_t length = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (length >= 0) {
+      bytes.resize(static_cast<std::size_t>(length));
+      received.message.fds = take_descriptors(header);
+      received.flags = header.msg_flags;
+      return received;
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return errno_status("receive a message", errno);
     SLUICE_TRY(wait_for(fd_.get(), POLLIN, deadline_ns));
   }
-  message.fds = take_descriptors(header);  // even of a wrong message: they are open in this process now
-  if (message.bytes.empty()) return Status(Code::unavailable, "the other side closed the connection");
-  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-    return Status(Code::protocol_fault, "message longer than allowed, or with too many descriptors");
-  return message;
+}
+
+Result<Message> MessageSocket::receive(Nanoseconds deadline_ns) const {
+  ControlBuffer room{};
+  Received received = SLUICE_TRY(receive_with(std::as_writable_bytes(std::span(room.bytes)), deadline_ns));
+  SLUICE_TRY(received.check());
+  return std::move(received.message);
+}
+
+Result<std::vector<std::byte>> MessageSocket::receive_bytes(Nanoseconds deadline_ns) const {
+  Received received = SLUICE_TRY(receive_with({}, deadline_ns));
+  SLUICE_TRY(received.check());
+  return std::move(received.message.bytes);
 }
 
 Result<PeerCredentials> MessageSocket::peer() const {

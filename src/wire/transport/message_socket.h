@@ -47,6 +47,9 @@ class MessageSocket {
 
   // deadline_exceeded, unavailable (the peer closed), or protocol_fault (too long, or more descriptors than allowed).
   Result<Message> receive(Nanoseconds deadline_ns) const;
+  // The same from a peer that may send no descriptors. protocol_fault if it sent some, too: the kernel has closed them,
+  // and none was ever open in this process.
+  Result<std::vector<std::byte>> receive_bytes(Nanoseconds deadline_ns) const;
 
   Result<PeerCredentials> peer() const;
   int fd() const { return fd_.get(); }
@@ -55,6 +58,8 @@ class MessageSocket {
   void close() { fd_.reset(); }
 
  private:
+  struct Received;
+  Result<Received> receive_with(std::span<std::byte> descriptor_room, Nanoseconds deadline_ns) const;
   UniqueFd fd_;
 };
 

@@ -7,9 +7,7 @@ Status SocketChannel::send(std::span<const std::byte> bytes, Nanoseconds deadlin
 }
 
 Result<std::vector<std::byte>> SocketChannel::receive(Nanoseconds deadline_ns) {
-  Message message = SLUICE_TRY(socket_.receive(deadline_ns));
-  if (!message.fds.empty()) return Status(Code::protocol_fault, "a message with descriptors, where none may come");
-  return std::move(message.bytes);
+  return socket_.receive_bytes(deadline_ns);
 }
 
 }  // namespace sluice::wire

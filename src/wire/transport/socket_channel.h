@@ -1,6 +1,6 @@
 // SocketChannel: the channel between two processes of one machine, over a connected Unix socket.
 //
-// Descriptors do not pass over it: what a peer sends of them is closed, and its message refused.
+// Descriptors do not pass over it: the kernel closes those that a peer sends, and the message is refused.
 #pragma once
 
 #include "wire/transport/channel.h"
