@@ -49,7 +49,7 @@ class RingWriter {
  public:
   // `control` is this side's mapping of the control memory, and outlives the writer. REQUIRES: it has control_bytes
   // bytes.
-  explicit RingWriter(std::span<std::byte> control, Doorbell doorbell = {});
+  RingWriter(std::span<std::byte> control, Doorbell doorbell);
 
   // Appends one command made of up to three parts, whole and in order; wakes the reader if it sleeps and wants to know.
   // Blocks while the ring is full. Thread-safe. False if `stop()` was called: nothing was or will be written.
@@ -85,7 +85,7 @@ class RingWriter {
 class RingReader {
  public:
   // As for RingWriter.
-  explicit RingReader(std::span<std::byte> control, Doorbell doorbell = {});
+  RingReader(std::span<std::byte> control, Doorbell doorbell);
 
   // True if a command waits. Never blocks.
   bool ready() const;

@@ -53,14 +53,14 @@ static_assert(sizeof(ReplySlot) == 64);
 // ---- the worker's side ----
 
 // Publishes progress of one queue and wakes the program's threads that wait for it. One caller at a time per slot.
-void publish_completed(TimelineSlot& slot, ControlPage& control, std::uint64_t completed, Doorbell doorbell = {});
+void publish_completed(TimelineSlot& slot, ControlPage& control, std::uint64_t completed, Doorbell doorbell);
 void publish_error(TimelineSlot& slot, Outcome outcome);
 // By the worker's clock.
 struct CommandTimes {
   Nanoseconds submitted_ns = 0, started_ns = 0, ended_ns = 0;
 };
 void publish_event(EventSlot& slot, Outcome outcome, const CommandTimes& times);
-void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes, Doorbell doorbell = {});
+void publish_reply(ReplySlot& slot, Outcome outcome, std::uint64_t data_bytes, Doorbell doorbell);
 
 // ---- the program's side ----
 
@@ -72,20 +72,20 @@ struct CompletionWait {
 // Blocks until `completed` reaches `target`. False: `lost` or `options.interrupted` was set (and wake_waiters called),
 // or the deadline has passed.
 bool wait_completed(TimelineSlot& slot, std::uint64_t target, const std::atomic<bool>& lost,
-                    const CompletionWait& options = {}, Doorbell doorbell = {});
+                    const CompletionWait& options, Doorbell doorbell);
 
 // Waits until anything in the session completes after completion_token() was taken. The order that loses nothing:
 // take a token, look at what is awaited, and only then wait with the token.
 std::uint32_t completion_token(ControlPage& control);
 void wait_any_completion(ControlPage& control, std::uint32_t seen, const std::atomic<bool>& lost,
-                         Nanoseconds deadline_ns = no_deadline, Doorbell doorbell = {});
+                         Nanoseconds deadline_ns, Doorbell doorbell);
 
 // Blocks until a call is answered; false: the worker is lost.
-bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost, Doorbell doorbell = {});
+bool wait_reply(ReplySlot& slot, const std::atomic<bool>& lost, Doorbell doorbell);
 
 // After setting `lost`: ends the waits above. The shim calls them for every slot in use.
-void wake_waiters(TimelineSlot& slot, Doorbell doorbell = {});
-void wake_waiters(ControlPage& control, Doorbell doorbell = {});
-void lose_reply(ReplySlot& slot, Doorbell doorbell = {});
+void wake_waiters(TimelineSlot& slot, Doorbell doorbell);
+void wake_waiters(ControlPage& control, Doorbell doorbell);
+void lose_reply(ReplySlot& slot, Doorbell doorbell);
 
 }  // namespace sluice::wire

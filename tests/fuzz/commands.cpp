@@ -50,7 +50,7 @@ void await_build(std::span<const std::byte> command, const wire::ArenaView& aren
   static const std::atomic<bool> not_lost{false};
   auto* slot = arena.slot<wire::ReplySlot>(call.reply_at);
   FUZZ_CHECK(slot != nullptr);
-  FUZZ_CHECK(wire::wait_reply(*slot, not_lost) || slot->state.load() > 1);
+  FUZZ_CHECK(wire::wait_reply(*slot, not_lost, {}) || slot->state.load() > 1);
 }
 
 void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
@@ -58,11 +58,11 @@ void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_se
   MemoryHolder granted(memory.terms, memory.report, memory.kick.get(), 0);
   worker::MemoryAccount account(granted, meter);
   test::OpenGate open(meter);
-  worker::Completions completions(memory.control.page(), meter, open.gate);
+  worker::Completions completions(memory.control.page(), {}, meter, open.gate);
   device.set_sink(completions);
   worker::Builder builder(device);
   worker::CommandPath path(device, memory.arena_view(), account, completions, builder, open.gate);
-  auto reader = std::make_unique<wire::RingReader>(memory.control.bytes());
+  auto reader = std::make_unique<wire::RingReader>(memory.control.bytes(), wire::Doorbell());
   memory.control.page().written.store(ring_bytes_sent);
   while (reader->ready()) {
     const auto command = reader->next();

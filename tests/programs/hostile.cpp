@@ -190,7 +190,7 @@ class Watch {
 };
 
 const char* frames(Joined& joined) {
-  wire::RingWriter ring(joined.control.bytes());
+  wire::RingWriter ring(joined.control.bytes(), {});
   Watch watch(joined, ring);
   // Some true objects first, so that random small ids name something.
   for (wire::ObjectId id = 1; id <= 4; ++id) {
@@ -214,7 +214,7 @@ const char* frames(Joined& joined) {
 }
 
 const char* rewrite_all(Joined& joined) {
-  wire::RingWriter ring(joined.control.bytes());
+  wire::RingWriter ring(joined.control.bytes(), {});
   Watch watch(joined, ring);
   std::atomic<bool> done{false};
   std::thread vandal([&] {
@@ -234,7 +234,7 @@ const char* rewrite_all(Joined& joined) {
 }
 
 const char* flood(Joined& joined) {
-  wire::RingWriter ring(joined.control.bytes());
+  wire::RingWriter ring(joined.control.bytes(), {});
   Watch watch(joined, ring);
   for (wire::ObjectId id = 1; id < 3'000'000; ++id) {
     wire::UserEventCreate create;

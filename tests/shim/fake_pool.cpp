@@ -70,7 +70,7 @@ void FakePool::serve_attach() {
   if (!wire::decode_attach_request(program.receive(now_ns() + patience_ns).value().bytes).ok()) abort();
   control_ = wire::SharedMemory::create("control", wire::control_bytes).take();
   arena_ = wire::SharedMemory::create("arena", wire::arena_bytes_for(options_.memory_bytes)).take();
-  reader_ = std::make_unique<wire::RingReader>(control_.bytes());
+  reader_ = std::make_unique<wire::RingReader>(control_.bytes(), wire::Doorbell());
   auto pair = wire::MessageSocket::pair().take();
   session_ = std::move(pair.first);
   wire::AttachReply reply;
@@ -155,7 +155,7 @@ void FakePool::take(Command command) {
 }
 
 void FakePool::answer(const wire::CallHeader& call, wire::Outcome outcome) {
-  wire::publish_reply(*wire::ArenaView(arena_.bytes()).slot<wire::ReplySlot>(call.reply_at), outcome, 0);
+  wire::publish_reply(*wire::ArenaView(arena_.bytes()).slot<wire::ReplySlot>(call.reply_at), outcome, 0, {});
 }
 
 void FakePool::answer_builds() {
@@ -294,7 +294,7 @@ void FakePool::run(Queue& queue, const Command& command) {
   else if (outcome != wire::Outcome::ok) wire::publish_error(*queue.timeline, outcome);
   if (header.event != 0) events_[header.event] = outcome != wire::Outcome::ok;
   queue.ended = queue.out_of_order ? queue.ended + 1 : header.sequence;
-  wire::publish_completed(*queue.timeline, reader_->control(), queue.ended);
+  wire::publish_completed(*queue.timeline, reader_->control(), queue.ended, {});
 }
 
 void FakePool::copy_rect(const wire::BufferRect& command, bool to_arena) {

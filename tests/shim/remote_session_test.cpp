@@ -1,26 +1,20 @@
 // A whole exchange between the client core and a worker that have nothing in common but memory: wake-ups are messages,
-// no descriptor passes, and the worker's clock is another.
-#include <fcntl.h>
+// no descriptor passes, and the worker's clock is another. The worker is the test's; tests/daemon/worker has the same
+// with the real one.
+#include "remote_session.h"
+
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <map>
 #include <thread>
 
-#include "shim/enqueue.h"
-#include "shim/progress.h"
-#include "shim/session.h"
 #include "shim/staging.h"
-#include "tests/wire/transport/in_process.h"
-#include "wire/handshake.h"
 #include "wire/ring.h"
 #include "wire/timeline.h"
 
 namespace sluice::test {
 namespace {
-
-constexpr std::size_t arena_bytes = 64 << 20;
-constexpr std::int64_t worker_ahead_ns = -3'600 * static_cast<std::int64_t>(ns_per_s);
 
 template <typename T>
 T copy_of(std::span<const std::byte> bytes) {
@@ -101,57 +95,6 @@ class RemoteWorker {
   std::atomic<bool> over_{false};
   std::thread thread_;
 };
-
-// A session as a front end in a virtual machine would start it. Sessions live until the process ends, and so does this.
-struct RemoteSession {
-  RemoteSession() : transport(*new InProcessTransport(wire::control_bytes, arena_bytes, worker_ahead_ns)) {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
-    output.reset(ends[1]);
-    shim::Connection connection;
-    connection.control = wire::Region(transport.program.control);
-    connection.arena = wire::Region(transport.program.arena);
-    connection.channel = std::move(transport.program.channel);
-    connection.output.reset(ends[0]);
-    connection.doorbell = transport.program.doorbell;
-    connection.worker_clock = transport.worker_clock();
-    wire::AttachReply grant;
-    grant.granted = 1;
-    grant.memory_bytes = 32 << 20;
-    auto started = shim::Session::start(grant, {}, std::move(connection));
-    REQUIRE(started.ok());
-    session = started.value();
-  }
-
-  std::shared_ptr<shim::Lane> make_lane() const {
-    wire::QueueCreate command;
-    auto lane = session->progress().make_lane(false, command.timeline_at);
-    REQUIRE(lane != nullptr);
-    command.id = lane->queue();
-    REQUIRE(session->post(command));
-    return lane;
-  }
-
-  wire::ObjectId make_buffer(std::size_t bytes) const {
-    wire::BufferCreate command;
-    command.id = session->mint();
-    command.bytes = bytes;
-    REQUIRE(session->call(command).outcome == wire::Outcome::ok);
-    return command.id;
-  }
-
-  InProcessTransport& transport;
-  UniqueFd output;
-  shim::Session* session = nullptr;
-};
-
-shim::Posted post_observed(shim::Lane& lane, const shim::RawCommand& command) {
-  shim::Posted posted;
-  posted.completion = shim::make_completion(lane.session()).value();
-  posted.sequence = shim::post(lane, command, {}, posted.completion, 0);
-  REQUIRE(posted.sequence != 0);
-  return posted;
-}
 
 TEST_CASE("bytes go to a worker across the seam and come back") {
   const RemoteSession remote;

@@ -26,7 +26,7 @@ class Hostile {
 
  private:
   ControlMemory memory_;
-  std::unique_ptr<RingReader> reader_ = std::make_unique<RingReader>(memory_.bytes());
+  std::unique_ptr<RingReader> reader_ = std::make_unique<RingReader>(memory_.bytes(), Doorbell());
   std::size_t last_bytes_ = 0;
 };
 

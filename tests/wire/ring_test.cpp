@@ -264,11 +264,11 @@ TEST_CASE("a reader in another process misses no command, however the writer pau
   REQUIRE(memory.ok());
   const pid_t child = ::fork();
   if (child == 0) {
-    RingWriter writer(memory.value().bytes());
+    RingWriter writer(memory.value().bytes(), {});
     write_with_pauses(writer, count, 11);
     ::_exit(0);
   }
-  auto reader = std::make_unique<RingReader>(memory.value().bytes());
+  auto reader = std::make_unique<RingReader>(memory.value().bytes(), Doorbell());
   for (std::uint64_t expected = 0; expected < count; ++expected) {
     const Stamp stamp = checked_stamp(wait_next(*reader));
     REQUIRE(stamp.sender == 9);
@@ -287,8 +287,8 @@ TEST_CASE("two processes that answer each other never both sleep") {
   REQUIRE(back.ok());
   const pid_t child = ::fork();
   if (child == 0) {
-    auto reader = std::make_unique<RingReader>(there.value().bytes());
-    RingWriter writer(back.value().bytes());
+    auto reader = std::make_unique<RingReader>(there.value().bytes(), Doorbell());
+    RingWriter writer(back.value().bytes(), {});
     for (std::uint64_t i = 0; i < rounds; ++i) {
       const auto command = wait_next(*reader);
       if (i % 7 == 0) ::usleep(static_cast<useconds_t>(i % 120));
@@ -296,8 +296,8 @@ TEST_CASE("two processes that answer each other never both sleep") {
     }
     ::_exit(0);
   }
-  RingWriter writer(there.value().bytes());
-  auto reader = std::make_unique<RingReader>(back.value().bytes());
+  RingWriter writer(there.value().bytes(), {});
+  auto reader = std::make_unique<RingReader>(back.value().bytes(), Doorbell());
   for (std::uint64_t i = 0; i < rounds; ++i) {
     REQUIRE(writer.post(stamped_command(1, i, i % 400)));
     if (i % 5 == 0) ::usleep(static_cast<useconds_t>(i % 110));

@@ -121,7 +121,7 @@ TEST_CASE("a program and a worker in two processes never lose a completion") {
   auto& page = *reinterpret_cast<ControlPage*>(control.data());
   const pid_t child = ::fork();
   if (child == 0) {
-    auto reader = std::make_unique<RingReader>(control);
+    auto reader = std::make_unique<RingReader>(control, Doorbell());
     std::mt19937 random(8);
     for (std::uint64_t completed = 0; completed < rounds;) {
       auto command = reader->next();
@@ -131,18 +131,18 @@ TEST_CASE("a program and a worker in two processes never lose a completion") {
         continue;
       }
       if (random() % 4 == 0) pause(random, 120);
-      publish_completed(slot, page, ++completed);
+      publish_completed(slot, page, ++completed, {});
     }
     ::_exit(0);
   }
-  RingWriter writer(control);
+  RingWriter writer(control, {});
   std::mt19937 random(9);
   for (std::uint64_t sequence = 1; sequence <= rounds; ++sequence) {
     REQUIRE(writer.post(stamped_command(1, sequence, 0)));
-    if (random() % 3 == 0) REQUIRE(wait_completed(slot, sequence, not_lost));
+    if (random() % 3 == 0) REQUIRE(wait_completed(slot, sequence, not_lost, {}, {}));
     if (random() % 8 == 0) pause(random, 100);
   }
-  REQUIRE(wait_completed(slot, rounds, not_lost));
+  REQUIRE(wait_completed(slot, rounds, not_lost, {}, {}));
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(status == 0);

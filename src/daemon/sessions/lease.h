@@ -6,7 +6,7 @@
 // looks at the daemon's. The daemon asks for the lease in its word, and looks at the worker's: with nothing in flight
 // there it takes the lease at once. All four are sequentially consistent, so that one of two always sees the other:
 // either the command that begins finds the lease asked back, and does not begin, or the daemon finds it in flight, and
-// waits (Dekker's argument). From then on whoever sees the count reach zero gives the lease back.
+// waits (Dekker's argument). From then on the thread of the worker that sees the count reach zero gives the lease back.
 //
 // A command in flight may turn out to need the host before it needs the device: its kernel is compiled first. Then the
 // worker gives the lease back with its commands still counted, compiles, and goes on under the next lease.

@@ -81,16 +81,6 @@ SessionMemoryNote SessionMemory::note() const {
   return note;
 }
 
-std::array<int, adopt_fds> SessionMemory::adoption_fds() const {
-  SLUICE_REQUIRE(bindings.size() == 1);
-  std::array<int, adopt_fds> fds{};
-  fds[adopt_fd_control] = control.fd();
-  fds[adopt_fd_arena] = arena.fd();
-  fds[adopt_fd_report] = bindings.front().report.fd();
-  fds[adopt_fd_terms] = bindings.front().terms.fd();
-  return fds;
-}
-
 Result<AdoptedMemory> adopt_memory(const SessionNote& note, std::vector<UniqueFd>& offered, FenceSet without) {
   if (offered.size() != adopt_fds) return Status(Code::permission_denied, "it did not hand over its memory");
   const auto is = [&](AdoptFd which, const wire::MemoryIdentity& noted) {

@@ -6,7 +6,6 @@
 // can only read, and the report, which its worker writes (terms_page.h, report_page.h).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -42,8 +41,6 @@ struct SessionMemory {
 
   // Which memory it is, for the daemon's note.
   SessionMemoryNote note() const;
-  // A worker's, for Adopt.
-  std::array<int, adopt_fds> adoption_fds() const;
 };
 
 // What came from the worker of an earlier daemon's session, with a new terms page and eventfd in place of the old.

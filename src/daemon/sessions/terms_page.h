@@ -56,7 +56,8 @@ struct LeaseGrant {
 struct TermsPage {
   alignas(64) LeaseGrant grant;
 
-  // Changes after a grant of a lease and after an answer to a wish for memory; whoever sleeps on it finds them.
+  // Changes after a grant of a lease and after an answer to a wish for memory: wakes the worker's threads that wait for
+  // either.
   alignas(64) wire::FutexWord changed;
   std::atomic<std::uint32_t> cap_milli;  // what holds while no daemon lives
   std::atomic<std::uint32_t> epoch;      // counts the pages that the session has had: one for each daemon

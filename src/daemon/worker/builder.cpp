@@ -18,7 +18,7 @@ bool ReplyPlace::answer(Outcome outcome, std::string_view data) const {
   const ProgramWriteScope guard;
   const bool fits = data.size() <= room.size();
   if (fits && !data.empty()) std::memcpy(room.data(), data.data(), data.size());
-  wire::publish_reply(*slot, fits ? outcome : Outcome::reply_too_small, data.size());
+  wire::publish_reply(*slot, fits ? outcome : Outcome::reply_too_small, data.size(), doorbell);
   return fits;
 }
 

@@ -27,10 +27,11 @@
 
 namespace sluice::worker {
 
-// Where a call's answer goes. Checked: slot and room lie inside the arena.
+// Where a call's answer goes, and how the program is woken for it. Checked: slot and room lie inside the arena.
 struct ReplyPlace {
   wire::ReplySlot* slot = nullptr;
   std::span<std::byte> room;
+  wire::Doorbell doorbell;
 
   // Writes the answer if it fits, and says how long it is either way. False: it did not fit.
   bool answer(Outcome outcome, std::string_view data = {}) const;

@@ -126,7 +126,7 @@ void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wi
   command.outcome = outcome;
   command.times = times;
   if (command.whole != nullptr) return piece_completed(command);
-  if (command.data != nullptr) {  // before the gate wakes whoever waits for the room
+  if (command.data != nullptr) {  // before the gate wakes the command thread, which may wait for the room
     command.data.reset();
     command.data_charge.reset();
   }
@@ -175,8 +175,8 @@ void Completions::publish(QueueProgress& queue, std::uint32_t ended) {
     queue.ended_.store(last->sequence, std::memory_order_seq_cst);
     if (queue.held_at_.load(std::memory_order_seq_cst) <= last->sequence) let_go(queue);
   }
-  if (queue.out_of_order_) wire::publish_completed(*queue.timeline_, control_, queue.ended_count_);
-  else if (advanced) wire::publish_completed(*queue.timeline_, control_, last->sequence);
+  if (queue.out_of_order_) wire::publish_completed(*queue.timeline_, control_, queue.ended_count_, doorbell_);
+  else if (advanced) wire::publish_completed(*queue.timeline_, control_, last->sequence, doorbell_);
 }
 
 void Completions::let_go(QueueProgress& queue) {

@@ -96,10 +96,12 @@ class Completions final : public backend::CompletionSink {
   // Released objects that wait for commands in flight.
   static constexpr std::size_t releases_max = 1 << 20;
 
-  // All outlive this object. data_bytes_max: of writes whose data came with the command.
-  Completions(wire::ControlPage& control, metering::MeterPage& meter, Gate& gate,
+  // All outlive this object. `doorbell` wakes the program. data_bytes_max: of writes whose data came with the command.
+  Completions(wire::ControlPage& control, wire::Doorbell doorbell, metering::MeterPage& meter, Gate& gate,
               std::uint64_t data_bytes_max = HostLimits().data)
-      : control_(control), meter_(meter), gate_(gate), data_budget_(data_bytes_max) {}
+      : control_(control), doorbell_(doorbell), meter_(meter), gate_(gate), data_budget_(data_bytes_max) {}
+
+  wire::Doorbell doorbell() const { return doorbell_; }
 
   // Compiles at a first launch are watched from now on.
   void watch_builds(BuildWatch& builds) { builds_ = &builds; }
@@ -151,6 +153,7 @@ class Completions final : public backend::CompletionSink {
   void sweep_closed();
 
   wire::ControlPage& control_;
+  const wire::Doorbell doorbell_;
   metering::MeterPage& meter_;
   Gate& gate_;
   BuildWatch* builds_ = nullptr;

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,16 +21,18 @@ int shorter(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 }  // namespace
 
-Control::Control(DaemonLink link, UniqueFd session, BuildWatch& builds)
+Control::Control(DaemonLink link, std::unique_ptr<wire::Channel> program, BuildWatch& builds)
     : link_(std::move(link)),
-      session_(std::move(session)),
+      program_(std::move(program)),
       builds_(builds),
       reported_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Status Control::wait_for_end() {
   for (;;) {
-    std::array<pollfd, 4> awaited{
-        {{session_.fd(), POLLIN, 0}, {reported_.get(), POLLIN, 0}, {link_.fd(), POLLIN, 0}, {builds_.fd(), POLLIN, 0}}};
+    std::array<pollfd, 4> awaited{{{program_->poll_fd(), POLLIN, 0},
+                                   {reported_.get(), POLLIN, 0},
+                                   {link_.fd(), POLLIN, 0},
+                                   {builds_.fd(), POLLIN, 0}}};
     const int link_ms = link_.timeout_ms(), wait_ms = shorter(link_ms, builds_.timeout_ms());
     const int ready = poll(awaited.data(), awaited.size(), wait_ms);
     if (ready < 0 && errno == EINTR) continue;
@@ -41,8 +42,9 @@ Status Control::wait_for_end() {
       return fault_;
     }
     SLUICE_TRY(builds_.check());
-    if (awaited[0].revents != 0)
-      return program_spoke() ? Status(Code::protocol_fault, "the program spoke on the session socket") : Status();
+    const ProgramState program = awaited[0].revents != 0 ? look_at_program() : ProgramState::silent;
+    if (program == ProgramState::gone) return Status();
+    if (program == ProgramState::spoke) return Status(Code::protocol_fault, "the program spoke on the session socket");
     if (awaited[2].revents != 0 || (ready == 0 && wait_ms == link_ms)) {
       const Status attended = link_.attend();
       if (attended.code() == Code::unavailable) return Status();
@@ -51,17 +53,18 @@ Status Control::wait_for_end() {
   }
 }
 
-// A program says nothing on the session socket; one that has closed its half of it is as good as gone. What it said is
-// taken out: of a socket that ends with unread words the kernel tells the peer that it was reset, before any reason.
-bool Control::program_spoke() const {
-  char byte = 0;
-  return ::recv(session_.fd(), &byte, sizeof byte, MSG_DONTWAIT) > 0;
+// A program says nothing on the channel; one that has closed its half of it is as good as gone. What it said is taken
+// out: of a socket that ends with unread words the kernel tells the peer that it was reset, before any reason.
+Control::ProgramState Control::look_at_program() const {
+  const Code code = program_->receive(now_ns()).status().code();
+  if (code == Code::deadline_exceeded) return ProgramState::silent;  // woken for nothing
+  return code == Code::ok || code == Code::protocol_fault ? ProgramState::spoke : ProgramState::gone;
 }
 
 void Control::tell_program(const Status& end) const {
   wire::EndNotice notice;
   wire::set_text(notice.reason, end.message());
-  (void)session_.send(std::as_bytes(std::span(&notice, 1)), {}, now_ns());
+  (void)program_->send(std::as_bytes(std::span(&notice, 1)), now_ns());
 }
 
 void Control::report(Status fault) {

@@ -2,6 +2,7 @@
 // program is built it looks now and then whether that takes too much.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -9,15 +10,14 @@
 #include "base/unique_fd.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/daemon_link.h"
-#include "wire/transport/message_socket.h"
+#include "wire/transport/channel.h"
 
 namespace sluice::worker {
 
 class Control {
  public:
-  // `session`: this end of the session socket.
-  // `builds` outlives this object.
-  Control(DaemonLink link, UniqueFd session, BuildWatch& builds);
+  // `program`: the channel to the program. `builds` outlives this object.
+  Control(DaemonLink link, std::unique_ptr<wire::Channel> program, BuildWatch& builds);
 
   // Blocks without a timeout until the session is over, and says why: ok, the program has gone; otherwise a fault, or
   // the daemon's wish.
@@ -32,10 +32,11 @@ class Control {
   DaemonLink& link() { return link_; }
 
  private:
-  bool program_spoke() const;
+  enum class ProgramState { silent, spoke, gone };
+  ProgramState look_at_program() const;
 
   DaemonLink link_;
-  wire::MessageSocket session_;
+  const std::unique_ptr<wire::Channel> program_;
   BuildWatch& builds_;
   UniqueFd reported_;
   std::mutex mutex_;

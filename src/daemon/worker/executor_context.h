@@ -38,7 +38,7 @@ struct ExecutorContext {
     return slot;
   }
   ReplyPlace reply_place(const wire::CallHeader& call) const {
-    return {slot_at<wire::ReplySlot>(call.reply_at), memory_at(call.data_at, call.data_bytes)};
+    return {slot_at<wire::ReplySlot>(call.reply_at), memory_at(call.data_at, call.data_bytes), completions.doorbell()};
   }
 };
 

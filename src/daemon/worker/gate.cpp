@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/transport/doorbell.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -13,6 +15,8 @@ constexpr Nanoseconds own_turn_ns = 20 * ns_per_ms;
 constexpr std::uint32_t whole_milli = 1000;
 constexpr Nanoseconds linger_compiling_ns = 100 * ns_per_us;
 constexpr Nanoseconds look_again_ns = 20 * ns_per_ms;  // for a daemon that has come or gone
+// Of words of this process, and of the daemon's, which runs under the same kernel.
+constexpr wire::Doorbell same_kernel;
 
 }  // namespace
 
@@ -128,7 +132,7 @@ void Gate::begin_launch_compile() {
 // thread is woken at the end, for what it could not submit meanwhile, and before that where nobody else would grant a
 // lease.
 void Gate::end_launch_compile() {
-  if (launch_compiles_.fetch_sub(1, std::memory_order_seq_cst) == 1) wire::futex_wake_all(launch_compiles_);
+  if (launch_compiles_.fetch_sub(1, std::memory_order_seq_cst) == 1) same_kernel.wake_own(launch_compiles_);
   for (bool wants = false;;) {
     const std::uint32_t changed = lease_.changed().load(std::memory_order_acquire);
     const std::uint32_t own_changed = lease_.own_changed().load(std::memory_order_acquire);
@@ -138,7 +142,7 @@ void Gate::end_launch_compile() {
       break;
     }
     if (compiling != 0) {
-      wire::futex_wait(launch_compiles_, compiling);
+      same_kernel.wait(launch_compiles_, compiling);
       continue;
     }
     if (!std::exchange(wants, true))
@@ -152,8 +156,8 @@ void Gate::end_launch_compile() {
 
 void Gate::wait_for_grant(std::uint32_t changed, std::uint32_t own_changed) {
   const Nanoseconds deadline_ns = now_ns() + look_again_ns;
-  if (daemon_lives_.load(std::memory_order_acquire)) wire::futex_wait(lease_.changed(), changed, deadline_ns);
-  else wire::futex_wait(lease_.own_changed(), own_changed, deadline_ns);
+  if (daemon_lives_.load(std::memory_order_acquire)) same_kernel.wait(lease_.changed(), changed, deadline_ns);
+  else same_kernel.wait(lease_.own_changed(), own_changed, deadline_ns);
 }
 
 void Gate::set_daemon(bool lives) {

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <thread>
 
 #include "base/log.h"
@@ -19,6 +20,7 @@
 #include "daemon/worker/clean_pages.h"
 #include "daemon/worker/control.h"
 #include "daemon/worker/jail.h"
+#include "daemon/worker/local_attachment.h"
 #include "daemon/worker/session.h"
 
 namespace sluice::worker {
@@ -125,35 +127,48 @@ Result<UniqueFd> open_adoption_socket() {
   return adoption_socket;
 }
 
+// What is left to do before the session is served. Returns the adoption socket.
+Result<UniqueFd> get_ready(backend::Device& device, UniqueFd output, bool has_cache, const Options& options) {
+  UniqueFd adoption_socket = SLUICE_TRY(open_adoption_socket());
+  SLUICE_TRY(print_to(std::move(output)));
+  SLUICE_TRY(prepare(device, has_cache, options));
+  return adoption_socket;
+}
+
 // Everything from Attach to the end. The process is not torn down but left: a driver's threads may still be busy, and
 // the kernel frees what it held.
 [[noreturn]] void leave(int code) { _exit(code); }
 
+[[noreturn]] void refuse(const wire::MessageSocket& link, const SessionRecord& record, const Status& why) {
+  log::error("cannot serve session {}: {}", record.session_id, why.to_string());
+  tell(link, message_of(WorkerMessageKind::ended, why.to_string()));
+  leave(1);
+}
+
 [[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
                         const Options& options) {
   const bool has_cache = place_cache(received.fds);
-  auto session = AttachedSession::open(device, attach.record, limits_of(options), received.fds);
-  auto adoption_socket = open_adoption_socket();
-  Status ready = session.ok() ? adoption_socket.status() : session.status();
-  if (ready.ok()) ready = print_to(std::move(received.fds[attach_fd_output]));
-  if (ready.ok()) ready = prepare(device, has_cache, options);
-  if (!ready.ok()) {
-    log::error("cannot serve session {}: {}", attach.record.session_id, ready.to_string());
-    tell(link, message_of(WorkerMessageKind::ended, ready.to_string()));
-    leave(1);
-  }
+  auto attachment = LocalAttachment::map(attach.record, received.fds);
+  if (!attachment.ok()) refuse(link, attach.record, attachment.status());
+  LocalAttachment& local = attachment.value();
+  const auto session = std::make_unique<AttachedSession>(device, attach.record, limits_of(options),
+                                                         local.take_connection(), local.pages());
+  AttachedSession& serving = *session;
+  auto adoption_socket = get_ready(device, std::move(received.fds[attach_fd_output]), has_cache, options);
+  if (!adoption_socket.ok()) refuse(link, attach.record, adoption_socket.status());
   if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
 
-  AttachedSession& serving = *session.value();
-  const auto followed = [&serving](std::vector<UniqueFd> fds) {
+  const auto followed = [&](std::vector<UniqueFd> fds) {
     if (fds.size() == adopted_fds) write_to(fds[adopted_fd_log]);
-    return serving.follow_daemon(std::move(fds));
+    SLUICE_TRY(local.follow_daemon(fds));
+    serving.follow_daemon();
+    return Status();
   };
-  AdoptionOffer offer{attach, [&serving] { return serving.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
+  AdoptionOffer offer{attach, [&local] { return local.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
                       followed};
   offer.claim.kind = WorkerMessageKind::adopt;
-  Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(offer)),
-                  std::move(received.fds[attach_fd_session]), serving.builds());
+  Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(offer)), local.take_channel(),
+                  serving.builds());
   std::thread commands([&] {
     if (Status status = serving.serve(); !status.ok()) control.report(status);
   });
@@ -233,7 +248,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::signal(SIGPIPE, SIG_IGN);  // its log, and the program's output, may be pipes that nobody reads any more
-  std::signal(SIGINT, SIG_IGN);   // meant for whoever has the terminal
+  std::signal(SIGINT, SIG_IGN);   // meant for the program in the foreground of the terminal
   std::signal(SIGHUP, SIG_IGN);
   // Left, not torn down: a driver may have threads that are busy, and a sanitizer that looks for leaks cannot in a
   // jail.

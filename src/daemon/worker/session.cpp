@@ -1,14 +1,12 @@
 #include "daemon/worker/session.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <exception>
+#include <string>
 
-#include "base/log.h"
+#include "base/contract.h"
 
 namespace sluice::worker {
 namespace {
@@ -28,48 +26,35 @@ void HostCopies::carry_over() {
   carry(meter_.host_bytes_out, out_seen_, control_.host_bytes_out.load(std::memory_order_relaxed));
 }
 
-Result<std::unique_ptr<AttachedSession>> AttachedSession::open(backend::Device& device, const SessionRecord& record,
-                                                               const Limits& limits, std::vector<UniqueFd>& fds) {
-  SessionMemory memory = SLUICE_TRY(SessionMemory::attach(record, fds));
-  return std::unique_ptr<AttachedSession>(new AttachedSession(device, record, limits, std::move(memory)));
-}
-
 AttachedSession::AttachedSession(backend::Device& device, const SessionRecord& record, const Limits& limits,
-                                 SessionMemory memory)
+                                 Connection connection, const DaemonPages& pages)
     : device_(device),
-      memory_(std::move(memory)),
-      binding_(memory_.bindings.front()),
-      terms_(binding_.terms_page()),
-      report_(binding_.report_page()),
-      meter_(report_.meter),
-      granted_(terms_, report_, binding_.kick.get()),
-      lease_(terms_, report_, binding_.kick.get()),
-      reader_(memory_.control.bytes()),
+      connection_(std::move(connection)),
+      pages_(pages),
+      meter_(pages_.report.meter),
+      granted_(pages_.terms, pages_.report, pages_.kick_fd),
+      lease_(pages_.terms, pages_.report, pages_.kick_fd),
+      reader_(connection_.control.bytes(), connection_.doorbell),
       host_copies_(reader_.control(), meter_),
       account_(granted_, meter_),
       gate_(lease_, meter_, [this] { reader_.wake(); }),
       builds_(limits.builds),
-      completions_(reader_.control(), meter_, gate_, limits.host.data),
+      completions_(reader_.control(), connection_.doorbell, meter_, gate_, limits.host.data),
       builder_(device, limits.host.programs, &builds_, &gate_),
-      commands_(std::make_unique<CommandPath>(device, wire::ArenaView(memory_.arena.bytes()), account_, completions_,
-                                              builder_, gate_, limits.host)) {
+      commands_(std::make_unique<CommandPath>(device, wire::ArenaView(connection_.arena.bytes()), account_,
+                                              completions_, builder_, gate_, limits.host)) {
+  SLUICE_REQUIRE(connection_.control.size() == record.control_bytes && connection_.arena.size() == record.arena_bytes);
   completions_.watch_builds(builds_);
   device_.set_sink(completions_);
-  const bool at_home = reinterpret_cast<std::uintptr_t>(memory_.arena.data()) == record.arena_address;
+  const bool at_home = reinterpret_cast<std::uintptr_t>(connection_.arena.data()) == record.arena_address;
   reader_.control().arena_at_home.store(at_home ? 1 : 0, std::memory_order_release);
 }
 
-// The eventfd first: what is written in the report from here on must kick the new daemon.
-Status AttachedSession::follow_daemon(std::vector<UniqueFd> fds) {
-  if (fds.size() != adopted_fds) return Status(Code::protocol_fault, "the adopted message lacks descriptors");
-  if (dup3(fds[adopted_fd_kick].get(), binding_.kick.get(), O_CLOEXEC) < 0)
-    return errno_status("take the new eventfd", errno);
-  SLUICE_TRY(binding_.terms.replace(std::move(fds[adopted_fd_terms])));
+void AttachedSession::follow_daemon() {
   gate_.set_daemon(true);
-  report_.epoch.store(terms_.epoch.load(std::memory_order_relaxed), std::memory_order_release);
+  pages_.report.epoch.store(pages_.terms.epoch.load(std::memory_order_relaxed), std::memory_order_release);
   const std::uint64_t one = 1;
-  (void)!::write(binding_.kick.get(), &one, sizeof one);
-  return Status();
+  (void)!::write(pages_.kick_fd, &one, sizeof one);
 }
 
 Status AttachedSession::serve() {
@@ -118,7 +103,7 @@ bool AttachedSession::give_back() {
   commands_->scheduler().drop_held();
   if (completions_.in_flight() != 0) return false;
   commands_.reset();
-  memory_.arena.discard(0, memory_.arena.size());
+  connection_.arena.discard(0, connection_.arena.size());
   return true;
 }
 

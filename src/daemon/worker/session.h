@@ -1,7 +1,6 @@
 // AttachedSession: everything that one attached program has in this worker, and the loop that serves it.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -12,18 +11,16 @@
 #include "daemon/metering/meter_page.h"
 #include "daemon/sessions/lease.h"
 #include "daemon/sessions/memory_grant.h"
-#include "daemon/sessions/session_memory.h"
-#include "daemon/sessions/worker_link.h"
+#include "daemon/sessions/session_record.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/builder.h"
 #include "daemon/worker/command_path.h"
 #include "daemon/worker/completions.h"
+#include "daemon/worker/connection.h"
 #include "daemon/worker/gate.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_account.h"
 #include "wire/ring.h"
-#include "wire/transport/message_socket.h"
-#include "wire/transport/shared_memory.h"
 
 namespace sluice::worker {
 
@@ -45,9 +42,9 @@ class AttachedSession {
     HostLimits host;
     BuildLimits builds;
   };
-  // Maps what came with the Attach message; takes from `fds` what it needs. `device` outlives the session.
-  static Result<std::unique_ptr<AttachedSession>> open(backend::Device& device, const SessionRecord& record,
-                                                       const Limits& limits, std::vector<UniqueFd>& fds);
+  // `device` and what `pages` refers to outlive the session. REQUIRES: the regions are as large as the record says.
+  AttachedSession(backend::Device& device, const SessionRecord& record, const Limits& limits, Connection connection,
+                  const DaemonPages& pages);
 
   BuildWatch& builds() { return builds_; }
 
@@ -60,23 +57,17 @@ class AttachedSession {
 
   // The daemon is gone. From another thread.
   void lose_daemon() { gate_.set_daemon(false); }
-  // There is one again; `fds` came with Adopted. Not ok: they are not what they should be. From another thread.
-  Status follow_daemon(std::vector<UniqueFd> fds);
-
-  // What a new daemon must have of it, in the order of AdoptFd.
-  std::array<int, adopt_fds> fds_for_adoption() const { return memory_.adoption_fds(); }
+  // There is one again, and its terms page lies where the one before did. From another thread.
+  void follow_daemon();
 
  private:
-  AttachedSession(backend::Device& device, const SessionRecord& record, const Limits& limits, SessionMemory memory);
   Status serve_one();
   Status serve_until_stopped();
   bool give_back();
 
   backend::Device& device_;
-  SessionMemory memory_;
-  BindingMemory& binding_;  // this worker's
-  TermsPage& terms_;
-  ReportPage& report_;
+  const Connection connection_;
+  const DaemonPages pages_;
   metering::MeterPage& meter_;
   MemoryHolder granted_;
   LeaseHolder lease_;

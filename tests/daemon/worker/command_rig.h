@@ -115,7 +115,7 @@ class Rig {
   MemoryHolder memory{memory_terms_, report_, kick.get(), 0};
   MemoryAccount account{memory, meter};
   test::OpenGate open{meter};
-  Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), meter, open.gate};
+  Completions completions{*reinterpret_cast<wire::ControlPage*>(control_.data()), {}, meter, open.gate};
   FakeDevice device;
   Builder builder{device};
   CommandPath path{device, wire::ArenaView(arena_.bytes()), account, completions, builder, open.gate};

@@ -19,7 +19,7 @@ struct Bench {
       *reinterpret_cast<wire::ControlPage*>((reinterpret_cast<std::uintptr_t>(control_memory.get()) + 63) / 64 * 64);
   metering::MeterPage meter{};
   test::OpenGate open{meter};
-  Completions completions{control, meter, open.gate};
+  Completions completions{control, {}, meter, open.gate};
 
   InFlight& begin(QueueProgress& queue, wire::EventSlot* event, Work work, std::uint64_t bytes) {
     InFlight& command = completions.begin(queue, event);

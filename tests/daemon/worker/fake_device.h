@@ -1,6 +1,8 @@
-// A device that does nothing: it records what it is asked, and commands end when the test says so.
+// A device that only moves bytes into and out of whole buffers: it records what it is asked, and commands end when the
+// test says so.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -44,6 +46,7 @@ class FakeDevice final : public backend::Device {
   wire::Outcome answer = wire::Outcome::ok;                  // of everything that can fail
   backend::Divisible divisible = backend::Divisible::never;  // of every kernel made from now on
   int flushes = 0;
+  std::function<void()> flushed;  // if set, told of each flush
 
   // Ends a command that is in flight.
   void complete(std::size_t which, wire::Outcome outcome = wire::Outcome::ok,
@@ -55,8 +58,10 @@ class FakeDevice final : public backend::Device {
   void set_sink(backend::CompletionSink& new_sink) override { sink = &new_sink; }
   Status use_cache_folder(const std::string&) override { return Status(); }
 
-  backend::Made<backend::Memory> create_buffer(std::uint64_t, std::span<std::byte>, std::uint32_t) override {
-    return make<backend::Memory>("create_buffer");
+  backend::Made<backend::Memory> create_buffer(std::uint64_t bytes, std::span<std::byte>, std::uint32_t) override {
+    auto made = make<backend::Memory>("create_buffer");
+    if (made.object != nullptr) made.object = std::make_unique<Buffer>(bytes);
+    return made;
   }
   backend::Made<backend::Memory> create_sub_buffer(backend::Memory&, std::uint64_t, std::uint64_t,
                                                    std::uint32_t) override {
@@ -98,17 +103,22 @@ class FakeDevice final : public backend::Device {
   void set_user_event(backend::Event&, bool failed) override {
     calls.push_back(failed ? "user event failed" : "user event");
   }
-  void flush(backend::Queue&) override { ++flushes; }
+  void flush(backend::Queue&) override {
+    ++flushes;
+    if (flushed) flushed();
+  }
 
   using How = const backend::Submission&;
   using Mem = backend::Memory&;
   using At = const wire::Box&;
-  backend::Submitted write_buffer(How how, Mem, std::uint64_t, std::span<const std::byte> src) override {
+  backend::Submitted write_buffer(How how, Mem dst, std::uint64_t offset, std::span<const std::byte> src) override {
+    if (auto* buffer = dynamic_cast<Buffer*>(&dst)) std::copy(src.begin(), src.end(), buffer->at(offset));
     auto submitted = take(how, "write_buffer");
     commands.back().data.assign(reinterpret_cast<const char*>(src.data()), src.size());
     return submitted;
   }
-  backend::Submitted read_buffer(How how, Mem, std::uint64_t, std::span<std::byte>) override {
+  backend::Submitted read_buffer(How how, Mem src, std::uint64_t offset, std::span<std::byte> dst) override {
+    if (auto* buffer = dynamic_cast<Buffer*>(&src)) std::copy_n(buffer->at(offset), dst.size(), dst.begin());
     return take(how, "read_buffer");
   }
   backend::Submitted copy_buffer(How how, Mem, std::uint64_t, Mem, std::uint64_t, std::uint64_t) override {
@@ -154,6 +164,12 @@ class FakeDevice final : public backend::Device {
   backend::Submitted barrier(How how) override { return take(how, "barrier"); }
 
  private:
+  struct Buffer final : backend::Memory {
+    explicit Buffer(std::uint64_t size) : bytes(size) {}
+    std::byte* at(std::uint64_t offset) { return bytes.data() + offset; }
+    std::vector<std::byte> bytes;
+  };
+
   template <typename T>
   backend::Made<T> make(const char* verb) {
     calls.push_back(verb);

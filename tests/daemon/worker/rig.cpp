@@ -128,7 +128,7 @@ void Worker::attach() {
   REQUIRE(attached);
   INFO(attached->text);
   REQUIRE(attached->kind == WorkerMessageKind::attached);
-  ring_.emplace(control_.bytes());
+  ring_.emplace(control_.bytes(), wire::Doorbell());
   allocator_.emplace(arena_bytes);
   if (setting_.grants_at_once) granting_ = std::jthread([this](const std::stop_token& stop) { grant_at_once(stop); });
 }
@@ -272,7 +272,7 @@ void Worker::release(ObjectId id) {
 }
 
 bool Worker::reached(Queue& queue, std::uint64_t sequence) {
-  return wire::wait_completed(*queue.timeline, sequence, lost_, {soon()});
+  return wire::wait_completed(*queue.timeline, sequence, lost_, {soon()}, {});
 }
 
 void Arguments::add(wire::ArgumentValue value, std::uint32_t bytes, std::span<const std::byte> data) {

@@ -32,7 +32,8 @@ void print_much(Worker& worker, Queue& queue) {
   arguments.value(100'000);
   wire::KernelLaunch launch = launch_of(kernel, 4096, arguments);
   worker.enqueue(queue, launch, false, {}, arguments.data());
-  REQUIRE_FALSE(wire::wait_completed(*queue.timeline, queue.sequence, std::atomic<bool>(false), {now_ns() + ns_per_s}));
+  REQUIRE_FALSE(
+      wire::wait_completed(*queue.timeline, queue.sequence, std::atomic<bool>(false), {now_ns() + ns_per_s}, {}));
 }
 
 TEST_CASE("a program that does not read what its kernels print keeps its worker from nothing but that") {
