@@ -85,10 +85,11 @@ Status status_of(const Result<T>& result) {
 //   SLUICE_TRY(file.lock());                        // a Status
 //   const UniqueFd fd = SLUICE_TRY(open_file(path));  // a Result
 //
-// For functions that return a Status or a Result. A statement expression: GCC's and Clang's.
-#define SLUICE_TRY(expression)                                                           \
+// For functions that return a Status or a Result. Commas in the expression are fine, another SLUICE_TRY in it is not. A
+// statement expression: GCC's and Clang's.
+#define SLUICE_TRY(...)                                                                  \
   __extension__({                                                                        \
-    auto sluice_outcome = (expression);                                                  \
+    auto sluice_outcome = (__VA_ARGS__);                                                 \
     if (!sluice_outcome.ok()) return ::sluice::status_detail::status_of(sluice_outcome); \
     ::sluice::status_detail::take(sluice_outcome);                                       \
   })

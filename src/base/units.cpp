@@ -68,9 +68,7 @@ std::string two_decimals(double value) {
 }  // namespace
 
 Result<MilliGpu> parse_milli_gpu(std::string_view text) {
-  auto number = parse_decimal(text);
-  if (!number.ok()) return number.status();
-  const auto [digits, scale, rest] = number.value();
+  const auto [digits, scale, rest] = SLUICE_TRY(parse_decimal(text));
   const unsigned __int128 product = static_cast<unsigned __int128>(digits) * (rest == "m" ? 1 : 1000);
   if ((rest != "m" && !rest.empty()) || product % scale != 0)
     return Status(Code::invalid_argument, "not a share of a GPU: '" + std::string(text) + "' (write 250m, or 0.25)");
@@ -82,9 +80,8 @@ Result<MilliGpu> parse_milli_gpu(std::string_view text) {
 std::string format_milli_gpu(MilliGpu share) { return std::to_string(share.value) + "m"; }
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
-  auto number = parse_decimal(text);
-  if (!number.ok()) return number.status();
-  const auto [digits, scale, rest] = number.value();
+  auto number = SLUICE_TRY(parse_decimal(text));
+  const auto [digits, scale, rest] = number;
   for (const Unit& unit : units) {
     if (unit.name != rest) continue;
     const unsigned __int128 product = static_cast<unsigned __int128>(digits) * unit.bytes;

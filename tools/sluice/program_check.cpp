@@ -71,7 +71,7 @@ std::string interpreter_of(std::string_view first_line) {
 }
 
 Status check_file(const std::string& path, int depth) {
-  if (Status rights = check_rights(path); !rights.ok()) return rights;
+  SLUICE_TRY(check_rights(path));
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return Status();  // executable, and not readable: the system will do what it can
   char start[script_line_max + 1] = {};

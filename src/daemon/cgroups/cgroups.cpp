@@ -83,8 +83,7 @@ Status make_path(const GroupFiles& files, const Hierarchy& hierarchy, const std:
   std::string made = hierarchy.mount;
   std::size_t at = 0;
   while (at < path.size()) {
-    if (hierarchy.unified)
-      if (Status passed_on = offer(files, made, offered(hierarchy)); !passed_on.ok()) return passed_on;
+    if (hierarchy.unified) SLUICE_TRY(offer(files, made, offered(hierarchy)));
     const std::size_t end = std::min(path.find('/', at + 1), path.size());
     made += path.substr(at, end - at);
     if (const int error = files.make_folder(made); error != 0)
@@ -136,10 +135,10 @@ Result<Cgroups> Cgroups::open(const GroupFiles& files, const std::vector<Hierarc
   auto layout = std::make_shared<Layout>();
   layout->files = &files;
   layout->trees = choose(hierarchies);
-  if (Status enough = check(layout->trees); !enough.ok()) return enough;
+  SLUICE_TRY(check(layout->trees));
   for (Tree& tree : layout->trees) {
     tree.base = tree.hierarchy.mount + place.group + "/" + place.pool;
-    if (Status made = make_base(files, tree.hierarchy, place.group + "/" + place.pool); !made.ok()) return made;
+    SLUICE_TRY(make_base(files, tree.hierarchy, place.group + "/" + place.pool));
   }
   for (const Tree& tree : layout->trees) {
     if (tree.hierarchy.unified && files.exists(tree.base + "/cgroup.kill")) layout->killing = &tree;

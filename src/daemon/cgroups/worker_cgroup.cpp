@@ -123,7 +123,7 @@ Status WorkerCgroup::make() {
   for (const Tree& tree : layout_->trees) {
     if (const int error = layout_->files->make_folder(session(tree)); error != 0)
       return errno_status("make the control group " + session(tree), error);
-    if (Status passed_on = pass_on(tree); !passed_on.ok()) return passed_on;
+    SLUICE_TRY(pass_on(tree));
     if (const int error = layout_->files->make_folder(worker(tree)); error != 0)
       return errno_status("make the control group " + worker(tree), error);
   }
@@ -146,8 +146,8 @@ Status WorkerCgroup::write(const std::string& path, const std::string& text) con
 }
 
 Status WorkerCgroup::limit(const Limits& limits) {
-  if (Status set = limit_memory(limits.memory_bytes); !set.ok()) return set;
-  if (Status set = limit_processes(limits.processes); !set.ok()) return set;
+  SLUICE_TRY(limit_memory(limits.memory_bytes));
+  SLUICE_TRY(limit_processes(limits.processes));
   return limit_cpu(limits.milli_cores);
 }
 
@@ -198,7 +198,7 @@ Status WorkerCgroup::limit_unified_cpu(const std::string& group, const std::opti
 // A quota is checked against the period that stands: without one, any period is fine.
 Status WorkerCgroup::limit_v1_cpu(const std::string& group, const std::optional<CpuQuota>& quota) const {
   if (Status lifted = write(group + "/cpu.cfs_quota_us", "-1"); !lifted.ok() || !quota) return lifted;
-  if (Status set = write(group + "/cpu.cfs_period_us", std::to_string(quota->period_us)); !set.ok()) return set;
+  SLUICE_TRY(write(group + "/cpu.cfs_period_us", std::to_string(quota->period_us)));
   return write(group + "/cpu.cfs_quota_us", std::to_string(quota->quota_us));
 }
 

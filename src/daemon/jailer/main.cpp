@@ -75,20 +75,19 @@ Status make_shared_home(const Options& options) {
 }
 
 Status enter_shared_root(const Options& options) {
-  if (Status became = become_namespace_owner(options); !became.ok()) return became;
-  if (Status made = make_shared_home(options); !made.ok()) return made;
+  SLUICE_TRY(become_namespace_owner(options));
+  SLUICE_TRY(make_shared_home(options));
   forbid_user_namespaces(options);
   return drop_privileges(options);
 }
 
 Status enter_jail(const Options& options) {
   if (options.without.has(Fence::mount_namespace)) return enter_shared_root(options);
-  auto root = RootFolder::open(options);
-  if (!root.ok()) return root.status();
-  if (Status became = become_namespace_owner(options); !became.ok()) return became;
-  if (Status entered = root.value().enter(); !entered.ok()) return entered;
+  auto root = SLUICE_TRY(RootFolder::open(options));
+  SLUICE_TRY(become_namespace_owner(options));
+  SLUICE_TRY(root.enter());
   forbid_user_namespaces(options);
-  if (Status safe = RootFolder::protect_settings(); !safe.ok()) return safe;
+  SLUICE_TRY(RootFolder::protect_settings());
   return drop_privileges(options);
 }
 

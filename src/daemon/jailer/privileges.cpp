@@ -47,7 +47,7 @@ Status leave_groups() {
 }
 
 Status become(unsigned uid, unsigned gid) {
-  if (Status left = leave_groups(); !left.ok()) return left;
+  SLUICE_TRY(leave_groups());
   if (setresgid(gid, gid, gid) != 0) return errno_status("become the session's group", errno);
   if (setresuid(uid, uid, uid) != 0) return errno_status("become the session's user", errno);
   return Status();
@@ -77,19 +77,18 @@ void forbid_user_namespaces(const Options& options) {
 }
 
 Status drop_privileges(const Options& options) {
-  if (Status limited = limit_resources(); !limited.ok()) return limited;
+  SLUICE_TRY(limit_resources());
   // A process that changes its user loses its capabilities, but needs one of them below to drop the bounding set.
   const bool changes_user = options.without.has(Fence::user_namespace) && geteuid() == 0 && options.uid != 0;
   if (changes_user && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno_status("keep the capabilities", errno);
-  if (changes_user)
-    if (Status became = become(options.uid, options.gid); !became.ok()) return became;
+  if (changes_user) SLUICE_TRY(become(options.uid, options.gid));
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3] = {};
   if (syscall(SYS_capget, &header, has) != 0) return errno_status("look at the capabilities", errno);
   if (has[0].permitted != 0) {
     for (auto& half : has) half.effective = half.permitted;
     if (syscall(SYS_capset, &header, has) != 0) return errno_status("use the capabilities", errno);
-    if (Status dropped = drop_capabilities(); !dropped.ok()) return dropped;
+    SLUICE_TRY(drop_capabilities());
   }
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_status("forbid new privileges", errno);
   return Status();

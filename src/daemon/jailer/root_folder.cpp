@@ -124,13 +124,11 @@ Status RootFolder::enter() const {
     return errno_status("mount an empty root", errno);
   if (chdir(new_root) != 0) return errno_status("enter the new root", errno);
   const std::string options = tmp_options + std::to_string(owner_);
-  if (Status made = mount_on("tmpfs", "tmp", ms_nosuid | ms_nodev, options.c_str()); !made.ok()) return made;
+  SLUICE_TRY(mount_on("tmpfs", "tmp", ms_nosuid | ms_nodev, options.c_str()));
   if (mkdir(first_cache, 0700) != 0 || chown(first_cache, owner_, owner_) != 0 || symlink("kernels", cache_link) != 0)
     return errno_status("make a folder for compiled code", errno);
-  if (own_processes_)
-    if (Status made = mount_on("proc", "proc", ms_nosuid | ms_nodev | ms_noexec, nullptr); !made.ok()) return made;
-  for (const Bind& bind : binds_)
-    if (Status placed = place(bind); !placed.ok()) return placed;
+  if (own_processes_) SLUICE_TRY(mount_on("proc", "proc", ms_nosuid | ms_nodev | ms_noexec, nullptr));
+  for (const Bind& bind : binds_) SLUICE_TRY(place(bind));
   for (const Link& link : links_) {
     if (const int error = make_parents(link.path.substr(1)); error != 0)
       return errno_status("make the folders above " + link.path, error);

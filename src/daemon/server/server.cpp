@@ -87,15 +87,13 @@ void block_stop_signals() {
 }
 
 Result<std::unique_ptr<Server>> Server::create(ServerOptions options) {
-  auto folder = RuntimeFolder::open(options.folders, !options.user_pool);
-  if (!folder.ok()) return folder.status();
-  auto groups = WorkerGroups::open(options.config, folder.value().path());
-  if (!groups.ok()) return groups.status();
-  auto registry = store::Registry::open(folder.value().registry());
-  if (!registry.ok()) return registry.status();
-  std::unique_ptr<Server> server(new Server(std::move(options), folder.take(), groups.take(), registry.take()));
-  if (Status opened = server->loop_.open(); !opened.ok()) return opened;
-  if (Status started = server->start_leases(); !started.ok()) return started;
+  auto folder = SLUICE_TRY(RuntimeFolder::open(options.folders, !options.user_pool));
+  auto groups = SLUICE_TRY(WorkerGroups::open(options.config, folder.path()));
+  auto registry = SLUICE_TRY(store::Registry::open(folder.registry()));
+  std::unique_ptr<Server> server(
+      new Server(std::move(options), std::move(folder), std::move(groups), std::move(registry)));
+  SLUICE_TRY(server->loop_.open());
+  SLUICE_TRY(server->start_leases());
   if (Status opened = server->cache_.open(server->registry_.pool_id(), server->registry_.list().ids()); !opened.ok())
     log::warn("the cache of builds cannot be put in order: {}", opened.message());
   server->janitor_.start();
@@ -176,9 +174,7 @@ Status Server::stop_on_signals() {
   const sigset_t signals = stop_signals();
   signals_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return errno_status("make a signalfd", errno);
-  auto watched = loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { signal_arrived(); });
-  if (!watched.ok()) return watched.status();
-  signals_watch_ = watched.take();
+  signals_watch_ = SLUICE_TRY(loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { signal_arrived(); }));
   return Status();
 }
 
@@ -243,8 +239,8 @@ Status Server::take_over() {
   pool_.number_from(last_number_);
   // Programs can connect from now on; they are admitted once the books are whole.
   const unsigned mode = options_.user_pool ? 0600 : 0666;
-  if (Status listening = tenant_listener_.listen(folder_.tenant_socket(), mode); !listening.ok()) return listening;
-  if (Status opened = admin_.open(folder_.admin_socket()); !opened.ok()) return opened;
+  SLUICE_TRY(tenant_listener_.listen(folder_.tenant_socket(), mode));
+  SLUICE_TRY(admin_.open(folder_.admin_socket()));
   return adoption_.start(std::move(living_), [this] { open_to_tenants(); });
 }
 

@@ -19,8 +19,7 @@ bool is_open(std::uint64_t wish) { return wish % 2 == 1; }
 // ---- the worker's side ----
 
 Status MemoryHolder::reserve(std::uint64_t bytes) {
-  while (!take(bytes))
-    if (Status asked = ask(bytes); !asked.ok()) return asked;
+  while (!take(bytes)) SLUICE_TRY(ask(bytes));
   const std::uint64_t wish = report_.memory_wish.load(std::memory_order_relaxed);
   if (is_open(wish)) report_.memory_wish.store(wish + 1, std::memory_order_release);  // after what it let us take
   return Status();

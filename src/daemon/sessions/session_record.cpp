@@ -73,10 +73,9 @@ void put_session_record(wire::Encoder& encoder, const SessionRecord& record) {
 }
 
 Result<SessionRecord> get_session_record(wire::Decoder& decoder) {
-  const auto framed = get_frame(decoder, session_record_version, "the session's record");
-  if (!framed.ok()) return framed.status();
+  const auto framed = SLUICE_TRY(get_frame(decoder, session_record_version, "the session's record"));
   SessionRecord record;
-  wire::Decoder fields(framed.value());
+  wire::Decoder fields(framed);
   wire::DecodeVisitor visitor(fields);
   visit(visitor, record);
   const NameReader read_name{fields};
@@ -84,7 +83,7 @@ Result<SessionRecord> get_session_record(wire::Decoder& decoder) {
   read_name(record.program);
   get_bindings(fields, record.bindings);
   if (record.api != wire::Api::opencl) fields.fail();
-  if (Status whole = check_whole(fields, "the session's record"); !whole.ok()) return whole;
+  SLUICE_TRY(check_whole(fields, "the session's record"));
   return record;
 }
 
@@ -106,19 +105,17 @@ Result<SessionNote> decode_session_note(std::span<const std::byte> bytes) {
   wire::Decoder decoder(bytes);
   if (decoder.get<std::uint32_t>() != note_magic || bytes.size() > session_note_bytes_max)
     return Status(Code::protocol_fault, "not a note of a session");
-  const auto framed = get_frame(decoder, session_note_version, "the note of the session");
-  if (!framed.ok()) return framed.status();
-  if (Status whole = check_whole(decoder, "the note of the session"); !whole.ok()) return whole;
-  wire::Decoder fields(framed.value());
-  auto record = get_session_record(fields);
-  if (!record.ok()) return record.status();
-  SessionNote note{record.take(), {}};
+  const auto framed = SLUICE_TRY(get_frame(decoder, session_note_version, "the note of the session"));
+  SLUICE_TRY(check_whole(decoder, "the note of the session"));
+  wire::Decoder fields(framed);
+  auto record = SLUICE_TRY(get_session_record(fields));
+  SessionNote note{std::move(record), {}};
   wire::DecodeVisitor visitor(fields);
   visit_identities(visitor, {&note.memory.control, &note.memory.arena});
   note.memory.bindings.resize(note.record.bindings.size());
   for (BindingMemoryNote& binding : note.memory.bindings)
     visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
-  if (Status whole = check_whole(fields, "the note of the session"); !whole.ok()) return whole;
+  SLUICE_TRY(check_whole(fields, "the note of the session"));
   return note;
 }
 

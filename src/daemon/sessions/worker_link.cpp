@@ -46,11 +46,10 @@ void put_devices(wire::Encoder& body, const std::vector<wire::DeviceTraits>& dev
 }
 
 Result<wire::DeviceTraits> get_device(wire::Decoder& body) {
-  const auto framed = get_frame(body, device_traits_version, "a device's description");
-  if (!framed.ok()) return framed.status();
-  wire::Decoder fields(framed.value());
+  const auto framed = SLUICE_TRY(get_frame(body, device_traits_version, "a device's description"));
+  wire::Decoder fields(framed);
   wire::DeviceTraits traits = wire::decode_device_traits(fields);
-  if (Status whole = check_whole(fields, "a device's description"); !whole.ok()) return whole;
+  SLUICE_TRY(check_whole(fields, "a device's description"));
   return traits;
 }
 
@@ -58,9 +57,8 @@ Status get_devices(wire::Decoder& body, std::size_t count_max, std::vector<wire:
   const std::size_t count = body.get_count(device_frame_bytes_min);
   if (count > count_max) return Status(Code::protocol_fault, "too many devices in a message on the worker link");
   for (std::size_t i = 0; i < count; ++i) {
-    auto device = get_device(body);
-    if (!device.ok()) return device.status();
-    devices.push_back(device.take());
+    wire::DeviceTraits device = SLUICE_TRY(get_device(body));
+    devices.push_back(std::move(device));
   }
   return Status();
 }
@@ -72,13 +70,8 @@ std::string get_text(wire::Decoder& body, std::size_t bytes_max) {
 }
 
 Status get_parts(wire::Decoder& body, const Parts& parts, WorkerMessage& message) {
-  if (parts.devices_max > 0)
-    if (Status got = get_devices(body, parts.devices_max, message.devices); !got.ok()) return got;
-  if (parts.record) {
-    auto record = get_session_record(body);
-    if (!record.ok()) return record.status();
-    message.record = record.take();
-  }
+  if (parts.devices_max > 0) SLUICE_TRY(get_devices(body, parts.devices_max, message.devices));
+  if (parts.record) message.record = SLUICE_TRY(get_session_record(body));
   if (parts.text) message.text = get_text(body, worker_text_bytes_max);
   return check_whole(body, "a message on the worker link");
 }
@@ -118,7 +111,7 @@ Result<WorkerMessage> decode_worker_message(std::span<const std::byte> bytes) {
     return Status(Code::protocol_fault, "a message on the worker link has another length than it says");
   WorkerMessage message;
   message.kind = kind;
-  if (Status got = get_parts(body, *parts, message); !got.ok()) return got;
+  SLUICE_TRY(get_parts(body, *parts, message));
   return message;
 }
 

@@ -58,7 +58,7 @@ std::string Statement::text(int column) const {
 }
 
 Result<Database> Database::open(const std::string& path) {
-  if (Status made = make_private_file(path); !made.ok()) return made;
+  SLUICE_TRY(make_private_file(path));
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
   Database database(handle);
@@ -71,15 +71,12 @@ Result<Database> Database::open(const std::string& path) {
 
 // One process alone has the file, so that what it keeps in memory is what is stored.
 Status Database::set_up() {
-  if (Status set = execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                           "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE; COMMIT;");
-      !set.ok())
-    return set;
-  auto check = prepare("PRAGMA quick_check(1)");
-  if (!check.ok()) return check.status();
-  const auto row = check.value().step();
-  if (!row.ok()) return row.status();
-  const std::string found = check.value().text(0);
+  SLUICE_TRY(
+      execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+              "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE; COMMIT;"));
+  auto check = SLUICE_TRY(prepare("PRAGMA quick_check(1)"));
+  SLUICE_TRY(check.step());
+  const std::string found = check.text(0);
   return found == "ok" ? Status() : Status(Code::internal, "it is damaged: " + found);
 }
 

@@ -84,60 +84,49 @@ Result<TenantRecord> tenant_of(const Statement& row) {
 // By tenant.
 Result<std::map<std::string, std::vector<Rule>>> read_rules(Database& database) {
   std::map<std::string, std::vector<Rule>> rules;
-  auto rows = database.prepare("SELECT tenant, kind, id, path FROM rules");
-  if (!rows.ok()) return rows.status();
-  Statement& row = rows.value();
-  for (auto more = row.step();; more = row.step()) {
-    if (!more.ok()) return more.status();
-    if (!more.value()) return rules;
-    const auto kind = parse_kind(row.text(1));
-    if (!kind.ok()) return kind.status();
-    rules[row.text(0)].push_back({kind.value(), static_cast<std::uint32_t>(row.number(2)), row.text(3)});
+  Statement row = SLUICE_TRY(database.prepare("SELECT tenant, kind, id, path FROM rules"));
+  while (SLUICE_TRY(row.step())) {
+    const auto kind = SLUICE_TRY(parse_kind(row.text(1)));
+    rules[row.text(0)].push_back({kind, static_cast<std::uint32_t>(row.number(2)), row.text(3)});
   }
+  return rules;
 }
 
 Status remove(Database& database, std::string_view sql, const std::string& key) {
-  auto statement = database.prepare(sql);
-  return statement.ok() ? statement.value().bind(1, key).run() : statement.status();
+  Statement statement = SLUICE_TRY(database.prepare(sql));
+  return statement.bind(1, key).run();
 }
 
 // The one number that the question has for an answer.
 Result<std::uint64_t> read_number(Database& database, std::string_view question) {
-  auto asked = database.prepare(question);
-  if (!asked.ok()) return asked.status();
-  const auto row = asked.value().step();
-  if (!row.ok()) return row.status();
-  if (!row.value()) return Status(Code::internal, "the registry lacks a number");
-  const std::uint64_t number = asked.value().number(0);
-  (void)asked.value().step();  // to its end: a statement that is not done would hold the transaction
+  auto asked = SLUICE_TRY(database.prepare(question));
+  const auto row = SLUICE_TRY(asked.step());
+  if (!row) return Status(Code::internal, "the registry lacks a number");
+  const std::uint64_t number = asked.number(0);
+  (void)asked.step();  // to its end: a statement that is not done would hold the transaction
   return number;
 }
 
 Status put_ad_hoc(Database& database, const AdHocTenant& tenant) {
-  auto upsert = database.prepare(
-      "INSERT INTO ad_hoc_tenants VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET used_unix_ns = ?4");
-  if (!upsert.ok()) return upsert.status();
-  Statement& row = upsert.value();
+  Statement row = SLUICE_TRY(database.prepare(
+      "INSERT INTO ad_hoc_tenants VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET used_unix_ns = ?4"));
   return row.bind(1, tenant.id).bind(2, tenant.uid).bind(3, tenant.name).bind(4, tenant.used_unix_ns).run();
 }
 
 Status remove_ad_hoc(Database& database, std::uint64_t id) {
-  auto statement = database.prepare("DELETE FROM ad_hoc_tenants WHERE id = ?");
-  return statement.ok() ? statement.value().bind(1, id).run() : statement.status();
+  Statement statement = SLUICE_TRY(database.prepare("DELETE FROM ad_hoc_tenants WHERE id = ?"));
+  return statement.bind(1, id).run();
 }
 
 Status insert_token(Database& database, const TokenRecord& record) {
-  auto insert = database.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)");
-  if (!insert.ok()) return insert.status();
-  Statement& row = insert.value();
+  Statement row = SLUICE_TRY(database.prepare("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)"));
   row.bind(1, record.id).bind(2, record.tenant).bind_bytes(3, record.hash).bind(4, record.label);
   return row.bind(5, record.created_unix_ns).run();
 }
 
 Status insert_rule(Database& database, const std::string& tenant, const Rule& rule) {
-  auto insert = database.prepare("INSERT INTO rules VALUES (?, ?, ?, ?)");
-  if (!insert.ok()) return insert.status();
-  return insert.value().bind(1, tenant).bind(2, kind_name(rule.kind)).bind(3, rule.id).bind(4, rule.path).run();
+  auto insert = SLUICE_TRY(database.prepare("INSERT INTO rules VALUES (?, ?, ?, ?)"));
+  return insert.bind(1, tenant).bind(2, kind_name(rule.kind)).bind(3, rule.id).bind(4, rule.path).run();
 }
 
 // The change with the id that the list gave.
@@ -151,9 +140,7 @@ Change as_applied(const Change& change, const TenantList& after) {
 }  // namespace
 
 Result<Registry> Registry::open(const std::string& path) {
-  auto database = Database::open(path);
-  if (!database.ok()) return database.status();
-  Registry registry(database.take());
+  Registry registry(SLUICE_TRY(Database::open(path)));
   Status read = registry.make_schema();
   if (read.ok()) read = registry.read_all();
   if (!read.ok()) return Status(read.code(), "cannot use " + path + ": " + read.message());
@@ -161,76 +148,62 @@ Result<Registry> Registry::open(const std::string& path) {
 }
 
 Status Registry::make_schema() {
-  auto found = read_number(database_, "PRAGMA user_version");
-  if (!found.ok()) return found.status();
-  std::uint64_t version = found.value();
+  std::uint64_t version = SLUICE_TRY(read_number(database_, "PRAGMA user_version"));
   if (version > schema_version)
     return Status(Code::unsupported, "a newer Sluice wrote it (version " + std::to_string(version) +
                                          " of its tables, this one knows " + std::to_string(schema_version) +
                                          "); run that Sluice, or move the file away");
   for (const char* const step : {make_version_1, make_version_2})
     if (version == (step == make_version_1 ? 0 : 1)) {
-      if (Status made = database_.execute(step); !made.ok()) return made;
+      SLUICE_TRY(database_.execute(step));
       ++version;
     }
   return Status();
 }
 
 Status Registry::read_all() {
-  Status read = read_tenants();
-  if (read.ok()) read = read_tokens();
-  if (read.ok()) read = read_ad_hoc();
-  return read.ok() ? read_numbers() : read;
+  SLUICE_TRY(read_tenants());
+  SLUICE_TRY(read_tokens());
+  SLUICE_TRY(read_ad_hoc());
+  return read_numbers();
 }
 
 Status Registry::read_tenants() {
-  auto rules = read_rules(database_);
-  if (!rules.ok()) return rules.status();
-  auto rows = database_.prepare(
+  auto rules = SLUICE_TRY(read_rules(database_));
+  auto rows = SLUICE_TRY(database_.prepare(
       "SELECT id, name, guarantee_milli, cap_milli, class, suspended, memory_bytes, sessions_max, created_unix_ns "
-      "FROM tenants ORDER BY id");
-  if (!rows.ok()) return rows.status();
-  for (auto more = rows.value().step();; more = rows.value().step()) {
-    if (!more.ok()) return more.status();
-    if (!more.value()) return Status();
-    auto record = tenant_of(rows.value());
-    if (!record.ok()) return record.status();
-    record.value().rules = std::move(rules.value()[record.value().name]);
-    if (Status put = list_.apply(PutTenant{record.take()}); !put.ok()) return put;
+      "FROM tenants ORDER BY id"));
+  while (SLUICE_TRY(rows.step())) {
+    auto record = SLUICE_TRY(tenant_of(rows));
+    record.rules = std::move(rules[record.name]);
+    SLUICE_TRY(list_.apply(PutTenant{std::move(record)}));
   }
+  return Status();
 }
 
 Status Registry::read_tokens() {
-  auto rows = database_.prepare("SELECT id, hash, tenant, label, created_unix_ns FROM tokens");
-  if (!rows.ok()) return rows.status();
-  Statement& row = rows.value();
-  for (auto more = row.step();; more = row.step()) {
-    if (!more.ok()) return more.status();
-    if (!more.value()) return Status();
+  Statement row = SLUICE_TRY(database_.prepare("SELECT id, hash, tenant, label, created_unix_ns FROM tokens"));
+  while (SLUICE_TRY(row.step())) {
     const TokenRecord token{row.text(0), row.text(1), row.text(2), row.text(3), row.number(4)};
-    if (Status put = list_.apply(PutToken{token}); !put.ok()) return put;
+    SLUICE_TRY(list_.apply(PutToken{token}));
   }
+  return Status();
 }
 
 Status Registry::read_ad_hoc() {
-  auto rows = database_.prepare("SELECT id, uid, name, used_unix_ns FROM ad_hoc_tenants ORDER BY id");
-  if (!rows.ok()) return rows.status();
-  Statement& row = rows.value();
-  for (auto more = row.step();; more = row.step()) {
-    if (!more.ok()) return more.status();
-    if (!more.value()) return Status();
+  Statement row = SLUICE_TRY(database_.prepare("SELECT id, uid, name, used_unix_ns FROM ad_hoc_tenants ORDER BY id"));
+  while (SLUICE_TRY(row.step())) {
     const AdHocTenant tenant{row.number(0), static_cast<std::uint32_t>(row.number(1)), row.text(2), row.number(3)};
-    if (Status put = list_.apply(PutAdHoc{tenant}); !put.ok()) return put;
+    SLUICE_TRY(list_.apply(PutAdHoc{tenant}));
   }
+  return Status();
 }
 
 Status Registry::read_numbers() {
-  const auto next = read_number(database_, "SELECT value FROM numbers WHERE name = 'next_tenant_id'");
-  if (!next.ok()) return next.status();
-  const auto pool = read_number(database_, "SELECT value FROM numbers WHERE name = 'pool_id'");
-  if (!pool.ok()) return pool.status();
-  list_.skip_ids_below(next.value());
-  pool_id_ = pool.value();
+  const auto next = SLUICE_TRY(read_number(database_, "SELECT value FROM numbers WHERE name = 'next_tenant_id'"));
+  const auto pool = SLUICE_TRY(read_number(database_, "SELECT value FROM numbers WHERE name = 'pool_id'"));
+  list_.skip_ids_below(next);
+  pool_id_ = pool;
   return Status();
 }
 
@@ -238,7 +211,7 @@ Status Registry::commit(std::span<const Change> changes) {
   TenantList after = list_;
   std::vector<Change> with_ids;
   for (const Change& change : changes) {
-    if (Status fits = after.apply(change); !fits.ok()) return fits;
+    SLUICE_TRY(after.apply(change));
     with_ids.push_back(as_applied(change, after));
   }
   const auto ad_hoc = [](const Change& change) {
@@ -285,12 +258,10 @@ Status Registry::write(const TenantRecord& given) {
   TenantRecord record = given;
   tidy(record);
   // Not REPLACE, which deletes the row, and with it the tenant's tokens.
-  auto upsert = database_.prepare(
+  Statement row = SLUICE_TRY(database_.prepare(
       "INSERT INTO tenants VALUES (?9, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
       "guarantee_milli = ?2, cap_milli = ?3, class = ?4, suspended = ?5, memory_bytes = ?6, sessions_max = ?7, "
-      "created_unix_ns = ?8");
-  if (!upsert.ok()) return upsert.status();
-  Statement& row = upsert.value();
+      "created_unix_ns = ?8"));
   row.bind(1, record.name).bind(2, record.terms.guarantee.value).bind(3, record.terms.cap.value);
   row.bind(4, arbiter::class_name(record.terms.priority_class)).bind(5, record.terms.suspended ? 1 : 0);
   row.bind(6, record.memory_bytes).bind(7, record.sessions_max).bind(8, record.created_unix_ns);

@@ -66,14 +66,13 @@ Result<std::uint64_t> TenantList::id_for(std::uint64_t wanted, std::uint64_t bef
 }
 
 Status TenantList::put(const TenantRecord& record) {
-  if (Status valid = validate(record); !valid.ok()) return valid;
+  SLUICE_TRY(validate(record));
   if (tenants_.size() >= tenants_max && find(record.name) == nullptr)
     return Status(Code::exhausted, "there are " + std::to_string(tenants_max) + " tenants, as many as there may be");
   const TenantRecord* before = find(record.name);
-  const auto id = id_for(record.id, before == nullptr ? 0 : before->id);
-  if (!id.ok()) return id.status();
+  const auto id = SLUICE_TRY(id_for(record.id, before == nullptr ? 0 : before->id));
   TenantRecord tidied = record;
-  tidied.id = id.value();
+  tidied.id = id;
   tidy(tidied);
   tenants_.insert_or_assign(record.name, std::move(tidied));
   return Status();
@@ -98,10 +97,9 @@ Status TenantList::put(const AdHocTenant& tenant) {
   if (before == nullptr && ad_hoc_.size() >= ad_hoc_max)
     return Status(Code::exhausted,
                   "there are " + std::to_string(ad_hoc_max) + " ad-hoc tenants, as many as there may be");
-  const auto id = id_for(tenant.id, before == nullptr ? 0 : before->id);
-  if (!id.ok()) return id.status();
+  const auto id = SLUICE_TRY(id_for(tenant.id, before == nullptr ? 0 : before->id));
   AdHocTenant with_id = tenant;
-  with_id.id = id.value();
+  with_id.id = id;
   ad_hoc_.insert_or_assign({tenant.uid, tenant.name}, std::move(with_id));
   return Status();
 }

@@ -51,12 +51,8 @@ std::optional<uid_t> peer_user(int socket) {
 }  // namespace
 
 Status AdminListener::open(const std::string& path) {
-  auto socket = listen_stream(path);
-  if (!socket.ok()) return socket.status();
-  socket_ = socket.take();
-  auto watched = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept_one(); });
-  if (!watched.ok()) return watched.status();
-  watch_ = watched.take();
+  socket_ = SLUICE_TRY(listen_stream(path));
+  watch_ = SLUICE_TRY(loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept_one(); }));
   return Status();
 }
 

@@ -108,10 +108,9 @@ Result<json> TenantAdmin::list(const json&) {
 }
 
 Result<json> TenantAdmin::show(const json& request) {
-  const auto tenant = named(request, "name");
-  if (!tenant.ok()) return tenant.status();
-  json view = view_of(*tenant.value());
-  view["tokens"] = registry_.list().tokens_of(tenant.value()->name).size();
+  const auto tenant = SLUICE_TRY(named(request, "name"));
+  json view = view_of(*tenant);
+  view["tokens"] = registry_.list().tokens_of(tenant->name).size();
   return json{{"tenant", std::move(view)}};
 }
 
@@ -126,7 +125,7 @@ Status TenantAdmin::check(const Step& step) const {
 Status TenantAdmin::check(const std::vector<Step>& steps) const {
   std::vector<TenantRecord> changed;
   for (const Step& step : steps) {
-    if (Status may = check(step); !may.ok()) return may;
+    SLUICE_TRY(check(step));
     if (step.kind == Step::Kind::change) changed.push_back(step.tenant);
   }
   return slices_.check(changed);
@@ -134,7 +133,7 @@ Status TenantAdmin::check(const std::vector<Step>& steps) const {
 
 Status TenantAdmin::carry_out(const std::vector<Step>& steps) {
   if (steps.empty()) return Status();
-  if (Status stored = registry_.commit(changes_of(steps)); !stored.ok()) return stored;
+  SLUICE_TRY(registry_.commit(changes_of(steps)));
   for (const Step& step : steps) {
     log::info("tenant {}: {}{}{}", step.tenant.name, kind_word(step.kind), step.what.empty() ? "" : ": ", step.what);
     if (step.kind == Step::Kind::change) slices_.change(step.tenant);
@@ -146,28 +145,23 @@ Status TenantAdmin::carry_out(const std::vector<Step>& steps) {
 Result<json> TenantAdmin::create(const json& request) {
   TenantRecord base = defaults_;
   base.created_unix_ns = unix_now_ns();
-  auto tenant = read_tenant(request, std::move(base), {"verb"});
-  if (!tenant.ok()) return tenant.status();
-  if (registry_.list().find(tenant.value().name) != nullptr)
+  auto tenant = SLUICE_TRY(read_tenant(request, std::move(base), {"verb"}));
+  if (registry_.list().find(tenant.name) != nullptr)
     return Status(Code::invalid_argument,
-                  "there is a tenant " + tenant.value().name + " already; change it with 'sluice tenant set'");
-  const std::vector<Step> steps = plan_one(registry_.list(), tenant.value());
-  Status done = check(steps);
-  if (done.ok()) done = carry_out(steps);
-  if (!done.ok()) return done;
-  return json{{"tenant", tenant_json(*registry_.list().find(tenant.value().name), nullptr, 0)}};
+                  "there is a tenant " + tenant.name + " already; change it with 'sluice tenant set'");
+  const std::vector<Step> steps = plan_one(registry_.list(), tenant);
+  SLUICE_TRY(check(steps));
+  SLUICE_TRY(carry_out(steps));
+  return json{{"tenant", tenant_json(*registry_.list().find(tenant.name), nullptr, 0)}};
 }
 
 Result<json> TenantAdmin::set(const json& request) {
-  const auto before = named(request, "name");
-  if (!before.ok()) return before.status();
-  const auto tenant = read_tenant(request, *before.value(), {"verb"});
-  if (!tenant.ok()) return tenant.status();
-  const std::vector<Step> steps = plan_one(registry_.list(), tenant.value());
-  Status done = check(steps);
-  if (done.ok()) done = carry_out(steps);
-  if (!done.ok()) return done;
-  return json{{"tenant", view_of(tenant.value())}, {"changes", steps_json(steps)}};
+  const auto before = SLUICE_TRY(named(request, "name"));
+  const auto tenant = SLUICE_TRY(read_tenant(request, *before, {"verb"}));
+  const std::vector<Step> steps = plan_one(registry_.list(), tenant);
+  SLUICE_TRY(check(steps));
+  SLUICE_TRY(carry_out(steps));
+  return json{{"tenant", view_of(tenant)}, {"changes", steps_json(steps)}};
 }
 
 Result<json> TenantAdmin::suspend(const json& request) { return set_suspended(request, true); }
@@ -178,14 +172,13 @@ Result<json> TenantAdmin::set_suspended(const json& request, bool suspended) {
 }
 
 Result<json> TenantAdmin::remove(const json& request) {
-  const auto tenant = named(request, "name");
-  if (!tenant.ok()) return tenant.status();
-  const std::vector<Step> steps{{Step::Kind::remove, *tenant.value(), ""}};
-  const Tenant* now = live(*tenant.value());
+  const auto tenant = SLUICE_TRY(named(request, "name"));
+  const std::vector<Step> steps{{Step::Kind::remove, *tenant, ""}};
+  const Tenant* now = live(*tenant);
   const std::size_t ended = now == nullptr ? 0 : now->sessions();
   if (now != nullptr && flag_of(request, "force")) end_sessions(*now);
-  else if (Status may = check(steps); !may.ok()) return may;
-  if (Status done = carry_out(steps); !done.ok()) return done;
+  else SLUICE_TRY(check(steps));
+  SLUICE_TRY(carry_out(steps));
   return json{{"ended_sessions", ended}, {"cache_removed", true}};
 }
 
@@ -214,20 +207,18 @@ Result<std::vector<TenantRecord>> TenantAdmin::wanted_by(const json& request) co
       base.terms.suspended = before->terms.suspended;
       base.created_unix_ns = before->created_unix_ns;
     }
-    auto tenant = read_tenant(item, std::move(base));
-    if (!tenant.ok()) return tenant.status();
-    if (!names.insert(tenant.value().name).second)
-      return Status(Code::invalid_argument, "tenant " + tenant.value().name + " is in the list twice");
-    wanted.push_back(tenant.take());
+    auto tenant = SLUICE_TRY(read_tenant(item, std::move(base)));
+    if (!names.insert(tenant.name).second)
+      return Status(Code::invalid_argument, "tenant " + tenant.name + " is in the list twice");
+    wanted.push_back(std::move(tenant));
   }
   return wanted;
 }
 
 Result<json> TenantAdmin::apply(const json& request) {
-  const auto wanted = wanted_by(request);
-  if (!wanted.ok()) return wanted.status();
+  const auto wanted = SLUICE_TRY(wanted_by(request));
   const bool dry_run = flag_of(request, "dry_run");
-  const std::vector<Step> steps = plan(registry_.list(), wanted.value());
+  const std::vector<Step> steps = plan(registry_.list(), wanted);
   Status done = check(steps);
   if (done.ok() && !dry_run) done = carry_out(steps);
   if (!done.ok() && !dry_run) return done;
@@ -239,40 +230,34 @@ Result<json> TenantAdmin::apply(const json& request) {
 // ---- tokens ----
 
 Result<json> TenantAdmin::create_token(const json& request) {
-  const auto tenant = named(request, "tenant");
-  if (!tenant.ok()) return tenant.status();
+  const auto tenant = SLUICE_TRY(named(request, "tenant"));
   const std::string label = text_of(request, "label");
   if (label.size() > label_bytes_max || !printable(label))
     return Status(Code::invalid_argument, "a label is one line of at most 128 printable ASCII characters");
-  const auto token = store::make_token();
-  if (!token.ok()) return token.status();
-  const store::TokenRecord record{token.value().id, store::hash_of(token.value()), tenant.value()->name, label,
-                                  unix_now_ns()};
-  if (Status stored = registry_.commit(store::PutToken{record}); !stored.ok()) return stored;
+  const auto token = SLUICE_TRY(store::make_token());
+  const store::TokenRecord record{token.id, store::hash_of(token), tenant->name, label, unix_now_ns()};
+  SLUICE_TRY(registry_.commit(store::PutToken{record}));
   log::info("tenant {}: token {} made{}{}", record.tenant, record.id, label.empty() ? "" : ": ", label);
   json reply = token_json(record);
-  reply["token"] = store::token_text(token.value());
+  reply["token"] = store::token_text(token);
   return reply;
 }
 
 Result<json> TenantAdmin::list_tokens(const json& request) {
-  const auto tenant = named(request, "tenant");
-  if (!tenant.ok()) return tenant.status();
+  const auto tenant = SLUICE_TRY(named(request, "tenant"));
   json tokens = json::array();
-  for (const store::TokenRecord& token : registry_.list().tokens_of(tenant.value()->name))
-    tokens.push_back(token_json(token));
+  for (const store::TokenRecord& token : registry_.list().tokens_of(tenant->name)) tokens.push_back(token_json(token));
   return json{{"now_unix_ns", unix_now_ns()}, {"tokens", std::move(tokens)}};
 }
 
 Result<json> TenantAdmin::revoke_token(const json& request) {
-  const auto tenant = named(request, "tenant");
-  if (!tenant.ok()) return tenant.status();
-  const std::string name = tenant.value()->name, id = text_of(request, "id");
+  const auto tenant = SLUICE_TRY(named(request, "tenant"));
+  const std::string name = tenant->name, id = text_of(request, "id");
   const auto token = registry_.list().tokens().find(id);
   if (token == registry_.list().tokens().end() || token->second.tenant != name)
     return Status(Code::not_found,
                   "tenant " + name + " has no such token; see 'sluice tenant token " + name + " --list'");
-  if (Status stored = registry_.commit(store::RemoveToken{id}); !stored.ok()) return stored;
+  SLUICE_TRY(registry_.commit(store::RemoveToken{id}));
   log::info("tenant {}: token {} revoked", name, id);
   return json::object();
 }

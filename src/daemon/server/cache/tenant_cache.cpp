@@ -47,11 +47,9 @@ TenantCache::TenantCache(std::string folder, std::uint32_t owner)
     : folder_(std::move(folder)), owner_(owner), id_maps_(owner) {}
 
 Status TenantCache::open(std::uint64_t pool_id, const std::set<std::uint64_t>& tenants) {
-  auto opened = open_folder(AT_FDCWD, folder_.c_str());
-  if (!opened.ok()) return opened.status();
-  const int cache = opened.value().get();
-  const auto removed = own_folder(cache, removed_folder);
-  if (!removed.ok()) return removed.status();
+  auto opened = SLUICE_TRY(open_folder(AT_FDCWD, folder_.c_str()));
+  const int cache = opened.get();
+  const auto removed = SLUICE_TRY(own_folder(cache, removed_folder));
   const std::string pool_path = folder_ + "/" + pool_file, pool = std::to_string(pool_id);
   const auto found = read_own_file(pool_path, pool_bytes_max);
   const bool same_pool = found.ok() && found.value() == pool;
@@ -59,7 +57,7 @@ Status TenantCache::open(std::uint64_t pool_id, const std::set<std::uint64_t>& t
   if (same_pool)
     for (const std::uint64_t tenant : tenants) kept.insert(std::to_string(tenant));
   Status listed = for_each_name(cache, [&](const char* name) {
-    if (!kept.contains(name)) (void)put_aside(cache, name, removed.value().get());
+    if (!kept.contains(name)) (void)put_aside(cache, name, removed.get());
     return true;
   });
   if (!listed.ok() || same_pool) return listed;
@@ -84,21 +82,17 @@ std::string TenantCache::path(std::uint64_t tenant, std::span<const std::uint8_t
 
 Result<std::string> TenantCache::make_folder(std::uint64_t tenant, std::span<const std::uint8_t, 16> device_uuid) {
   const std::string tenant_name = std::to_string(tenant), device_name = hex(device_uuid);
-  const auto cache = open_folder(AT_FDCWD, folder_.c_str());
-  if (!cache.ok()) return cache.status();
-  const auto of_tenant = own_folder(cache.value().get(), tenant_name.c_str());
-  if (!of_tenant.ok()) return of_tenant.status();
-  const int parent = of_tenant.value().get();
+  const auto cache = SLUICE_TRY(open_folder(AT_FDCWD, folder_.c_str()));
+  const auto of_tenant = SLUICE_TRY(own_folder(cache.get(), tenant_name.c_str()));
+  const int parent = of_tenant.get();
   const std::string path = folder_ + "/" + tenant_name + "/" + device_name;
   if (const auto found = open_folder(parent, device_name.c_str()); found.ok() && as_made(found.value().get(), owner_))
     return path;
-  const auto removed = own_folder(cache.value().get(), removed_folder);
-  if (!removed.ok()) return removed.status();
-  (void)put_aside(parent, device_name.c_str(), removed.value().get());
-  const auto fresh = own_folder(parent, device_name.c_str());
-  if (!fresh.ok()) return fresh.status();
+  const auto removed = SLUICE_TRY(own_folder(cache.get(), removed_folder));
+  (void)put_aside(parent, device_name.c_str(), removed.get());
+  const auto fresh = SLUICE_TRY(own_folder(parent, device_name.c_str()));
   // Nobody but the daemon has seen it yet.
-  if (owner_ != geteuid() && fchown(fresh.value().get(), owner_, owner_) != 0)
+  if (owner_ != geteuid() && fchown(fresh.get(), owner_, owner_) != 0)
     return errno_status("give a folder to the cache's owner", errno);
   return path;
 }

@@ -85,7 +85,7 @@ Status LeaseScheduler::start() {
   stop_.reset(eventfd(0, EFD_CLOEXEC));
   if (!poll_.valid() || !stop_.valid()) return errno_status("start the lease scheduler", errno);
   SLUICE_TRY(overdue.open());
-  if (Status watched = watch(poll_.get(), stop_.get(), stop_id); !watched.ok()) return watched;
+  SLUICE_TRY(watch(poll_.get(), stop_.get(), stop_id));
   thread_ = std::thread([this] { run(); });
   return Status();
 }

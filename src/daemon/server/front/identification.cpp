@@ -21,12 +21,11 @@ Result<SliceUse> Identification::admit(Caller& caller) {
   const std::uint32_t uid = caller.peer.credentials.uid;
   const std::string own_name = wish.tenant.empty() && wish.token.empty() ? default_tenant_name(uid) : "";
   const PeerFacts peer = facts_about(caller.socket.fd(), caller.peer);
-  const auto identity = identify(registry_.list(), rules_, peer, wish, own_name);
-  if (!identity.ok()) return identity.status();
+  const auto identity = SLUICE_TRY(identify(registry_.list(), rules_, peer, wish, own_name));
   const MilliGpu gpu{request.gpu_milli};
-  if (const store::TenantRecord* tenant = identity.value().registered; tenant != nullptr)
+  if (const store::TenantRecord* tenant = identity.registered; tenant != nullptr)
     return slices_.admit(*tenant, uid, gpu, request.memory_bytes);
-  const auto key = ad_hoc_key(uid, identity.value().ad_hoc);
+  const auto key = ad_hoc_key(uid, identity.ad_hoc);
   return key.ok() ? slices_.admit(key.value(), gpu, request.memory_bytes) : key.status();
 }
 
@@ -36,7 +35,7 @@ Result<TenantKey> Identification::ad_hoc_key(std::uint32_t uid, const std::strin
   if (known == nullptr || known->used_unix_ns + noted_again_ns < now) {
     if (known == nullptr && !new_tenants_.take(uid, now_ns()))
       return Status(Code::exhausted, "uid " + std::to_string(uid) + " makes up tenants too fast; use the names it has");
-    if (Status noted = note({0, uid, name, now}); !noted.ok()) return noted;
+    SLUICE_TRY(note({0, uid, name, now}));
     known = registry_.list().find_ad_hoc(uid, name);
   }
   return TenantKey{known->id, uid, name};

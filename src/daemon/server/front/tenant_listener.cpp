@@ -30,16 +30,12 @@ void send_refusal(const wire::MessageSocket& socket, const Status& why) {
 }  // namespace
 
 Status TenantListener::listen(const std::string& path, unsigned mode) {
-  auto socket = wire::listen_at(path, mode);
-  if (!socket.ok()) return socket.status();
-  socket_ = socket.take();
+  socket_ = SLUICE_TRY(wire::listen_at(path, mode));
   return Status();
 }
 
 Status TenantListener::open() {
-  auto watched = loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); });
-  if (!watched.ok()) return watched.status();
-  watch_ = watched.take();
+  watch_ = SLUICE_TRY(loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); }));
   return Status();
 }
 

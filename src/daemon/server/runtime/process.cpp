@@ -129,9 +129,8 @@ Status write_file(const std::string& path, const std::string& text) {
 // See user_namespaces(7). Who is not root may map himself alone, and must give up to leave groups.
 Status map_user(pid_t pid, unsigned uid, unsigned gid) {
   const std::string folder = "/proc/" + std::to_string(pid) + "/";
-  if (Status mapped = write_file(folder + "uid_map", "0 " + std::to_string(uid) + " 1"); !mapped.ok()) return mapped;
-  if (geteuid() != 0)
-    if (Status denied = write_file(folder + "setgroups", "deny"); !denied.ok()) return denied;
+  SLUICE_TRY(write_file(folder + "uid_map", "0 " + std::to_string(uid) + " 1"));
+  if (geteuid() != 0) SLUICE_TRY(write_file(folder + "setgroups", "deny"));
   return write_file(folder + "gid_map", "0 " + std::to_string(gid) + " 1");
 }
 
@@ -179,15 +178,14 @@ Result<Process> start_process(const ProcessStart& start) {
     child.groups.push_back(groups.back().get());
   }
   child.descriptors.insert(child.descriptors.end(), start.descriptors.begin(), start.descriptors.end());
-  auto process = clone_into(namespaces_of(start.without), child);
-  if (!process.ok()) return process;
-  if (Status prepared = prepare(start, process.value()); !prepared.ok()) {
+  Process process = SLUICE_TRY(clone_into(namespaces_of(start.without), child));
+  if (Status prepared = prepare(start, process); !prepared.ok()) {
     go_write.reset();
-    end_process(process.value());
+    end_process(process);
     return prepared;
   }
   if (write(go_write.get(), "g", 1) != 1) {
-    end_process(process.value());
+    end_process(process);
     return errno_status("let a process go", errno);
   }
   return process;

@@ -59,9 +59,8 @@ std::optional<Process> find_living(const std::string& life_path) {
 
 // No note: the worker has no session. not_found is that; any other failure is a note that this daemon cannot read.
 Result<SessionNote> read_session(const std::string& worker_folder) {
-  const auto bytes = read_own_file(worker_folder + std::string(session_suffix), session_note_bytes_max + 1);
-  if (!bytes.ok()) return bytes.status();
-  return decode_session_note(std::as_bytes(std::span(bytes.value())));
+  const auto bytes = SLUICE_TRY(read_own_file(worker_folder + std::string(session_suffix), session_note_bytes_max + 1));
+  return decode_session_note(std::as_bytes(std::span(bytes)));
 }
 
 template <typename Visitor, typename Account>
@@ -102,10 +101,10 @@ Result<RuntimeFolder> RuntimeFolder::open(const PoolFolders& folders, bool every
   if (folders.runtime.size() > path_bytes_max)
     return Status(Code::invalid_argument, "the runtime folder's path is too long for the sockets in it (at most " +
                                               std::to_string(path_bytes_max) + " bytes): " + folders.runtime);
-  if (Status made = make_own_folder(folders.runtime, everyone ? 0755 : 0700); !made.ok()) return made;
-  if (Status locked = folder.take_lock(); !locked.ok()) return locked;
+  SLUICE_TRY(make_own_folder(folders.runtime, everyone ? 0755 : 0700));
+  SLUICE_TRY(folder.take_lock());
   for (const std::string& path : {folders.runtime + "/workers", folders.state, folders.cache})
-    if (Status made = make_own_folder(path, 0700); !made.ok()) return made;
+    SLUICE_TRY(make_own_folder(path, 0700));
   return folder;
 }
 

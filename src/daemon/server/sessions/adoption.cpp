@@ -25,8 +25,7 @@ SessionMemoryNote note_of(const AdoptedMemory& adopted) {
 Status Adoption::start(std::vector<LivingWorker> living, std::function<void()> done) {
   done_ = std::move(done);
   grants_.hold();
-  for (LivingWorker& worker : living)
-    if (Status expected = expect(std::move(worker)); !expected.ok()) return expected;
+  for (LivingWorker& worker : living) SLUICE_TRY(expect(std::move(worker)));
   if (!expected_.empty()) log::info("waiting for {} workers of the daemon before", expected_.size());
   finish_if_done();
   return Status();
@@ -37,12 +36,11 @@ Status Adoption::expect(LivingWorker living) {
   const Nanoseconds patience = living.session ? patience_ns_max : idle_patience_ns_max;
   Expected& expected = expected_[number];
   expected.worker = std::move(living);
-  auto watched = loop_.watch(expected.worker.process.pidfd.get(), EPOLLIN, [this, number](std::uint32_t) {
-    tasks_.run(BlockingTasks::no_user, pool_.removal(number));
-    forget(number);
-  });
-  if (!watched.ok()) return watched.status();
-  expected.exit_watch = watched.take();
+  expected.exit_watch =
+      SLUICE_TRY(loop_.watch(expected.worker.process.pidfd.get(), EPOLLIN, [this, number](std::uint32_t) {
+        tasks_.run(BlockingTasks::no_user, pool_.removal(number));
+        forget(number);
+      }));
   expected.patience =
       loop_.at(now_ns() + patience, [this, number] { reject(number, "it did not answer this daemon"); });
   if (!expected.worker.unreadable.ok()) {
@@ -58,17 +56,14 @@ Status Adoption::expect(LivingWorker living) {
 // The adoption socket's file is the worker's own to replace: who answers there is the kernel's word.
 Status Adoption::connect_to(Expected& expected) {
   const std::uint32_t number = expected.worker.number;
-  auto link = connect_untrusted(folder_.adoption_socket(number));
-  if (!link.ok()) return link.status();
-  auto peer = identify_peer(link.value().fd());
-  if (!peer.ok()) return peer.status();
-  if (peer.value().credentials.pid != expected.worker.process.pid)
+  auto link = SLUICE_TRY(connect_untrusted(folder_.adoption_socket(number)));
+  auto peer = SLUICE_TRY(identify_peer(link.fd()));
+  if (peer.credentials.pid != expected.worker.process.pid)
     return Status(Code::permission_denied, "another process answers at its adoption socket");
-  expected.link = link.take();
-  expected.pidfd = std::move(peer.value().pidfd);
-  auto watched = loop_.watch(expected.link.fd(), EPOLLIN, [this, number](std::uint32_t) { on_readable(number); });
-  if (!watched.ok()) return watched.status();
-  expected.link_watch = watched.take();
+  expected.link = std::move(link);
+  expected.pidfd = std::move(peer.pidfd);
+  expected.link_watch =
+      SLUICE_TRY(loop_.watch(expected.link.fd(), EPOLLIN, [this, number](std::uint32_t) { on_readable(number); }));
   return Status();
 }
 
@@ -92,34 +87,30 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
     return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
   if (record.bindings.size() != 1)
     return Status(Code::unsupported, "it has several devices, and this daemon takes over sessions of one");
-  auto memory = adopt_memory(*expected.worker.session, fds, without_);
-  if (!memory.ok()) return memory.status();
-  auto log = make_worker_pipe();
-  if (!log.ok()) return log.status();
-  const TermsPage& before = *reinterpret_cast<const TermsPage*>(memory.value().terms_before.data());
-  const BindingMemory& pages = memory.value().memory.bindings.front();
+  auto memory = SLUICE_TRY(adopt_memory(*expected.worker.session, fds, without_));
+  auto log = SLUICE_TRY(make_worker_pipe());
+  const TermsPage& before = *reinterpret_cast<const TermsPage*>(memory.terms_before.data());
+  const BindingMemory& pages = memory.memory.bindings.front();
   pages.terms_page().epoch.store(before.epoch.load() + 1, std::memory_order_relaxed);
-  const auto use = slices_.adopt(record, registry_.list().find(record.tenant_id));
-  if (!use.ok()) return use.status();
+  const auto use = SLUICE_TRY(slices_.adopt(record, registry_.list().find(record.tenant_id)));
   Process process;
   process.pid = expected.worker.process.pid;
   process.pidfd = std::move(expected.pidfd);
-  auto worker =
-      pool_.adopt(expected.worker.number, record.bindings.front().device,
-                  {std::move(process), std::move(expected.link), std::move(log.value().read_end)}, record.client_uid);
+  auto worker = pool_.adopt(expected.worker.number, record.bindings.front().device,
+                            {std::move(process), std::move(expected.link), std::move(log.read_end)}, record.client_uid);
   if (!worker.ok()) {
-    slices_.release(use.value());
+    slices_.release(use);
     return worker.status();
   }
   std::array<int, adopted_fds> sent{};
-  sent[adopted_fd_log] = log.value().write_end.get();
+  sent[adopted_fd_log] = log.write_end.get();
   sent[adopted_fd_terms] = pages.terms.fd();
   sent[adopted_fd_kick] = pages.kick.get();
-  const SessionNote note{record, note_of(memory.value())};
-  Status adopted = sessions_.adopt(record, use.value(), *worker.value(), std::move(memory.value().memory), before,
-                                   expected.worker.account);
+  const SessionNote note{record, note_of(memory)};
+  Status adopted =
+      sessions_.adopt(record, use, *worker.value(), std::move(memory.memory), before, expected.worker.account);
   if (adopted.ok()) send_adopted(*worker.value(), note, sent);
-  else slices_.release(use.value());
+  else slices_.release(use);
   return adopted;
 }
 

@@ -22,12 +22,10 @@ Status check_descriptors(const std::vector<UniqueFd>& fds) {
 }  // namespace
 
 Status check_claim(const UntrustedMessage& message, const SessionNote& note) {
-  if (!message.status.ok()) return message.status;
-  const auto claim = decode_worker_message(message.bytes);
-  if (!claim.ok()) return claim.status();
-  if (claim.value().kind != WorkerMessageKind::adopt)
-    return Status(Code::permission_denied, "it did not ask to be taken over");
-  if (!(claim.value().record == note.record))
+  SLUICE_TRY(message.status);
+  const auto claim = SLUICE_TRY(decode_worker_message(message.bytes));
+  if (claim.kind != WorkerMessageKind::adopt) return Status(Code::permission_denied, "it did not ask to be taken over");
+  if (!(claim.record == note.record))
     return Status(Code::permission_denied, "it speaks of another session than it was given");
   return check_descriptors(message.fds);
 }

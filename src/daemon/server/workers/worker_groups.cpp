@@ -50,9 +50,8 @@ Result<std::optional<WorkerCgroup>> WorkerGroups::make(std::uint32_t number) con
 
 Result<std::optional<WorkerCgroup>> WorkerGroups::adopt(std::uint32_t number) const {
   if (!pool_) return std::optional<WorkerCgroup>();
-  auto group = pool_->adopt(number);
-  if (!group.ok()) return group.status();
-  return std::optional(group.take());
+  auto group = SLUICE_TRY(pool_->adopt(number));
+  return std::optional(std::move(group));
 }
 
 Status WorkerGroups::limit_memory(std::optional<WorkerCgroup>& group, std::uint64_t arena_bytes) const {

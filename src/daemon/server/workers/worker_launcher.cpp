@@ -124,24 +124,19 @@ ProcessStart WorkerLauncher::jailed(std::uint32_t number, const std::string& pre
 
 Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, const std::string& preload,
                                               std::vector<std::string> arguments) const {
-  if (Status made = folder_.make_worker_folder(number); !made.ok()) return made;
-  auto group = groups_.make(number);
-  if (!group.ok()) return group.status();
-  auto pair = wire::MessageSocket::pair();
-  if (!pair.ok()) return pair.status();
-  auto adoption_socket = wire::bind_at(folder_.adoption_socket(number), 0600);
-  if (!adoption_socket.ok()) return adoption_socket.status();
-  auto log = make_worker_pipe();
-  if (!log.ok()) return log.status();
+  SLUICE_TRY(folder_.make_worker_folder(number));
+  auto group = SLUICE_TRY(groups_.make(number));
+  auto pair = SLUICE_TRY(wire::MessageSocket::pair());
+  auto adoption_socket = SLUICE_TRY(wire::bind_at(folder_.adoption_socket(number), 0600));
+  auto log = SLUICE_TRY(make_worker_pipe());
   ProcessStart start = jailed(number, preload, std::move(arguments));
   for (const auto& [name, folder] : backend::cache_environment(jail_cache))
     start.environment.push_back(name + "=" + folder);
-  start.descriptors = {pair.value().second.fd(), adoption_socket.value().get()};
-  start.log = log.value().write_end.get();
-  if (group.value()) start.cgroup_files = group.value()->procs_files();
-  auto process = start_process(start);
-  if (!process.ok()) return process.status();
-  LaunchedWorker worker{process.take(), std::move(pair.value().first), std::move(log.value().read_end), group.take()};
+  start.descriptors = {pair.second.fd(), adoption_socket.get()};
+  start.log = log.write_end.get();
+  if (group) start.cgroup_files = group->procs_files();
+  auto process = SLUICE_TRY(start_process(start));
+  LaunchedWorker worker{std::move(process), std::move(pair.first), std::move(log.read_end), std::move(group)};
   if (Status noted = folder_.record_life(number, worker.process.pid); !noted.ok()) {
     end_process(worker.process);
     return noted;

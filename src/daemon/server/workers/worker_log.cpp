@@ -71,9 +71,7 @@ Status WorkerLog::open(UniqueFd read_end) {
 }
 
 Status WorkerLog::watch() {
-  auto watched = loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t) { readable(); });
-  if (!watched.ok()) return watched.status();
-  watch_ = watched.take();
+  watch_ = SLUICE_TRY(loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t) { readable(); }));
   return Status();
 }
 

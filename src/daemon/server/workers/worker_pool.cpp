@@ -147,14 +147,12 @@ std::unique_ptr<Worker> WorkerPool::take_in(std::uint32_t number, std::uint32_t 
 
 Status WorkerPool::watch(Worker& worker, UniqueFd log) {
   auto exit_watch =
-      loop_.watch(worker.process.pidfd.get(), EPOLLIN, [this, &worker](std::uint32_t) { exited(worker); });
-  if (!exit_watch.ok()) return exit_watch.status();
+      SLUICE_TRY(loop_.watch(worker.process.pidfd.get(), EPOLLIN, [this, &worker](std::uint32_t) { exited(worker); }));
   auto link_watch =
-      loop_.watch(worker.link.fd(), EPOLLIN, [this, &worker](std::uint32_t) { (void)on_readable(worker); });
-  if (!link_watch.ok()) return link_watch.status();
-  if (Status opened = worker.log->open(std::move(log)); !opened.ok()) return opened;
-  worker.exit_watch = exit_watch.take();
-  worker.link_watch = link_watch.take();
+      SLUICE_TRY(loop_.watch(worker.link.fd(), EPOLLIN, [this, &worker](std::uint32_t) { (void)on_readable(worker); }));
+  SLUICE_TRY(worker.log->open(std::move(log)));
+  worker.exit_watch = std::move(exit_watch);
+  worker.link_watch = std::move(link_watch);
   return Status();
 }
 
@@ -228,7 +226,7 @@ Worker* WorkerPool::take(std::uint32_t device) {
 }
 
 Status WorkerPool::limit(Worker& worker, std::uint64_t arena_bytes, std::optional<std::uint32_t> milli_cores) const {
-  if (Status limited = launcher_.groups().limit_memory(worker.group, arena_bytes); !limited.ok()) return limited;
+  SLUICE_TRY(launcher_.groups().limit_memory(worker.group, arena_bytes));
   return WorkerGroups::limit_cpu(worker.group, milli_cores);
 }
 
