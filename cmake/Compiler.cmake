@@ -22,11 +22,14 @@ function(sluice_always_optimise)
   endif()
 endfunction()
 
-# Evaluates the costly contracts (src/base/contract.h) of these targets: in every build that has tests.
+# Evaluates the costly contracts (src/base/contract.h) of these targets in builds that have tests. MEASURED: they lie on a
+# path that the benchmarks measure, in the preset `release`, so that theirs are left out there. Public, because contracts
+# stand in headers too.
 function(sluice_check_costly_contracts)
-  if(SLUICE_TESTS)
-    foreach(target ${ARGN})
-      target_compile_definitions(${target} PRIVATE SLUICE_COSTLY_CONTRACTS)
+  cmake_parse_arguments(PARSE_ARGV 0 COSTLY "MEASURED" "" "")
+  if(SLUICE_TESTS AND NOT (COSTLY_MEASURED AND CMAKE_BUILD_TYPE MATCHES "Rel" AND NOT SLUICE_SANITIZE))
+    foreach(target ${COSTLY_UNPARSED_ARGUMENTS})
+      target_compile_definitions(${target} PUBLIC SLUICE_COSTLY_CONTRACTS)
     endforeach()
   endif()
 endfunction()

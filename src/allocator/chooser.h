@@ -51,6 +51,8 @@ class Chooser {
   std::optional<Site> choose(const Request& request, const DemandForecast& forecast, std::uint64_t draw,
                              std::span<const NodeIndex> except = {});
 
+  const Pool& pool() const { return pool_; }
+
  private:
   struct Effort;
   class FragmentationCache;

@@ -14,6 +14,7 @@
 
 #include "allocator/fit_index.h"
 #include "allocator/planner.h"
+#include "base/contract.h"
 
 namespace sluice::allocator {
 
@@ -36,7 +37,9 @@ class Defragmenter {
   // plan() tries its moves on the pool and undoes them: afterwards only the order of slices_on() may differ.
   // REQUIRES: all outlive it; planner and chooser are of this pool.
   Defragmenter(Pool& pool, Chooser& chooser, Planner& planner)
-      : pool_(pool), chooser_(chooser), planner_(planner), fit_index_(pool) {}
+      : pool_(pool), chooser_(chooser), planner_(planner), fit_index_(pool) {
+    SLUICE_REQUIRE(&chooser.pool() == &pool && &planner.pool() == &pool);
+  }
 
   DefragmentationPlan plan(const DemandForecast& forecast, const DefragmentationBudget& budget);
 

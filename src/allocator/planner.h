@@ -16,6 +16,7 @@
 
 #include "allocator/chooser.h"
 #include "allocator/eviction_sets.h"
+#include "base/contract.h"
 
 namespace sluice::allocator {
 
@@ -45,10 +46,14 @@ class Planner {
   // plan() tries its moves on the pool and undoes them: afterwards only the order of slices_on() may differ.
   // REQUIRES: all three outlive it; the chooser is of this pool.
   Planner(Pool& pool, const Policy& policy, Chooser& chooser)
-      : pool_(pool), policy_(policy), chooser_(chooser), room_(pool) {}
+      : pool_(pool), policy_(policy), chooser_(chooser), room_(pool) {
+    SLUICE_REQUIRE(&chooser.pool() == &pool);
+  }
 
   // Empty: none was found. REQUIRES: the request fits nowhere now.
   std::optional<Plan> plan(const Request& request, const DemandForecast& forecast, const PlanLimits& limits);
+
+  const Pool& pool() const { return pool_; }
 
  private:
   struct Attempt;

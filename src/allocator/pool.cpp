@@ -161,9 +161,11 @@ Status Pool::move(SliceId id, const Site& site) {
 void Pool::relocate(SliceId id, Slice& slice, const Site& site) {
   reserve({slice.request, site, slice.shape});
   unreserve(slice);
-  unlist(id, slice.site.node);
+  const NodeIndex before = slice.site.node;
+  unlist(id, before);
   slice.site = site;
   list(id, slice);
+  SLUICE_INVARIANT_COSTLY(adds_up(*this, before) && adds_up(*this, site.node));
 }
 
 Status Pool::try_move(SliceId id, const Site& site) {

@@ -18,6 +18,7 @@
 #include "allocator/request.h"
 #include "allocator/shape_table.h"
 #include "allocator/tenant_sites.h"
+#include "base/contract.h"
 #include "base/status.h"
 
 namespace sluice::allocator {
@@ -60,12 +61,19 @@ class Pool {
   explicit Pool(const std::vector<NodeSpec>& nodes);
 
   std::size_t node_count() const { return nodes_.size(); }
-  // REQUIRES: node < node_count(). Not checked: decisions take it too often.
+  // REQUIRES, of the next three: node < node_count().
   NodeView view(NodeIndex node) const {
+    SLUICE_REQUIRE_COSTLY(node < nodes_.size());
     return {nodes_[node], std::span(devices_).subspan(nodes_[node].first_device, nodes_[node].device_count)};
   }
-  const std::string& name(NodeIndex node) const { return names_[node]; }
-  const std::vector<NodeSlice>& slices_on(NodeIndex node) const { return node_slices_[node]; }  // the oldest first
+  const std::string& name(NodeIndex node) const {
+    SLUICE_REQUIRE_COSTLY(node < nodes_.size());
+    return names_[node];
+  }
+  const std::vector<NodeSlice>& slices_on(NodeIndex node) const {  // the oldest first
+    SLUICE_REQUIRE_COSTLY(node < nodes_.size());
+    return node_slices_[node];
+  }
   const std::unordered_map<SliceId, Slice>& slices() const { return slices_; }
   const ShapeTable& shapes() const { return shapes_; }  // of the slices
   const PoolTotals& totals() const { return totals_; }

@@ -8,14 +8,16 @@
 // what follows would be a wrong limit, a wrong bill or another tenant's bytes. So a contract never speaks of bytes that
 // another process can write: those are checked, and refused with a Status.
 //
-// The costly ones are evaluated where SLUICE_COSTLY_CONTRACTS is defined: in every build that has tests. A condition is
+// The costly ones are evaluated where SLUICE_COSTLY_CONTRACTS is defined: in builds that have tests, and of what the
+// benchmarks measure in those of them that are not optimised or are sanitized (cmake/Compiler.cmake). A condition is
 // never evaluated for its effect.
 #pragma once
 
 namespace sluice {
 
 // Prints "FILE:LINE: KIND is broken: CONDITION" and aborts. Safe from any thread and from a signal handler.
-[[noreturn]] void contract_broken(const char* kind, const char* condition, const char* file, int line) noexcept;
+[[noreturn, gnu::cold, gnu::noinline]] void contract_broken(const char* kind, const char* condition, const char* file,
+                                                            int line) noexcept;
 
 }  // namespace sluice
 

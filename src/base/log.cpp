@@ -8,12 +8,15 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/contract.h"
+
 namespace sluice::log {
 namespace {
 
 using Sink = spdlog::sinks::stdout_sink_base<spdlog::details::console_mutex>;
 
 std::FILE* log_file = stderr;
+bool configured = false;
 
 // On a descriptor of its own: a worker lends its standard error to the program that it serves.
 std::FILE* open_log() {
@@ -30,6 +33,7 @@ Status set_up(const std::string& level, const std::string& who, const char* patt
   logger->set_pattern(pattern);
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
+  configured = true;
   return Status();
 }
 
@@ -52,7 +56,10 @@ Status configure(const std::string& level, const std::string& who) {
 
 Status configure_for_daemon(const std::string& level) { return set_up(level, "worker", "%l: %v"); }
 
-void redirect(int fd) { (void)dup3(fd, fileno(log_file), O_CLOEXEC); }
+void redirect(int fd) {
+  SLUICE_REQUIRE(configured);
+  (void)dup3(fd, fileno(log_file), O_CLOEXEC);
+}
 
 void write(Level level, fmt::string_view format, fmt::format_args arguments) {
   const spdlog::level::level_enum wanted = to_spdlog(level);

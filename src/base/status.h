@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/contract.h"
+
 namespace sluice {
 
 enum class Code : int {
@@ -48,18 +50,27 @@ class [[nodiscard]] Status {
 Status errno_status(std::string_view doing_what, int error_number);
 
 // A value, or the Status that says why there is none.
-// REQUIRES: value() is called only where ok(), status() returns an ok Status otherwise.
+// REQUIRES: value() and take() are called only where ok(); a Result that is made from a Status is made from a failure.
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}         // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {  // NOLINT(google-explicit-constructor)
+    SLUICE_REQUIRE(!std::get_if<1>(&state_)->ok());
+  }
 
   bool ok() const { return state_.index() == 0; }
-  T& value() { return std::get<0>(state_); }
-  const T& value() const { return std::get<0>(state_); }
-  T take() { return std::move(std::get<0>(state_)); }
-  Status status() const { return ok() ? Status() : std::get<1>(state_); }
+  T& value() {
+    SLUICE_REQUIRE(ok());
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const {
+    SLUICE_REQUIRE(ok());
+    return *std::get_if<0>(&state_);
+  }
+  T take() { return std::move(value()); }
+  // Ok where there is a value.
+  Status status() const { return ok() ? Status() : *std::get_if<1>(&state_); }
 
  private:
   std::variant<T, Status> state_;

@@ -1,5 +1,6 @@
 // What callers of the allocator owe it is checked: a breach ends the process and names itself.
 #include "allocator/explanation.h"
+#include "allocator/planner.h"
 #include "allocator/resize_check.h"
 #include "tests/allocator/shares.h"
 #include "tests/base/run_apart.h"
@@ -22,6 +23,18 @@ std::string said_by(const std::function<void()>& breach) {
 TEST_CASE("a pool is not made of more devices than a node may have") {
   CHECK_THAT(said_by([] { Pool pool(test::nodes_of({devices_per_node_max + 1})); }),
              Catch::Contains("devices_per_node_max"));
+}
+
+TEST_CASE("a pool shows no node that it has not") {
+  const Pool pool(test::nodes_of({2, 1}));
+  CHECK_THAT(said_by([&] { (void)pool.view(2); }), Catch::Contains("node < nodes_.size()"));
+  CHECK_THAT(said_by([&] { (void)pool.slices_on(2); }), Catch::Contains("node < nodes_.size()"));
+}
+
+TEST_CASE("a planner and a chooser of two pools do not work together") {
+  Pool one(test::nodes_of({1})), other(test::nodes_of({1}));
+  Chooser chooser(other, default_machine_policy());
+  CHECK_THAT(said_by([&] { Planner(one, default_machine_policy(), chooser); }), Catch::Contains("chooser.pool()"));
 }
 
 TEST_CASE("only a move that was tried can be undone") {

@@ -5,6 +5,8 @@
 #include <memory>
 #include <set>
 
+#include "tests/base/run_apart.h"
+
 namespace sluice {
 namespace {
 
@@ -46,6 +48,12 @@ TEST_CASE("a result holds a value or the reason for its absence") {
   CHECK(bad.status().code() == Code::not_found);
 }
 
+TEST_CASE("a result without a value gives none, and one without a reason for that is not made") {
+  const Result<int> bad(Status(Code::not_found, "no such device"));
+  CHECK(test::run_apart([&] { (void)bad.value(); }).signal == SIGABRT);
+  CHECK(test::run_apart([] { (void)Result<int>(Status()); }).signal == SIGABRT);
+}
+
 TEST_CASE("a result can hold what only moves") {
   Result<std::unique_ptr<int>> owner(std::make_unique<int>(3));
   REQUIRE(owner.ok());
@@ -56,6 +64,15 @@ TEST_CASE("a result can hold what only moves") {
 }  // namespace
 
 namespace {
+
+struct Pair {
+  int first, second;
+};
+Result<Pair> pair_of(int first, int second) { return Pair{first, second}; }
+Result<int> sum() {
+  const Pair pair = SLUICE_TRY(Result<Pair>{Pair{1, 2}});
+  return pair.first + pair.second + SLUICE_TRY(pair_of(3, 4)).second;
+}
 
 Status fail_if(bool fails) { return fails ? Status(Code::exhausted, "full") : Status(); }
 Result<std::unique_ptr<int>> make_if(bool works) {
@@ -74,6 +91,7 @@ TEST_CASE("SLUICE_TRY passes a failure on, and is the value otherwise") {
   CHECK(twice(false, true).value() == 14);
   CHECK(twice(true, true).status().code() == Code::exhausted);
   CHECK(twice(false, false).status().message() == "nothing");
+  CHECK(sum().value() == 7);
 }
 
 }  // namespace sluice

@@ -2,7 +2,14 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/base/run_apart.h"
+
 using namespace sluice::cli;
+
+TEST_CASE("a row has as many cells as the table has columns") {
+  Table table({{"NAME"}, {"COUNT"}});
+  CHECK(sluice::test::run_apart([&] { table.add({"a"}); }).signal == SIGABRT);
+}
 
 TEST_CASE("columns are as wide as their widest cell, numbers stand to the right, lines end without blanks") {
   Table table({{"NAME"}, {"COUNT", Align::right}, {"NOTE"}});

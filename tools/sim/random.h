@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/contract.h"
+
 namespace sluice::sim {
 
 class Random {
@@ -20,6 +22,7 @@ class Random {
   }
   // Evenly from 0 to n - 1. REQUIRES: n > 0.
   std::uint64_t below(std::uint64_t n) {
+    SLUICE_REQUIRE(n > 0);
     return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
   }
   // Evenly from 0 (never 1).

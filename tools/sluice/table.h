@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/contract.h"
+
 namespace sluice::cli {
 
 enum class Align { left, right };
@@ -18,7 +20,10 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   // REQUIRES: as many cells as columns.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells) {
+    SLUICE_REQUIRE(cells.size() == columns_.size());
+    rows_.push_back(std::move(cells));
+  }
   bool empty() const { return rows_.empty(); }
   // Lines with a newline each; no blanks at their ends.
   std::string text() const;

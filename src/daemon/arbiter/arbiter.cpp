@@ -20,6 +20,7 @@ Arbiter::~Arbiter() = default;
 // ---- who is there ----
 
 void Arbiter::set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now) {
+  SLUICE_REQUIRE(terms.guarantee <= terms.cap && terms.cap.value > 0);
   std::unique_ptr<Tenant>& tenant = tenants_[id];
   if (tenant == nullptr) {
     tenant = std::make_unique<Tenant>(terms, settings_, now);
@@ -255,7 +256,9 @@ LeaseDecision Arbiter::decide(Nanoseconds now) {
 }
 
 LeaseDecision Arbiter::grant(const Choice& choice, Nanoseconds now) {
+  SLUICE_INVARIANT(holder_ == nullptr);
   Contender& session = *choice.best;
+  SLUICE_INVARIANT(session.waiting);
   stop_waiting(session, now);
   ++session.leases;
   holder_ = &session;

@@ -96,7 +96,7 @@ class Arbiter {
   Arbiter(const Arbiter&) = delete;
   Arbiter& operator=(const Arbiter&) = delete;
 
-  // A tenant that is not known yet is made.
+  // A tenant that is not known yet is made. REQUIRES: what ComputeTerms requires.
   void set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now);
   // REQUIRES: it has no session.
   void remove_tenant(TenantId id);

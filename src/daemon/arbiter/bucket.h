@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "base/contract.h"
 #include "base/units.h"
 
 namespace sluice::arbiter {
@@ -57,6 +58,7 @@ class Bucket {
   Nanoseconds debt_ns() const { return level_ < 0 ? static_cast<Nanoseconds>(-level_ / 1000) : 0; }
   // When it will hold `wanted_ns`, which is no more than its depth; no sooner than the last fill. REQUIRES: rate > 0.
   Nanoseconds time_of(Nanoseconds wanted_ns) const {
+    SLUICE_REQUIRE(rate_ > 0);
     const std::int64_t missing = static_cast<std::int64_t>(wanted_ns) * 1000 - level_;
     return missing <= 0 ? seen_ns_ : seen_ns_ + static_cast<Nanoseconds>((missing + rate_ - 1) / rate_);
   }

@@ -22,6 +22,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "base/contract.h"
 
 namespace sluice::metering {
 
@@ -56,6 +57,9 @@ Charge charge(const Stretch& stretch, Proof proof);
 Nanoseconds build_ns(Nanoseconds measured_ns, Nanoseconds floor_ns, Nanoseconds passed_ns);
 
 // Of a device with so many units, which kernels use all of. REQUIRES: units > 0.
-constexpr Nanoseconds floor_of(Nanoseconds cpu_ns, std::uint32_t units) { return cpu_ns / units; }
+constexpr Nanoseconds floor_of(Nanoseconds cpu_ns, std::uint32_t units) {
+  SLUICE_REQUIRE(units > 0);
+  return cpu_ns / units;
+}
 
 }  // namespace sluice::metering

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "daemon/backends/driver_environment.h"
 
@@ -77,6 +78,15 @@ std::optional<Nanoseconds> build_limit(const Config& config) {
 bool asks_for(const nlohmann::json& request, const char* name) {
   const auto field = request.find(name);
   return field != request.end() && field->is_boolean() && field->get<bool>();
+}
+
+// Of the calling thread.
+bool blocked(const sigset_t& signals) {
+  sigset_t now{};
+  (void)pthread_sigmask(SIG_BLOCK, nullptr, &now);
+  for (int number = 1; number < NSIG; ++number)
+    if (sigismember(&signals, number) == 1 && sigismember(&now, number) != 1) return false;
+  return true;
 }
 
 }  // namespace
@@ -172,6 +182,7 @@ Status Server::start_leases() {
 
 Status Server::stop_on_signals() {
   const sigset_t signals = stop_signals();
+  SLUICE_REQUIRE(blocked(signals));
   signals_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return errno_status("make a signalfd", errno);
   signals_watch_ = SLUICE_TRY(loop_.watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { signal_arrived(); }));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/contract.h"
 #include "base/units.h"
 
 namespace sluice {
@@ -68,7 +69,8 @@ bool MemoryHolder::answered(std::uint64_t wish) const {
 }
 
 void MemoryHolder::release(std::uint64_t bytes) {
-  report_.meter.memory_bytes.fetch_sub(bytes, std::memory_order_seq_cst);
+  const std::uint64_t before = report_.meter.memory_bytes.fetch_sub(bytes, std::memory_order_seq_cst);
+  SLUICE_REQUIRE(before >= bytes);
 }
 
 // ---- the daemon's side ----

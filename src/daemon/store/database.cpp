@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "base/contract.h"
 #include "base/unique_fd.h"
 
 namespace sluice::store {
@@ -25,6 +26,7 @@ Status make_private_file(const std::string& path) {
 }  // namespace
 
 Statement& Statement::bind(int at, std::uint64_t value) {
+  SLUICE_REQUIRE(value >> 63 == 0);
   sqlite3_bind_int64(statement_.get(), at, static_cast<sqlite3_int64>(value));
   return *this;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "daemon/server/admin/tenant_json.h"
 #include "daemon/store/token.h"
@@ -78,6 +79,7 @@ std::string TenantAdmin::verbs() {
 }
 
 Result<json> TenantAdmin::answer(const std::string& name, const json& request) {
+  SLUICE_REQUIRE(knows(name));
   const Verb& verb = all_verbs().at(name);
   if (verb.changes && !open_)
     return Status(Code::unavailable, "the daemon has just started and looks for sessions; try again in a moment");

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/contract.h"
+
 namespace sluice::server {
 namespace {
 
@@ -73,7 +75,8 @@ std::vector<Step> plan(const store::TenantList& list, const std::vector<TenantRe
   std::vector<Step> steps;
   std::set<std::string> names;
   for (const TenantRecord& tenant : wanted) {
-    names.insert(tenant.name);
+    const bool wanted_once = names.insert(tenant.name).second;
+    SLUICE_REQUIRE(wanted_once);
     for (Step& step : plan_one(list, tenant)) steps.push_back(std::move(step));
   }
   for (const auto& [name, tenant] : list.tenants())

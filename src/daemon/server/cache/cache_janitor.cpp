@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "daemon/server/cache/cache_quota.h"
@@ -97,6 +98,7 @@ CacheJanitor::~CacheJanitor() {
 
 void CacheJanitor::start() {
   std::lock_guard guard(shared_->lock);
+  SLUICE_REQUIRE(!shared_->running);
   try {
     std::thread([shared = shared_] { shared->run(); }).detach();
     shared_->running = true;

@@ -37,7 +37,7 @@ class CacheJanitor {
   CacheJanitor(const CacheJanitor&) = delete;
   CacheJanitor& operator=(const CacheJanitor&) = delete;
 
-  // REQUIRES: TenantCache::open has been called. Not started: the calls below do nothing.
+  // REQUIRES: called once, after TenantCache::open. Not started: the calls below do nothing.
   void start();
   void session_changed(std::uint64_t tenant, bool began);
   void tenant_removed(std::uint64_t tenant);

@@ -12,6 +12,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/contract.h"
+
 namespace sluice::server {
 namespace {
 
@@ -86,6 +88,7 @@ Result<UniqueFd> detach_by_child(const std::string& folder) {
 IdMaps::~IdMaps() { reap(true); }
 
 Result<int> IdMaps::shown_as(std::uint32_t uid) {
+  SLUICE_REQUIRE(geteuid() == 0);
   reap(false);
   if (const auto found = maps_.find(uid); found != maps_.end()) return found->second.get();
   if (maps_.size() >= maps_max) maps_.erase(maps_.begin());

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "daemon/server/cache/tree_removal.h"
 #include "daemon/server/runtime/files.h"
@@ -47,6 +48,7 @@ TenantCache::TenantCache(std::string folder, std::uint32_t owner)
     : folder_(std::move(folder)), owner_(owner), id_maps_(owner) {}
 
 Status TenantCache::open(std::uint64_t pool_id, const std::set<std::uint64_t>& tenants) {
+  opened_ = true;
   auto opened = SLUICE_TRY(open_folder(AT_FDCWD, folder_.c_str()));
   const int cache = opened.get();
   const auto removed = SLUICE_TRY(own_folder(cache, removed_folder));
@@ -81,6 +83,7 @@ std::string TenantCache::path(std::uint64_t tenant, std::span<const std::uint8_t
 }
 
 Result<std::string> TenantCache::make_folder(std::uint64_t tenant, std::span<const std::uint8_t, 16> device_uuid) {
+  SLUICE_REQUIRE(opened_);
   const std::string tenant_name = std::to_string(tenant), device_name = hex(device_uuid);
   const auto cache = SLUICE_TRY(open_folder(AT_FDCWD, folder_.c_str()));
   const auto of_tenant = SLUICE_TRY(own_folder(cache.get(), tenant_name.c_str()));

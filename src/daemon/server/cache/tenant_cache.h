@@ -39,7 +39,8 @@ class TenantCache {
   // owner: the user whose the files are on disk; this process's own: nothing is mapped.
   TenantCache(std::string folder, std::uint32_t owner);
 
-  // Puts aside what belongs to another pool or to no tenant. REQUIRES: the folder is there; call it before mount().
+  // Puts aside what belongs to another pool or to no tenant. REQUIRES: called before mount() and path(). Where
+  // it fails the cache can be used all the same.
   Status open(std::uint64_t pool_id, const std::set<std::uint64_t>& tenants);
 
   // The tenant's folder for that device, made if missing, as a worker of user `worker_uid` is to have it. Logs once
@@ -62,6 +63,7 @@ class TenantCache {
   std::map<std::string, UniqueFd> shared_mounts_;  // of a pool without root, by path
   std::function<bool()> withheld_ = [] { return false; };
   std::string complaint_;  // the last one that was logged
+  bool opened_ = false;    // open() was called, whatever came of it
 };
 
 }  // namespace sluice::server

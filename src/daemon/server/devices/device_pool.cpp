@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/contract.h"
+
 namespace sluice::server {
 namespace {
 
@@ -97,6 +99,7 @@ allocator::NodeSpec DevicePool::machine() {
 }
 
 Promised DevicePool::promised(std::uint32_t index) const {
+  SLUICE_REQUIRE(index < devices_.size());
   const allocator::Device& device = pool_->view(0).devices[index];
   const allocator::Overcommitted& excess = pool_->device_excess();
   const std::uint64_t milli = device.milli_total - device.milli_free + excess.excess(index, 0);

@@ -5,18 +5,23 @@
 
 #include <cerrno>
 
+#include "base/contract.h"
+
 namespace sluice::server {
 
 Status ThreadSignal::open() {
+  SLUICE_REQUIRE(!fd_.valid());
   fd_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   return fd_.valid() ? Status() : errno_status("make an eventfd", errno);
 }
 
 Status ThreadSignal::connect(EventLoop& loop, std::function<void()> handler) {
+  SLUICE_REQUIRE(fd_.valid() && !connected_);
   watch_ = SLUICE_TRY(loop.watch(fd_.get(), EPOLLIN, [this, handler = std::move(handler)](std::uint32_t) {
     clear();
     handler();
   }));
+  connected_ = true;
   return Status();
 }
 
@@ -25,6 +30,9 @@ void ThreadSignal::clear() const {
   (void)eventfd_read(fd_.get(), &count);
 }
 
-void ThreadSignal::raise() const { (void)eventfd_write(fd_.get(), 1); }
+void ThreadSignal::raise() const {
+  SLUICE_REQUIRE(fd_.valid());
+  (void)eventfd_write(fd_.get(), 1);
+}
 
 }  // namespace sluice::server

@@ -34,7 +34,7 @@ class Signal {
 // Raised on any thread; its handler runs later, once for any number of raises, on the event loop's thread.
 class ThreadSignal {
  public:
-  // REQUIRES: called before anything else.
+  // REQUIRES: called once, before anything else.
   Status open();
   // REQUIRES: the loop outlives this object, and no handler is connected.
   Status connect(EventLoop& loop, std::function<void()> handler);
@@ -45,6 +45,7 @@ class ThreadSignal {
  private:
   UniqueFd fd_;
   Watch watch_;
+  bool connected_ = false;
 };
 
 }  // namespace sluice::server

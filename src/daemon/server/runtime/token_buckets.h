@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/clock.h"
+#include "base/contract.h"
 
 namespace sluice::server {
 
@@ -17,7 +18,7 @@ class TokenBuckets {
 
   // REQUIRES: both above zero.
   TokenBuckets(std::uint32_t per_s, std::uint32_t burst)
-      : interval_ns_(ns_per_s / per_s), burst_ns_(interval_ns_ * burst) {}
+      : interval_ns_((SLUICE_REQUIRE(per_s > 0 && burst > 0), ns_per_s / per_s)), burst_ns_(interval_ns_ * burst) {}
 
   // Takes one token of the key's bucket. False: there is none, and nothing has changed.
   bool take(std::uint64_t key, Nanoseconds now);

@@ -4,12 +4,15 @@
 #include <utility>
 #include <vector>
 
+#include "base/contract.h"
+
 namespace sluice::server {
 
 // ---- sessions ----
 
 MemoryGrants::Grantee& MemoryGrants::add(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                                          std::unique_ptr<MemoryGrantor> grantor) {
+  SLUICE_REQUIRE(!tenant_of_.contains(binding));
   std::unique_ptr<Tenant>& books = tenants_[tenant];
   if (books == nullptr) books = std::make_unique<Tenant>();
   books->key = tenant;
@@ -28,6 +31,7 @@ void MemoryGrants::open(const BindingId& binding, const std::string& tenant, std
   fit(*added.tenant);
   const std::uint64_t others = counted_beside(*added.tenant, &added);
   set_granted(added, others < limit_bytes ? limit_bytes - others : 0);
+  SLUICE_INVARIANT(within_limit(*added.tenant));
 }
 
 void MemoryGrants::take_over(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
@@ -150,6 +154,17 @@ void MemoryGrants::fit(Tenant& tenant) {
       session.owed_bytes = held_of(session);
       session.granted_bytes = 0;
     }
+  SLUICE_INVARIANT(within_limit(tenant));
+}
+
+// What was granted, whatever the workers say they hold. What an earlier daemon granted cannot be lowered yet.
+bool MemoryGrants::within_limit(const Tenant& tenant) {
+  std::uint64_t granted = 0;
+  for (const auto& [id, session] : tenant.grantees) {
+    if (!session.current) return true;
+    granted += session.granted_bytes;
+  }
+  return granted <= tenant.limit_bytes;
 }
 
 // First half of what others do not use, so that two sessions do not take the same bytes from each other for ever; then
@@ -188,8 +203,11 @@ void MemoryGrants::answer(Tenant& tenant, Grantee& session) {
   const bool room = wish->wanted_bytes <= session.granted_bytes || make_room(tenant, session, wish->wanted_bytes);
   const auto is_old = [](const auto& entry) { return !entry.second.current; };
   if (!room && std::any_of(tenant.grantees.begin(), tenant.grantees.end(), is_old)) return;
+  // What the others hold is their workers' word, which may be another by now than when there was room.
   if (room && wish->wanted_bytes > session.granted_bytes)
-    set_granted(session, tenant.limit_bytes - counted_beside(tenant, &session));
+    set_granted(session, tenant.limit_bytes -
+                             std::min(counted_beside(tenant, &session), tenant.limit_bytes - wish->wanted_bytes));
+  SLUICE_INVARIANT(within_limit(tenant));
   session.pinned_bytes = room ? wish->wanted_bytes : 0;
   session.answered = wish->number;
   session.grantor->answer(*wish);

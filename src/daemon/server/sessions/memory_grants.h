@@ -27,6 +27,7 @@ class MemoryGrants {
  public:
   // `tenant`: the same for all sessions of one tenant, and no other's. A limit that differs from that of the tenant's
   // other sessions holds for all, as set_limit().
+  // REQUIRES of this and take_over(): the binding is not open.
   void open(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
             std::unique_ptr<MemoryGrantor> grantor);
   // A session of an earlier daemon, which had granted it `granted_bytes`. Until it has mapped the page of this one, its
@@ -74,6 +75,7 @@ class MemoryGrants {
   static void set_granted(Grantee& session, std::uint64_t bytes);
   static void lower(Grantee& session, std::uint64_t to_bytes);
   static void fit(Tenant& tenant);
+  static bool within_limit(const Tenant& tenant);
   static bool make_room(Tenant& tenant, const Grantee& session, std::uint64_t bytes);
   static void answer(Tenant& tenant, Grantee& session);
   void answer_all(Tenant& tenant);

@@ -102,7 +102,7 @@ Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceU
                                        std::span<Worker* const> workers, SessionMemory memory,
                                        const std::vector<Start>& starts) {
   SLUICE_REQUIRE(workers.size() == record.bindings.size() && starts.size() == workers.size() &&
-                 memory.bindings.size() == workers.size());
+                 memory.bindings.size() == workers.size() && !sessions_.contains(record.session_id));
   auto session = std::make_unique<LiveSession>();
   session->record = record;
   session->use = use;

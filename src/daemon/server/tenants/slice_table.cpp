@@ -133,11 +133,13 @@ Result<SliceUse> SliceTable::adopt(const SessionRecord& record, const store::Ten
 }
 
 void SliceTable::release(const SliceUse& use) {
-  SLUICE_REQUIRE(taken_ > 0);
+  SLUICE_REQUIRE(taken_ > 0 && use.tenant != nullptr);
   --taken_;
   const std::uint64_t id = use.tenant->key.id;
   auto& of_user = tenants_of_users_[use.uid];
-  if (const auto one = of_user.find(id); one != of_user.end()) of_user.erase(one);
+  const auto one = of_user.find(id);
+  SLUICE_REQUIRE(one != of_user.end());
+  of_user.erase(one);
   if (of_user.empty()) tenants_of_users_.erase(use.uid);
   if (!tenants_.leave(*use.tenant)) return;
   const Status released = pool_.pool().release(id);

@@ -46,6 +46,7 @@ class SliceTable {
   // `registered`: what the registry says of the tenant of that id now, which counts before what the session was given;
   // null: it is ad hoc.
   Result<SliceUse> adopt(const SessionRecord& record, const store::TenantRecord* registered = nullptr);
+  // REQUIRES: `use` came from here, and was not released since.
   void release(const SliceUse& use);
 
   // Could change() be called for all of these? exhausted: a device of one of them has no room for

@@ -5,9 +5,11 @@
 #include <array>
 #include <cstdio>
 
+#include "base/contract.h"
 #include "wire/handshake.h"
 
 namespace sluice::server {
+
 Tenant* Tenants::find(std::uint64_t id) {
   const auto found = tenants_.find(id);
   return found == tenants_.end() ? nullptr : found->second.get();
@@ -19,6 +21,7 @@ const Tenant* Tenants::find(std::uint64_t id) const {
 }
 
 Tenant* Tenants::create(const TenantKey& key, const TenantSlice& slice) {
+  SLUICE_REQUIRE(!tenants_.contains(key.id));
   auto tenant = std::make_unique<Tenant>();
   tenant->key = key;
   tenant->slice = slice;
@@ -40,6 +43,7 @@ bool Tenants::join(Tenant& tenant) {
 }
 
 bool Tenants::leave(Tenant& tenant) {
+  SLUICE_REQUIRE(tenant.session_count > 0);
   if (--tenant.session_count > 0) return false;
   tenants_.erase(std::uint64_t{tenant.key.id});
   return true;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "allocator/node.h"
+#include "base/contract.h"
 #include "base/status.h"
 #include "base/units.h"
 #include "daemon/arbiter/terms.h"
@@ -34,7 +35,10 @@ struct TenantSlice {
   std::uint64_t memory_bytes = 0;
 
   // The device that the tenant's sessions run on: the first of the site. REQUIRES: the site has devices.
-  std::uint32_t device() const { return static_cast<std::uint32_t>(std::countr_zero(site.devices)); }
+  std::uint32_t device() const {
+    SLUICE_REQUIRE(site.devices != 0);
+    return static_cast<std::uint32_t>(std::countr_zero(site.devices));
+  }
   friend bool operator==(const TenantSlice&, const TenantSlice&) = default;
 };
 
@@ -60,7 +64,7 @@ class Tenants {
 
   // One more session. False: there are tenant_sessions_max.
   static bool join(Tenant& tenant);
-  // True: it was the tenant's last session, and the tenant is gone.
+  // True: it was the tenant's last session, and the tenant is gone. REQUIRES: it has a session.
   bool leave(Tenant& tenant);
 
   const std::map<std::uint64_t, std::unique_ptr<Tenant>>& all() const { return tenants_; }

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/contract.h"
 #include "daemon/server/runtime/files.h"
 
 namespace sluice::server {
@@ -55,6 +56,7 @@ Result<std::optional<WorkerCgroup>> WorkerGroups::adopt(std::uint32_t number) co
 }
 
 Status WorkerGroups::limit_memory(std::optional<WorkerCgroup>& group, std::uint64_t arena_bytes) const {
+  SLUICE_REQUIRE(!group || pool_);
   return group ? group->limit_memory(memory_bytes_ + arena_bytes) : Status();
 }
 
@@ -63,6 +65,7 @@ Status WorkerGroups::limit_cpu(std::optional<WorkerCgroup>& group, std::optional
 }
 
 std::string WorkerGroups::memory_reason(const std::optional<WorkerCgroup>& group) const {
+  SLUICE_REQUIRE(!group || pool_);
   if (!group || group->memory_kills() == 0) return "";
   return "its worker needed more than " + format_bytes(memory_bytes_) + " of host memory (jail.worker_memory)";
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/base/run_apart.h"
+
 namespace sluice::server {
 namespace {
 
@@ -19,6 +21,14 @@ TEST_CASE("a signal calls its handler at once, with what it was raised with") {
 TEST_CASE("a signal that nobody listens to is lost") {
   const Signal<int> signal;
   signal.raise(1);
+}
+
+TEST_CASE("a signal has one handler, and one between threads is opened before it is raised") {
+  Signal<> signal;
+  signal.connect([] {});
+  CHECK(test::run_apart([&] { signal.connect([] {}); }).signal == SIGABRT);
+  const ThreadSignal closed;
+  CHECK(test::run_apart([&] { closed.raise(); }).signal == SIGABRT);
 }
 
 TEST_CASE("a signal that another thread raises is handled on the loop's thread, once for several raises") {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "tests/base/run_apart.h"
 
 namespace sluice::server {
 namespace {
@@ -205,6 +206,26 @@ TEST_CASE("garbage in a report neither grants more than the limit nor takes from
 }
 
 // ---- a new daemon ----
+
+TEST_CASE("a worker that says it holds more, once there was room for another, makes nobody's grant exceed the limit") {
+  Rig rig(2);
+  rig.words[0].held = 900;
+  rig.grants.set_limit("alice", 500);
+  REQUIRE(rig.granted() == 0);
+  rig.words[0].held = 0;
+  rig.words[1].ask(300);
+  rig.words[0].between = [&, looks = 0]() mutable {
+    if (++looks > 1) rig.words[0].held = 900;
+  };
+  rig.grants.answer_request({1, 0});
+  CHECK(rig.words[1].granted == 300);
+}
+
+TEST_CASE("a binding is not opened twice") {
+  Rig rig(1);
+  const auto again = [&] { rig.grants.open({0, 0}, "alice", limit, std::make_unique<ModelGrantor>(rig.words[0])); };
+  CHECK_THAT(test::run_apart(again).words, Catch::Contains("a requirement is broken"));
+}
 
 TEST_CASE("while sessions of an earlier daemon are still to come, no wish is answered") {
   MemoryGrants grants;
