@@ -126,8 +126,10 @@ Status send_request(const wire::MessageSocket& socket, const wire::AttachRequest
 Result<wire::Attachment> read_reply(const wire::Message& message) {
   wire::Attachment attachment = SLUICE_TRY(wire::decode_attach_reply(message.bytes));
   const wire::AttachReply& reply = attachment.reply;
-  if (reply.granted == 0) return Status(static_cast<Code>(reply.code), reply.reason);
-  if (message.fds.size() != wire::reply_fds || reply.control_bytes != wire::control_bytes || reply.arena_bytes == 0)
+  const Status refusal(static_cast<Code>(reply.code), reply.reason);
+  if (reply.granted == 0 && !refusal.ok()) return refusal;
+  if (reply.granted == 0 || message.fds.size() != wire::reply_fds || reply.control_bytes != wire::control_bytes ||
+      reply.arena_bytes == 0)
     return Status(Code::protocol_fault, "the daemon's answer is not whole");
   return attachment;
 }
