@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "shim/callback_thread.h"
 #include "shim/progress.h"
 
 namespace sluice::shim {
@@ -27,7 +28,8 @@ Session::Session(const wire::AttachReply& grant, wire::DeviceTraits traits, Conn
       worker_clock_(connection.worker_clock),
       output_(std::move(connection.output)),
       ring_(control_memory_.bytes(), doorbell_),
-      progress_(std::make_unique<Progress>(*this)) {
+      progress_(std::make_unique<Progress>(*this)),
+      callbacks_(std::make_unique<CallbackThread>(*this)) {
   const bool at_home = reinterpret_cast<std::uintptr_t>(arena_.at(0)) == grant_.arena_address;
   if (!at_home || control().arena_at_home.load(std::memory_order_acquire) == 0) traits_.shared_virtual_memory = 0;
 }

@@ -1,10 +1,12 @@
 // Session: the client core that every front end stands on. It joins this process to the pool, mints ids, writes
-// commands and waits for answers; the arena's books (session_arena.h) and what is in flight (progress.h) are its parts.
+// commands and waits for answers; the arena's books (session_arena.h), what is in flight (progress.h) and the program's
+// callbacks (callback_thread.h) are its parts.
 //
 // One session per process, made at the first API call that needs a device, never torn down: programs call from static
 // destructors and atexit handlers, and from threads that outlive main. It holds one thread, which sleeps until the
-// worker dies or kernels print. It never exits or kills. It prints what kernels print, on stdout, and on stderr one
-// line when there is no pool to join, or when the worker said why it ended the session. All methods are thread-safe.
+// worker dies or kernels print, and one for callbacks once there are some. It never exits or kills. It prints what
+// kernels print, on stdout, and on stderr one line when there is no pool to join, or when the worker said why it ended
+// the session. All methods are thread-safe.
 //
 // After fork, the child has no session: its first call joins anew, and objects that it inherited report loss.
 #pragma once
@@ -48,6 +50,7 @@ struct Connection {
   wire::PeerClock worker_clock;
 };
 
+class CallbackThread;
 class Progress;
 
 class Session {
@@ -69,11 +72,13 @@ class Session {
   // no method takes a lock.
   bool lost() const { return lost_.load(std::memory_order_acquire); }
   const std::atomic<bool>& lost_flag() const { return lost_; }
-  // In a forked child, for the session of its parent: it is lost here, and the child does not keep the worker alive.
+  // In a forked child, for a session that it inherited: it is lost here, the child does not keep the worker alive, and
+  // the child has none of the session's threads. Before the child has threads.
   void abandon();
 
   SessionArena& arena() { return arena_; }
   Progress& progress() { return *progress_; }
+  CallbackThread& callbacks() { return *callbacks_; }
   // How threads of this process sleep until the worker wakes them.
   wire::Doorbell doorbell() const { return doorbell_; }
   // The clock that the worker tells times by.
@@ -130,6 +135,7 @@ class Session {
   wire::RingWriter ring_;
   std::atomic<wire::ObjectId> next_id_{1};
   const std::unique_ptr<Progress> progress_;
+  std::unique_ptr<CallbackThread> callbacks_;  // another only in a forked child
 };
 
 }  // namespace sluice::shim

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "base/contract.h"
 #include "base/units.h"
@@ -28,6 +29,7 @@ struct Registry {
   std::mutex mutex;  // one thread joins at a time
   std::atomic<Session*> session{nullptr};
   bool complained = false;
+  std::vector<Session*> inherited;  // of the processes that this one was forked from
 };
 
 std::atomic<Registry*>& registry_place() {
@@ -37,9 +39,12 @@ std::atomic<Registry*>& registry_place() {
 Registry& registry() { return *registry_place().load(std::memory_order_acquire); }
 
 void forget_in_child() {
-  Registry& parents = registry();
-  if (Session* session = parents.session.load(std::memory_order_acquire); session != nullptr) session->abandon();
-  registry_place().store(new Registry, std::memory_order_release);
+  const Registry& parents = registry();
+  auto* own = new Registry;
+  own->inherited = parents.inherited;
+  if (Session* session = parents.session.load(std::memory_order_acquire)) own->inherited.push_back(session);
+  for (Session* session : own->inherited) session->abandon();
+  registry_place().store(own, std::memory_order_release);
 }
 
 void watch_for_forks() {

@@ -1,13 +1,13 @@
 // The session's thread: it shows what kernels print, and sees the worker's end.
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <string>
 
+#include "shim/callback_thread.h"
+#include "shim/detached_thread.h"
 #include "shim/session.h"
 
 namespace sluice::shim {
@@ -22,27 +22,11 @@ constexpr int look_again_ms = 100;
 }  // namespace
 
 Status Session::start_watching() {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   const auto run = [](void* session) -> void* {
     static_cast<Session*>(session)->watch_worker();
     return nullptr;
   };
-  // The program's signals are for the program's threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_attr_setstacksize(&attributes, watch_stack_bytes);
-  pthread_t thread;
-  int error = pthread_create(&thread, &attributes, run, this);
-  if (error == EINVAL) {  // a program with much thread-local storage needs larger stacks
-    pthread_attr_setstacksize(&attributes, 16 * watch_stack_bytes);
-    error = pthread_create(&thread, &attributes, run, this);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
-  return error == 0 ? Status() : errno_status("start the session's thread", error);
+  return start_detached_thread(run, this, watch_stack_bytes);
 }
 
 // While stdout takes nothing, the pipe is left to fill up: the kernels that print wait, and this thread still sees the
@@ -92,6 +76,9 @@ void Session::abandon() {
   lost_.store(true, std::memory_order_seq_cst);
   channel_->close();  // or the worker would not notice the parent's death for as long as the child lives
   output_.close();
+  // The old one's lock may be held by a thread that the child does not have.
+  (void)callbacks_.release();
+  callbacks_ = std::make_unique<CallbackThread>(*this);
 }
 
 }  // namespace sluice::shim

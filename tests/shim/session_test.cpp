@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "tests/shim/opencl_fixture.h"
@@ -117,6 +118,44 @@ TEST_CASE("a forked child finds its parent's objects lost, and does not disturb 
   REQUIRE(clWaitForEvents(1, &event) == CL_SUCCESS);
   std::fill_n(data.begin(), 10, 'x');
   REQUIRE(program.contents(buffer, data.size()) == data);
+}
+
+namespace {
+
+void CL_CALLBACK count_error(cl_event, cl_int status, void* errors) {
+  if (status < 0) ++*static_cast<std::atomic<int>*>(errors);
+}
+
+// Does a callback on an event of a process before this one come, with an error?
+bool hears_of_loss(cl_event event) {
+  std::atomic<int> errors{0};
+  if (clSetEventCallback(event, CL_COMPLETE, count_error, &errors) != CL_SUCCESS) return false;
+  for (int i = 0; i < 2000 && errors == 0; ++i) usleep(1000);
+  return errors == 1;
+}
+
+}  // namespace
+
+TEST_CASE("callbacks on inherited events come in a forked child and in its own, and the parent's in the parent alone") {
+  Program program;
+  program.pool.hold();
+  cl_mem buffer = program.make_buffer(64);
+  cl_event event = nullptr;
+  std::atomic<int> errors{0};
+  REQUIRE(clEnqueueFillBuffer(program.queue, buffer, "x", 1, 0, 10, 0, nullptr, &event) == CL_SUCCESS);
+  REQUIRE(clSetEventCallback(event, CL_COMPLETE, count_error, &errors) == CL_SUCCESS);
+  const int wrong = in_child([&] {
+    const bool here = hears_of_loss(event);
+    const pid_t grandchild = fork();
+    if (grandchild == 0) _exit(hears_of_loss(event) ? 0 : 1);
+    int status = -1;
+    waitpid(grandchild, &status, 0);
+    return (here ? 0 : 1) + (status == 0 ? 0 : 2) + (errors == 0 ? 0 : 4);
+  });
+  CHECK(wrong == 0);
+  program.pool.let_go();
+  REQUIRE(clWaitForEvents(1, &event) == CL_SUCCESS);
+  CHECK(errors == 0);
 }
 
 TEST_CASE("a child forked in the middle of other threads' calls can still end") {

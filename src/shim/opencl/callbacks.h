@@ -1,8 +1,5 @@
-// Callbacks into the program: of events, and of memory objects that are gone.
-//
-// They run on one thread of their own, which is made when the program first registers a callback that must wait, holds
-// no lock while it calls, and sleeps without a wake-up for as long as nothing is left to watch. Process-wide; a forked
-// child makes its own at need. Thread-safe.
+// Callbacks into the program: of events, and of memory objects that are gone. They run on the session's callback thread
+// (shim/callback_thread.h). Thread-safe.
 #pragma once
 
 #include <CL/cl.h>
