@@ -1,7 +1,7 @@
 // Creation of buffers and sub-buffers (OpenCL 3.0, section 5.2.1).
 #include "shim/opencl/info.h"
 #include "shim/opencl/memory.h"
-#include "shim/opencl/svm.h"
+#include "shim/opencl/svm_allocations.h"
 #include "shim/opencl/transfer.h"
 
 using namespace sluice::opencl;
@@ -41,7 +41,7 @@ cl_mem over_svm(const SvmRange& range, MemorySpec spec, cl_int* errcode_ret) {
 // Section 5.2.1: a buffer over shared virtual memory is no larger than what was allocated there.
 bool larger_than_svm(const _cl_context& context, const MemorySpec& spec, const void* host_ptr) {
   if ((spec.flags & CL_MEM_USE_HOST_PTR) == 0) return false;
-  const auto range = find_svm(context, host_ptr, 0);
+  const auto range = context.svm().find(host_ptr, 0);
   return range && range->offset == 0 && spec.bytes > range->buffer->bytes();
 }
 
@@ -52,7 +52,7 @@ cl_mem create_buffer(_cl_context& context, MemorySpec spec, void* host_ptr, cl_i
   if (larger_than_svm(context, spec, host_ptr)) return failed(errcode_ret, CL_INVALID_BUFFER_SIZE);
   if ((spec.flags & CL_MEM_USE_HOST_PTR) != 0) {
     spec.host_ptr = host_ptr;
-    if (const auto range = find_svm(context, host_ptr, spec.bytes); range && !misaligned(context, range->offset))
+    if (const auto range = context.svm().find(host_ptr, spec.bytes); range && !misaligned(context, range->offset))
       return over_svm(*range, std::move(spec), errcode_ret);
   }
   cl_int error = CL_SUCCESS;

@@ -8,6 +8,7 @@
 
 #include "shim/opencl/device.h"
 #include "shim/opencl/object.h"
+#include "shim/opencl/svm_allocations.h"
 #include "shim/session.h"
 
 namespace sluice::opencl {
@@ -30,6 +31,9 @@ struct _cl_context final : public sluice::opencl::ObjectOf<_cl_context, sluice::
   // As passed at creation, with the terminating zero; empty if none were passed.
   const std::vector<cl_context_properties>& properties() const { return properties_; }
 
+  sluice::opencl::SvmAllocations& svm() { return svm_; }
+  const sluice::opencl::SvmAllocations& svm() const { return svm_; }
+
   void add_destructor(sluice::opencl::ContextDestructor callback, void* user_data);
 
   // The error for any call that found the worker gone: CL_OUT_OF_RESOURCES. The first one tells the program's notify
@@ -43,6 +47,7 @@ struct _cl_context final : public sluice::opencl::ObjectOf<_cl_context, sluice::
   const sluice::opencl::ContextNotify notify_;
   void* const notify_data_;
   std::atomic<bool> loss_reported_{false};
+  sluice::opencl::SvmAllocations svm_;
   std::mutex mutex_;  // guards destructors_
   std::vector<std::pair<sluice::opencl::ContextDestructor, void*>> destructors_;
 };

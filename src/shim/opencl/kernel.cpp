@@ -9,7 +9,7 @@
 #include "shim/opencl/handle_probe.h"
 #include "shim/opencl/memory.h"
 #include "shim/opencl/sampler.h"
-#include "shim/opencl/svm.h"
+#include "shim/opencl/svm_allocations.h"
 
 using namespace sluice::opencl;
 namespace wire = sluice::wire;
@@ -107,7 +107,7 @@ cl_int _cl_kernel::set_pointer(cl_uint index, const void* value) {
   if (!takes_pointer && argument.kind != ArgumentKind::unknown) return CL_INVALID_ARG_VALUE;
   std::lock_guard lock(mutex_);
   if (value == nullptr) return stored(arguments_.set_object(index, 0));
-  if (!find_svm(context(), value, 0)) return CL_INVALID_ARG_VALUE;
+  if (!context().svm().find(value, 0)) return CL_INVALID_ARG_VALUE;
   const auto at = static_cast<const std::byte*>(value) - build_->session.arena().at(0);
   return stored(arguments_.set_pointer(index, static_cast<std::uint64_t>(at)));
 }

@@ -1,41 +1,18 @@
-#include "shim/opencl/svm.h"
-
-#include <array>
+// The calls on shared virtual memory (OpenCL 3.0, sections 5.6 and 5.9.2).
 #include <cstring>
-#include <map>
-#include <mutex>
+#include <memory>
 #include <vector>
 
 #include "shim/opencl/callbacks.h"
 #include "shim/opencl/enqueue.h"
 #include "shim/opencl/kernel.h"
+#include "shim/opencl/svm_allocations.h"
 #include "shim/opencl/transfer.h"
 
 using namespace sluice::opencl;
 namespace wire = sluice::wire;
 
 namespace {
-
-// The allocations of all contexts, by address. Never torn down: programs free from exit handlers.
-struct Allocations {
-  std::mutex mutex;
-  std::map<const std::byte*, Ref<_cl_mem>> by_address;
-};
-
-Allocations& allocations() {
-  static Allocations* const all = new Allocations;
-  return *all;
-}
-
-Ref<_cl_mem> take_allocation(const _cl_context& context, const void* pointer) {
-  Allocations& all = allocations();
-  std::lock_guard lock(all.mutex);
-  const auto found = all.by_address.find(static_cast<const std::byte*>(pointer));
-  if (found == all.by_address.end() || &found->second->context() != &context) return {};
-  Ref<_cl_mem> buffer = std::move(found->second);
-  all.by_address.erase(found);
-  return buffer;
-}
 
 // ---- allocating ----
 
@@ -84,7 +61,8 @@ cl_int copy_outside(const Enqueue& options, void* to, const void* from, size_t b
 }
 
 cl_int copy(const Enqueue& options, void* to, const void* from, size_t bytes, bool blocking) {
-  const auto dst = find_svm(options.queue.context(), to, bytes), src = find_svm(options.queue.context(), from, bytes);
+  const SvmAllocations& shared = options.queue.context().svm();
+  const auto dst = shared.find(to, bytes), src = shared.find(from, bytes);
   if (dst && src) return copy_inside(options, *dst, *src, bytes, blocking);
   if (dst) return write_buffer(options, *dst->buffer, dst->offset, bytes, from, blocking);
   if (src) return read_buffer(options, *src->buffer, src->offset, bytes, to, blocking);
@@ -132,23 +110,6 @@ cl_int free_in_turn(const Enqueue& options, std::unique_ptr<Freeing> freeing) {
 
 }  // namespace
 
-namespace sluice::opencl {
-
-std::optional<SvmRange> find_svm(const _cl_context& context, const void* pointer, std::size_t bytes) {
-  const auto* at = static_cast<const std::byte*>(pointer);
-  Allocations& all = allocations();
-  std::lock_guard lock(all.mutex);
-  auto found = all.by_address.upper_bound(at);
-  if (found == all.by_address.begin()) return std::nullopt;
-  --found;
-  const auto offset = static_cast<std::size_t>(at - found->first);
-  const _cl_mem& buffer = *found->second;
-  if (&buffer.context() != &context || !in_range(offset, bytes, buffer.bytes())) return std::nullopt;
-  return SvmRange{found->second, offset};
-}
-
-}  // namespace sluice::opencl
-
 // ---- section 5.6.1: allocating ----
 
 void* clSVMAlloc(cl_context context, cl_svm_mem_flags flags, size_t size, cl_uint alignment) {
@@ -164,17 +125,12 @@ void* clSVMAlloc(cl_context context, cl_svm_mem_flags flags, size_t size, cl_uin
     spec.bytes = size;
     cl_int error = CL_SUCCESS;
     auto buffer = Ref<_cl_mem>::adopt(make_buffer(*context, std::move(spec), error));
-    if (!buffer) return nullptr;
-    std::byte* const place = buffer->contents();
-    Allocations& all = allocations();
-    std::lock_guard lock(all.mutex);
-    all.by_address.insert_or_assign(place, std::move(buffer));
-    return place;
+    return buffer ? context->svm().add(std::move(buffer)) : nullptr;
   });
 }
 
 void clSVMFree(cl_context context, void* pointer) {
-  if (checked(context) != nullptr && pointer != nullptr) (void)take_allocation(*context, pointer);
+  if (checked(context) != nullptr && pointer != nullptr) (void)context->svm().take(pointer);
 }
 
 cl_int clEnqueueSVMFree(cl_command_queue queue, cl_uint count, void* pointers[],
@@ -212,7 +168,7 @@ cl_int clEnqueueSVMMemFill(cl_command_queue queue, void* pointer, const void* pa
   const Enqueue options{*queue, CL_COMMAND_SVM_MEMFILL, wait_span(wait_count, wait_list), event};
   return guarded([&] {
     if (size == 0) return keep_place(options, false);
-    const auto range = find_svm(queue->context(), pointer, size);
+    const auto range = queue->context().svm().find(pointer, size);
     return range ? fill_buffer(options, *range->buffer, range->offset, size,
                                {static_cast<const std::byte*>(pattern), pattern_size})
                  : CL_INVALID_VALUE;
@@ -226,7 +182,7 @@ cl_int clEnqueueSVMMap(cl_command_queue queue, cl_bool blocking, cl_map_flags fl
   if (queue->session().traits().shared_virtual_memory == 0) return CL_INVALID_OPERATION;
   if (size == 0 || !valid_map_flags(flags)) return CL_INVALID_VALUE;
   return guarded([&] {
-    if (!find_svm(queue->context(), pointer, size)) return CL_INVALID_VALUE;
+    if (!queue->context().svm().find(pointer, size)) return CL_INVALID_VALUE;
     return keep_place({*queue, CL_COMMAND_SVM_MAP, wait_span(wait_count, wait_list), event}, blocking != CL_FALSE);
   });
 }
@@ -249,7 +205,7 @@ cl_int clEnqueueSVMMigrateMem(cl_command_queue queue, cl_uint count, const void*
   constexpr cl_mem_migration_flags known = CL_MIGRATE_MEM_OBJECT_HOST | CL_MIGRATE_MEM_OBJECT_CONTENT_UNDEFINED;
   if (count == 0 || pointers == nullptr || (flags & ~known) != 0) return CL_INVALID_VALUE;
   for (cl_uint i = 0; i < count; ++i)
-    if (!find_svm(queue->context(), pointers[i], sizes != nullptr ? sizes[i] : 0)) return CL_INVALID_VALUE;
+    if (!queue->context().svm().find(pointers[i], sizes != nullptr ? sizes[i] : 0)) return CL_INVALID_VALUE;
   return guarded([&] {
     return keep_place({*queue, CL_COMMAND_SVM_MIGRATE_MEM, wait_span(wait_count, wait_list), event}, false);
   });
