@@ -22,7 +22,7 @@ void redirect(int fd);
 
 enum class Level : unsigned char { debug, info, warn, error };
 
-// Writes a line with the arguments in it. Not a template, so that whoever logs compiles neither spdlog nor fmt's
+// Writes a line with the arguments in it. Not a template, so that its users compile neither spdlog nor fmt's
 // formatting.
 void write(Level level, fmt::string_view format, fmt::format_args arguments);
 

@@ -1,7 +1,7 @@
 // Arbiter: decides who runs next on one device. A pure state machine: no I/O, no threads, and the clock is handed in,
 // so that a run replays from its events.
 //
-// One session at a time holds the device's lease. Whoever holds it while nobody else wants it keeps it, idle or not,
+// One session at a time holds the device's lease. While no other session wants it, its holder keeps it, idle or not,
 // and asks nobody. Once somebody else wants it, turns are taken:
 //
 //   Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) over measured device time: each tenant has a start

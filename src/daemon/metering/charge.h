@@ -28,7 +28,7 @@ namespace sluice::metering {
 
 enum class Proof : std::uint8_t {
   none,            // the worker's word alone, up to the time that it held the lease
-  held_time,       // kernels run elsewhere: whoever holds the device is charged for it
+  held_time,       // kernels run elsewhere: the holder of the lease is charged for it
   processor_time,  // kernels run in the worker
 };
 

@@ -13,7 +13,7 @@ namespace sluice::backend::opencl {
 // In a loop that also compares and swaps it is a step of an atomic operation made by hand, and does not count: such a
 // loop goes round again only because others got on.
 struct Loops {
-  bool looks = false;                    // outside of loops: whoever calls this in a loop may wait
+  bool looks = false;                    // outside of loops: a function that calls this in a loop may wait
   std::string_view waits;                // what a loop of its own looks at memory with; empty: none does
   std::vector<std::string_view> called;  // names in loops, for what they may look at
 };

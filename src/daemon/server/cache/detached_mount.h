@@ -1,4 +1,4 @@
-// Detached mounts: a folder as a mount of its own that lies in no mount namespace, so that whoever holds its descriptor
+// Detached mounts: a folder as a mount of its own that lies in no mount namespace, so that a holder of its descriptor
 // reaches what is in the folder, and nothing above it ("..", symbolic links and /proc included).
 #pragma once
 

@@ -1,6 +1,6 @@
 // BlockingTasks: work that may block on something that a tenant controls, done off the daemon's one thread.
 //
-// Closing a descriptor that a tenant sent waits for whoever serves its file system, which may be the tenant; removing
+// Closing a descriptor that a tenant sent waits for the server of its file system, which may be the tenant; removing
 // a worker's folder takes as long as it has files. Each piece of work gets a short-lived thread. A user whose work is
 // stuck gets no more connections (see stuck), so nobody can pile threads up.
 #pragma once

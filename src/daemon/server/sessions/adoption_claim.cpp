@@ -9,7 +9,7 @@
 namespace sluice::server {
 namespace {
 
-// Only memory of memfd_create(2) has seals. Of anything else, fstat(2) may wait for whoever serves its file system.
+// Only memory of memfd_create(2) has seals. Of anything else, fstat(2) may wait for the server of its file system.
 bool is_memory(int fd) { return fcntl(fd, F_GET_SEALS) >= 0; }
 
 Status check_descriptors(const std::vector<UniqueFd>& fds) {

@@ -234,7 +234,7 @@ Status SessionTable::adopt(const SessionRecord& record, const SliceUse& use, Wor
 
 std::uint64_t SessionTable::held_by(const Tenant& tenant) const { return grants_.held_by(lease_key(tenant)); }
 
-// While there are sessions. A page that is touched shows in st_blocks, whoever touched it.
+// While there are sessions. A page that is touched shows in st_blocks, in whichever process.
 void SessionTable::look_at_arenas() {
   std::set<const Tenant*> tenants;
   for (const auto& [id, session] : sessions_) tenants.insert(session->use.tenant);
@@ -300,7 +300,7 @@ void SessionTable::end(Worker& worker, const std::string& reason) {
   if (session.live) remember(session, reason);
   slices_.release(session.use);
   ended.raise(session.record.tenant_id);
-  // Whoever closes the last descriptor of an arena waits for its pages to be freed.
+  // Closing the last descriptor of an arena waits for its pages to be freed.
   tasks_.run(BlockingTasks::no_user,
              [memory = std::make_shared<SessionMemory>(std::move(session.memory))] { (void)memory; });
 }
