@@ -1,11 +1,8 @@
 #include "tools/sluice/tenants_file.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 
+#include "base/toml_file.h"
 #include "base/units.h"
 #include "tools/sluice/tenant_options.h"
 
@@ -13,9 +10,6 @@ namespace sluice::cli {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t file_bytes_max = 1 << 20;
-constexpr std::size_t complaints_max = 20;
 
 // Puts a value into the tenant, or says what would have been right; empty: it was.
 using Complaint = std::string;
@@ -120,25 +114,19 @@ constexpr Key keys[] = {{"name", read_name},           {"gpu", read_gpu},       
 
 class Reader {
  public:
-  explicit Reader(std::string name) : name_(std::move(name)) {}
+  explicit Reader(const std::string& name) : complaints_(name) {}
 
   Result<json> read(const toml::table& root) {
     for (const auto& [key, node] : root) {
       if (key.str() == "tenant") read_tenants(key, node);
       else complain(key.source(), "unknown '" + std::string(key.str()) + "'; there is [[tenant]]");
     }
-    if (complaints_.empty()) return std::move(tenants_);
-    std::string all;
-    for (const std::string& complaint : complaints_) all += (all.empty() ? "" : "\n") + complaint;
-    return Status(Code::invalid_argument, all);
+    SLUICE_TRY(complaints_.status());
+    return std::move(tenants_);
   }
 
  private:
-  void complain(const toml::source_region& where, const std::string& what) {
-    if (complaints_.size() >= complaints_max) return;
-    complaints_.push_back(name_ + ":" + std::to_string(where.begin.line) + ":" + std::to_string(where.begin.column) +
-                          ": " + what);
-  }
+  void complain(const toml::source_region& where, const std::string& what) { complaints_.add(where, what); }
 
   void read_tenants(const toml::key& key, const toml::node& node) {
     const toml::array* array = node.as_array();
@@ -170,32 +158,19 @@ class Reader {
     return all;
   }
 
-  std::string name_;
   json tenants_ = json::array();
-  std::vector<std::string> complaints_;
+  TomlComplaints complaints_;
 };
 
 }  // namespace
 
 Result<json> parse_tenants(std::string_view text, const std::string& name) {
-  try {
-    const toml::table root = toml::parse(text, name);
-    return Reader(name).read(root);
-  } catch (const toml::parse_error& error) {
-    const auto& at = error.source().begin;
-    return Status(Code::invalid_argument, name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
-                                              ": " + std::string(error.description()));
-  }
+  const toml::table root = SLUICE_TRY(parse_toml(text, name));
+  return Reader(name).read(root);
 }
 
 Result<json> load_tenants(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return errno_status("read " + path, errno);
-  std::string text(file_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return Status(Code::internal, "cannot read " + path);
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > file_bytes_max) return Status(Code::invalid_argument, path + " is larger than 1 MiB");
+  const std::string text = SLUICE_TRY(read_toml_text(path));
   return parse_tenants(text, path);
 }
 

@@ -1,23 +1,18 @@
 #include "daemon/server/runtime/config.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <sstream>
 
 #include "allocator/policy.h"
+#include "base/toml_file.h"
 #include "daemon/backends/driver_environment.h"
 #include "wire/handshake.h"
 
 namespace sluice::server {
 namespace {
-
-constexpr std::size_t file_bytes_max = 1 << 20;
-constexpr std::size_t complaints_max = 20;
 
 // What a setter says about a value: nothing, or what would have been right ("a size such as \"2GiB\"").
 using Complaint = std::string;
@@ -226,23 +221,16 @@ const Keys<DeviceRule>& device_keys() {
 
 class Reader {
  public:
-  explicit Reader(std::string name) : name_(std::move(name)) {}
+  explicit Reader(const std::string& name) : name_(name), complaints_(name) {}
 
   Result<Config> read(const toml::table& root) {
     for (const auto& [key, node] : root) read_top(key, node);
-    if (complaints_.empty()) return std::move(config_);
-    std::string all;
-    for (const std::string& complaint : complaints_) all += (all.empty() ? "" : "\n") + complaint;
-    return Status(Code::invalid_argument, all);
+    SLUICE_TRY(complaints_.status());
+    return std::move(config_);
   }
 
  private:
-  void complain(const toml::source_region& where, const std::string& what) {
-    if (complaints_.size() < complaints_max) complaints_.push_back(place(where) + ": " + what);
-  }
-  std::string place(const toml::source_region& where) const {
-    return name_ + ":" + std::to_string(where.begin.line) + ":" + std::to_string(where.begin.column);
-  }
+  void complain(const toml::source_region& where, const std::string& what) { complaints_.add(where, what); }
 
   void read_top(const toml::key& key, const toml::node& node) {
     if (key.str() == "device") return read_devices(key, node);
@@ -295,30 +283,18 @@ class Reader {
 
   std::string name_;
   Config config_;
-  std::vector<std::string> complaints_;
+  TomlComplaints complaints_;
 };
 
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, const std::string& name) {
-  try {
-    const toml::table root = toml::parse(text, name);
-    return Reader(name).read(root);
-  } catch (const toml::parse_error& error) {
-    const auto& at = error.source().begin;
-    return Status(Code::invalid_argument, name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
-                                              ": " + std::string(error.description()));
-  }
+  const toml::table root = SLUICE_TRY(parse_toml(text, name));
+  return Reader(name).read(root);
 }
 
 Result<Config> load_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return errno_status("read " + path, errno);
-  std::string text(file_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > file_bytes_max) return Status(Code::invalid_argument, path + " is larger than 1 MiB");
-  if (file.bad()) return Status(Code::internal, "cannot read " + path);
+  const std::string text = SLUICE_TRY(read_toml_text(path));
   return parse_config(text, path);
 }
 
