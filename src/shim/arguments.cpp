@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/contract.h"
+
 namespace sluice::shim {
 namespace {
 
@@ -53,6 +55,7 @@ bool KernelArguments::set_pointer(std::uint32_t index, std::uint64_t arena_at) {
 }
 
 bool KernelArguments::set(std::uint32_t index, KernelArgument head, std::span<const std::byte> data) {
+  SLUICE_REQUIRE_COSTLY(index < entries_.size());
   Entry& entry = entries_[index];
   const std::uint32_t room_bytes = sizeof head + wire::round_up_8(static_cast<std::uint32_t>(data.size()));
   if (entry.room_bytes != room_bytes && !resize(index, room_bytes)) return false;

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/contract.h"
 #include "wire/commands.h"
 #include "wire/kernel_traits.h"
 
@@ -32,7 +33,10 @@ class KernelArguments {
   bool all_set() const { return unset_ == 0; }
   std::uint32_t count() const { return static_cast<std::uint32_t>(entries_.size()); }
   // Every record, in order. REQUIRES: all_set().
-  std::span<const std::byte> records() const { return records_; }
+  std::span<const std::byte> records() const {
+    SLUICE_REQUIRE_COSTLY(all_set());
+    return records_;
+  }
   // Local memory that the arguments ask for.
   std::uint64_t local_bytes() const { return local_bytes_; }
 

@@ -17,7 +17,7 @@ std::optional<Completion> make_completion(Session& session) {
 
 std::uint64_t post(Lane& lane, const RawCommand& command, std::span<const wire::ObjectId> waits,
                    const Completion& completion, wire::ObjectId event) {
-  SLUICE_REQUIRE(fits_ring(command, waits.size()));
+  SLUICE_REQUIRE_COSTLY(fits_ring(command, waits.size()));  // RingWriter checks the sum
   const std::size_t bytes = command.fixed.size() + waits.size_bytes() + command.trailing.size();
   wire::EnqueueHeader& header = command.header;
   header.header.op = command.op;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/contract.h"
+
 namespace sluice::wire {
 namespace {
 
@@ -50,6 +52,7 @@ void ArenaAllocator::erase_gap(std::map<std::uint64_t, std::uint64_t>::iterator 
 }
 
 std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes, Use use) {
+  SLUICE_REQUIRE(bytes > 0);
   if (bytes > UINT64_MAX / 2) return std::nullopt;
   const std::uint64_t size = rounded_size(bytes);
   const std::uint64_t beside = use == Use::object ? size - bytes : size;
@@ -72,6 +75,7 @@ std::optional<std::uint64_t> ArenaAllocator::allocate(std::uint64_t bytes, Use u
 
 std::pair<std::uint64_t, std::uint64_t> ArenaAllocator::release(std::uint64_t at) {
   const auto used = used_.find(at);
+  SLUICE_REQUIRE(used != used_.end());
   std::uint64_t bytes = used->second.bytes;
   used_bytes_ -= bytes;
   beside_bytes_ -= used->second.beside_bytes;

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "tests/base/run_apart.h"
 #include "wire/timeline.h"
 
 namespace sluice::wire {
@@ -86,6 +87,15 @@ void run_against_oracle(unsigned seed) {
   for (const auto& [at, bytes] : live) arena.release(at);
   REQUIRE(arena.used_bytes() == 0);
   REQUIRE(arena.allocate(arena_bytes) == 0u);  // all gaps have grown together again
+}
+
+TEST_CASE("an arena gives nothing for no bytes, and takes back only what it gave") {
+  ArenaAllocator arena(arena_bytes);
+  const std::uint64_t at = arena.allocate(4096).value();
+  CHECK(test::run_apart([&] { (void)arena.allocate(0); }).signal == SIGABRT);
+  CHECK(test::run_apart([&] { (void)arena.release(at + 256); }).signal == SIGABRT);
+  arena.release(at);
+  CHECK(test::run_apart([&] { (void)arena.release(at); }).signal == SIGABRT);
 }
 
 TEST_CASE("the arena allocator agrees with a map of every byte through thousands of random steps") {
