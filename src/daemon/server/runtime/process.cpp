@@ -1,10 +1,8 @@
 #include "daemon/server/runtime/process.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,25 +11,12 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string_view>
 #include <utility>
+
+#include "daemon/server/runtime/process_child.h"
 
 namespace sluice::server {
 namespace {
-
-constexpr int exit_not_started = 126;
-constexpr int first_free_fd = 64;
-
-// What the child needs, made before it exists: between clone and exec it may only make system calls, since another
-// thread of the daemon may have held any lock.
-struct Preparation {
-  std::vector<char*> words, variables;
-  const char* program = nullptr;
-  std::vector<int> groups;       // cgroup.procs of the control groups that it joins
-  std::vector<int> descriptors;  // in the order of their new numbers, from 0
-  int go = -1, go_write = -1;
-  bool keeps_capabilities = false;
-};
 
 std::uint64_t namespaces_of(const FenceSet& without) {
   constexpr std::pair<Fence, std::uint64_t> flags[] = {{Fence::user_namespace, CLONE_NEWUSER},
@@ -60,64 +45,6 @@ UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pi
 
 namespace {
 
-void default_signals() {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) (void)sigaction(number, &standard, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  (void)sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-// First out of the way of the numbers that they are to have.
-bool place_descriptors(std::vector<int>& descriptors) {
-  for (int& fd : descriptors)
-    if ((fd = fcntl(fd, F_DUPFD, first_free_fd)) < 0) return false;
-  int number = 0;
-  for (const int fd : descriptors)
-    if (dup2(fd, number++) < 0) return false;
-  return syscall(SYS_close_range, number, ~0U, 0) == 0;
-}
-
-// Of its new user namespace, over the next execve: there the daemon's user is nobody, and would lose them.
-void keep_capabilities() {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
-  if (syscall(SYS_capget, &header, sets) != 0) return;
-  for (auto& half : sets) half.inheritable = half.permitted;
-  if (syscall(SYS_capset, &header, sets) != 0) return;
-  for (unsigned long capability = 0; capability <= CAP_LAST_CAP; ++capability)
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
-}
-
-// By itself, because a process that joins a group may wait for milliseconds: the daemon does not.
-bool join_groups(const std::vector<int>& groups) {
-  for (const int group : groups)
-    if (write(group, "0", 1) != 1) return false;
-  return true;
-}
-
-[[noreturn]] void give_up(std::string_view complaint) {
-  (void)!write(STDERR_FILENO, complaint.data(), complaint.size());
-  _exit(exit_not_started);
-}
-
-// In the child. Only system calls.
-[[noreturn]] void become_program(Preparation& child) {
-  (void)close(child.go_write);
-  char go = 0;
-  // Nothing comes: the daemon could not prepare the namespaces, or is gone.
-  if (read(child.go, &go, 1) != 1) _exit(exit_not_started);
-  const bool joined = join_groups(child.groups);
-  if (!place_descriptors(child.descriptors)) _exit(exit_not_started);
-  if (!joined) give_up("cannot join its control group\n");
-  default_signals();
-  if (child.keeps_capabilities) keep_capabilities();
-  (void)setsid();
-  execve(child.program, child.words.data(), child.variables.data());
-  give_up("cannot execute the jailer\n");
-}
-
 Status write_file(const std::string& path, const std::string& text) {
   const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.valid()) return errno_status("open " + path, errno);
@@ -134,59 +61,80 @@ Status map_user(pid_t pid, unsigned uid, unsigned gid) {
   return write_file(folder + "gid_map", "0 " + std::to_string(gid) + " 1");
 }
 
-Status prepare(const ProcessStart& start, const Process& process) {
-  if (start.without.has(Fence::user_namespace)) return Status();
-  return map_user(process.pid, start.uid, start.gid);
-}
-
-Result<Process> clone_into(std::uint64_t namespaces, Preparation& child) {
+Result<Process> clone_into(std::uint64_t namespaces, ProcessChild& child) {
   int pidfd = -1;
-  clone_args arguments{};
-  arguments.flags = namespaces | CLONE_PIDFD;
-  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  arguments.exit_signal = SIGCHLD;
-  const long pid = syscall(SYS_clone3, &arguments, sizeof arguments);
-  if (pid == 0) become_program(child);
+  const pid_t pid = clone_child(namespaces, child, pidfd);
   if (pid < 0) return errno_status("start a process in namespaces of its own", errno);
   Process process;
-  process.pid = static_cast<pid_t>(pid);
+  process.pid = pid;
   process.pidfd.reset(pidfd);
   process.child = true;
   return process;
 }
 
+// What a ProcessChild points to.
+struct Preparation {
+  std::vector<std::string> words;
+  std::vector<char*> argv, environment;
+  std::vector<int> descriptors, groups;
+  std::vector<UniqueFd> opened;
+  UniqueFd go_read, go_write;
+};
+
+Result<int> open_file(Preparation& preparation, const std::string& path, int access) {
+  preparation.opened.emplace_back(open(path.c_str(), access | O_CLOEXEC));
+  if (!preparation.opened.back().valid()) return errno_status("open " + path, errno);
+  return preparation.opened.back().get();
+}
+
+Status open_descriptors(const ProcessStart& start, Preparation& preparation) {
+  int go[2];
+  if (pipe2(go, O_CLOEXEC) != 0) return errno_status("make a pipe", errno);
+  preparation.go_read.reset(go[0]);
+  preparation.go_write.reset(go[1]);
+  const int null = SLUICE_TRY(open_file(preparation, "/dev/null", O_RDWR));
+  const int log = start.log >= 0 ? start.log : STDERR_FILENO;
+  preparation.descriptors = {null, log, log};
+  preparation.descriptors.insert(preparation.descriptors.end(), start.descriptors.begin(), start.descriptors.end());
+  for (const std::string& file : start.cgroup_files)
+    preparation.groups.push_back(SLUICE_TRY(open_file(preparation, file, O_WRONLY)));
+  return Status();
+}
+
+ProcessChild child_of(const ProcessStart& start, Preparation& preparation) {
+  preparation.words = start.arguments;
+  preparation.words.insert(preparation.words.begin(), start.program);
+  preparation.argv = pointers_to(preparation.words);
+  preparation.environment = pointers_to(start.environment);
+  ProcessChild child;
+  child.program = start.program.c_str();
+  child.words = preparation.argv.data();
+  child.variables = preparation.environment.data();
+  child.groups = preparation.groups.data();
+  child.group_count = static_cast<int>(preparation.groups.size());
+  child.descriptors = preparation.descriptors.data();
+  child.descriptor_count = static_cast<int>(preparation.descriptors.size());
+  child.go = preparation.go_read.get();
+  child.go_write = preparation.go_write.get();
+  child.keeps_capabilities = !start.without.has(Fence::user_namespace);
+  return child;
+}
+
+Status let_go(const ProcessStart& start, const Process& process, const UniqueFd& go) {
+  if (!start.without.has(Fence::user_namespace)) SLUICE_TRY(map_user(process.pid, start.uid, start.gid));
+  return write(go.get(), "g", 1) == 1 ? Status() : errno_status("let a process go", errno);
+}
+
 }  // namespace
 
 Result<Process> start_process(const ProcessStart& start) {
-  int go[2];
-  if (pipe2(go, O_CLOEXEC) != 0) return errno_status("make a pipe", errno);
-  const UniqueFd go_read(go[0]);
-  UniqueFd go_write(go[1]);
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null.valid()) return errno_status("open /dev/null", errno);
-  std::vector<std::string> words{start.program};
-  words.insert(words.end(), start.arguments.begin(), start.arguments.end());
-  const int log = start.log >= 0 ? start.log : STDERR_FILENO;
-  Preparation child{pointers_to(words),     pointers_to(start.environment),
-                    start.program.c_str(),  {},
-                    {null.get(), log, log}, go_read.get(),
-                    go_write.get(),         !start.without.has(Fence::user_namespace)};
-  std::vector<UniqueFd> groups;
-  for (const std::string& file : start.cgroup_files) {
-    groups.emplace_back(open(file.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!groups.back().valid()) return errno_status("open " + file, errno);
-    child.groups.push_back(groups.back().get());
-  }
-  child.descriptors.insert(child.descriptors.end(), start.descriptors.begin(), start.descriptors.end());
+  Preparation preparation;
+  SLUICE_TRY(open_descriptors(start, preparation));
+  ProcessChild child = child_of(start, preparation);
   Process process = SLUICE_TRY(clone_into(namespaces_of(start.without), child));
-  if (Status prepared = prepare(start, process); !prepared.ok()) {
-    go_write.reset();
+  if (Status gone = let_go(start, process, preparation.go_write); !gone.ok()) {
     end_process(process);
-    return prepared;
-  }
-  if (write(go_write.get(), "g", 1) != 1) {
-    end_process(process);
-    return errno_status("let a process go", errno);
+    return gone;
   }
   return process;
 }
