@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """A program for the scenarios, natively and in the pool: pyopencl's element-wise, reduction and scan kernels, its radix
-sort and its random numbers. Prints checksums of whole numbers, so that two runs must agree to the letter."""
+sort and its random numbers. Prints checksums of whole numbers, so that two runs must agree to the letter.
 
+    pyopencl_classes.py [brief]      brief: without those whose kernels take minutes to compile"""
+
+import sys
 import zlib
 
 import numpy as np
@@ -48,6 +51,9 @@ def scans():
     say("scan", out.get(), np.cumsum(host, dtype=np.int32))
     chosen, count, _ = copy_if(device, "ary[i] % 3 == 0")
     say("copy_if", chosen.get()[:int(count.get())], host[host % 3 == 0])
+
+
+def scans_that_split():
     low, high, count, _ = partition(device, "ary[i] < 5000")
     split = int(count.get())
     say("partition", np.concatenate([low.get()[:split], high.get()[:len(host) - split]]),
@@ -74,5 +80,7 @@ def random_numbers():
 element_wise()
 reduction()
 scans()
-radix_sort()
+if "brief" not in sys.argv[1:]:
+    scans_that_split()
+    radix_sort()
 random_numbers()
