@@ -14,7 +14,7 @@
 #include "tools/sluice/pool_place.h"
 #include "tools/sluice/program_check.h"
 #include "tools/sluice/run_environment.h"
-#include "tools/sluice/tenant_options.h"
+#include "tools/sluice/tenant_checks.h"
 #include "wire/handshake.h"
 #include "wire/transport/message_socket.h"
 

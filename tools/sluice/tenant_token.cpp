@@ -12,7 +12,7 @@
 #include "tools/sluice/commands.h"
 #include "tools/sluice/exit_codes.h"
 #include "tools/sluice/pool_place.h"
-#include "tools/sluice/tenant_options.h"
+#include "tools/sluice/tenant_checks.h"
 #include "tools/sluice/tenant_print.h"
 
 namespace sluice::cli {

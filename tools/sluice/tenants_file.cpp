@@ -4,7 +4,7 @@
 
 #include "base/toml_file.h"
 #include "base/units.h"
-#include "tools/sluice/tenant_options.h"
+#include "tools/sluice/tenant_checks.h"
 
 namespace sluice::cli {
 namespace {

@@ -204,28 +204,29 @@ TEST_CASE("a remote program does not share its addresses, and a worker says so")
 
 // ---- the channel ----
 
-Control make_control(Pair& pair, std::pair<wire::MessageSocket, wire::MessageSocket>& link) {
+Control make_control(std::unique_ptr<wire::Channel> channel, wire::MessageSocket link, BuildWatch& builds) {
   AdoptionOffer offer{{}, [] { return std::array<int, adopt_fds>(); }, [] {}, [](auto) { return Status(); }};
-  return Control(DaemonLink(std::move(link.first), UniqueFd(), std::move(offer)),
-                 std::move(pair.program.transport.worker.channel), pair.worker.session().builds());
+  return Control(DaemonLink(std::move(link), UniqueFd(), std::move(offer)), std::move(channel), builds);
 }
 
 TEST_CASE("the end of a remote program's channel is the end of its session") {
-  Pair pair;
+  auto [program, worker] = test::make_channel();
   auto link = wire::MessageSocket::pair().take();
-  Control control = make_control(pair, link);
-  std::thread program([&] {
+  BuildWatch builds(BuildLimits::none());
+  Control control = make_control(std::move(worker), std::move(link.first), builds);
+  std::thread ending([&end = *program] {
     ::usleep(2'000);
-    pair.program.session->abandon();
+    end.close();
   });
   CHECK(control.wait_for_end().ok());
-  program.join();
+  ending.join();
 }
 
 TEST_CASE("a worker tells a remote program over the channel why its session ends, and the program's waits end") {
   Pair pair;
   auto link = wire::MessageSocket::pair().take();
-  Control control = make_control(pair, link);
+  Control control = make_control(std::move(pair.program.transport.worker.channel), std::move(link.first),
+                                 pair.worker.session().builds());
   control.report(Status(Code::protocol_fault, "a test"));
   const Status end = control.wait_for_end();
   CHECK(end.message() == "a test");
@@ -239,8 +240,7 @@ TEST_CASE("a remote program that speaks on its channel loses its session") {
   auto [program, worker] = test::make_channel();
   auto link = wire::MessageSocket::pair().take();
   BuildWatch builds(BuildLimits::none());
-  AdoptionOffer offer{{}, [] { return std::array<int, adopt_fds>(); }, [] {}, [](auto) { return Status(); }};
-  Control control(DaemonLink(std::move(link.first), UniqueFd(), std::move(offer)), std::move(worker), builds);
+  Control control = make_control(std::move(worker), std::move(link.first), builds);
   const std::byte word{1};
   REQUIRE(program->send(std::span(&word, 1), now_ns() + ns_per_s).ok());
   CHECK(control.wait_for_end().code() == Code::protocol_fault);
