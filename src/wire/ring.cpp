@@ -94,7 +94,7 @@ void RingWriter::copy_in(std::uint64_t position, std::span<const std::byte> byte
   const std::size_t at = position & ring_mask;
   const std::size_t first = std::min(bytes.size(), ring_bytes - at);
   std::memcpy(ring_ + at, bytes.data(), first);
-  std::memcpy(ring_, bytes.data() + first, bytes.size() - first);
+  if (first < bytes.size()) std::memcpy(ring_, bytes.data() + first, bytes.size() - first);
 }
 
 void RingWriter::stop() {
