@@ -69,4 +69,24 @@ inline shim::Posted post_observed(shim::Lane& lane, const shim::RawCommand& comm
   return posted;
 }
 
+// A command of the session's program has its times on the program's clock, whatever the worker's shows. Some worker
+// serves the session.
+inline void check_times_of_command(const RemoteSession& program) {
+  const auto lane = program.make_lane();
+  const wire::ObjectId buffer = program.make_buffer(64);
+  const Nanoseconds before_ns = now_ns();
+  const auto completion = shim::make_completion(*program.session);
+  shim::EventState event(*lane, *completion->slot, completion->slot_at);
+  const std::uint64_t value = 1;
+  wire::BufferWrite write;
+  write.buffer = buffer, write.bytes = sizeof value, write.arena_at = wire::no_offset;
+  event.posted_as(
+      shim::post(*lane, shim::raw(write, std::as_bytes(std::span(&value, 1))), {}, *completion, event.id()));
+  REQUIRE(event.wait() == shim::event_complete);
+  const shim::EventTimes times = event.times();
+  CHECK(before_ns <= times.queued_ns);
+  CHECK(times.queued_ns <= times.submitted_ns);
+  CHECK(times.ended_ns <= now_ns());
+}
+
 }  // namespace sluice::test

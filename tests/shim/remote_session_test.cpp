@@ -146,21 +146,7 @@ TEST_CASE("a worker across the seam answers thousands of times, and both sides s
 TEST_CASE("the times of a command are on the program's clock, whatever the worker's shows") {
   const RemoteSession remote;
   RemoteWorker worker(remote.transport);
-  const auto lane = remote.make_lane();
-  const wire::ObjectId buffer = remote.make_buffer(64);
-  const Nanoseconds before_ns = now_ns();
-  const auto completion = shim::make_completion(*remote.session);
-  shim::EventState event(*lane, *completion->slot, completion->slot_at);
-  const std::uint64_t value = 1;
-  wire::BufferWrite write;
-  write.buffer = buffer, write.bytes = sizeof value, write.arena_at = wire::no_offset;
-  event.posted_as(
-      shim::post(*lane, shim::raw(write, std::as_bytes(std::span(&value, 1))), {}, *completion, event.id()));
-  REQUIRE(event.wait() == shim::event_complete);
-  const shim::EventTimes times = event.times();
-  CHECK(before_ns <= times.queued_ns);
-  CHECK(times.queued_ns <= times.submitted_ns);
-  CHECK(times.ended_ns <= now_ns());
+  check_times_of_command(remote);
 }
 
 TEST_CASE("a worker that goes away across the seam ends every wait") {

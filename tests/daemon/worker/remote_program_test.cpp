@@ -168,21 +168,7 @@ TEST_CASE("the daemon's grant of a lease wakes a worker that sleeps on a remote 
 
 TEST_CASE("the times of a real worker's commands are on the remote program's clock") {
   Pair pair;
-  const auto lane = pair.program.make_lane();
-  const wire::ObjectId buffer = pair.program.make_buffer(64);
-  const Nanoseconds before_ns = now_ns();
-  const auto completion = shim::make_completion(*pair.program.session);
-  shim::EventState event(*lane, *completion->slot, completion->slot_at);
-  const std::uint64_t value = 1;
-  wire::BufferWrite command;
-  command.buffer = buffer, command.bytes = sizeof value, command.arena_at = wire::no_offset;
-  event.posted_as(
-      shim::post(*lane, shim::raw(command, std::as_bytes(std::span(&value, 1))), {}, *completion, event.id()));
-  REQUIRE(event.wait() == shim::event_complete);
-  const shim::EventTimes times = event.times();
-  CHECK(before_ns <= times.queued_ns);
-  CHECK(times.queued_ns <= times.submitted_ns);
-  CHECK(times.ended_ns <= now_ns());
+  test::check_times_of_command(pair.program);
 }
 
 TEST_CASE("the session of a remote program gives all back, but for pages that nobody sealed") {

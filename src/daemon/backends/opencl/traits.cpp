@@ -116,8 +116,8 @@ void read_identity(DeviceTraits& t, const DeviceQuery& ask, std::size_t number) 
   read_uuid(t, ask, number);
   t.buffers_in_arena = works_on_host_memory(t);
   t.images_in_arena = t.buffers_in_arena;
-  // PoCL's CPU devices take any address of the process that runs their kernels. What they offer
-  // beyond buffers (CL_DEVICE_SVM_FINE_GRAIN_SYSTEM) would be that process's memory, not the program's.
+  // PoCL's CPU devices take any address of the process that runs their kernels. What they offer beyond buffers
+  // (CL_DEVICE_SVM_FINE_GRAIN_SYSTEM) would be that process's memory, not the program's.
   constexpr cl_device_svm_capabilities offered =
       CL_DEVICE_SVM_COARSE_GRAIN_BUFFER | CL_DEVICE_SVM_FINE_GRAIN_BUFFER | CL_DEVICE_SVM_ATOMICS;
   if (t.buffers_in_arena)
