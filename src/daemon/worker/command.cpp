@@ -65,6 +65,12 @@ const wire::EnqueueHeader* enqueue_header(const Command& command) {
       command.body);
 }
 
+bool is_sync_point(const Command& command) {
+  return command.op() == wire::Op::barrier || command.op() == wire::Op::marker;
+}
+
+bool waits_for_all(const Command& command) { return is_sync_point(command) && command.waits.empty(); }
+
 bool refers_to(const Command& command, ObjectId id) {
   const auto is_it = [id](ObjectId other) { return other == id; };
   if (const wire::EnqueueHeader* header = enqueue_header(command))

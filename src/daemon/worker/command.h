@@ -48,6 +48,11 @@ struct Command {
 // Null: the command goes to no queue.
 const wire::EnqueueHeader* enqueue_header(const Command& command);
 
+// A barrier or a marker.
+bool is_sync_point(const Command& command);
+// A sync point without a wait list: it waits for all that its queue was given before.
+bool waits_for_all(const Command& command);
+
 // Does the command need the object? Its queue, its own event, an event that it waits for, an operand or an argument.
 bool refers_to(const Command& command, ObjectId id);
 

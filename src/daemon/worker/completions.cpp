@@ -1,6 +1,7 @@
 #include "daemon/worker/completions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/contract.h"
 #include "daemon/worker/launch_cuts.h"
@@ -20,6 +21,8 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
 }
 
 }  // namespace
+
+// ---- queues and their commands ----
 
 QueueProgress& Completions::open(wire::TimelineSlot& timeline, bool out_of_order) {
   sweep_closed();
@@ -42,7 +45,7 @@ void Completions::sweep_closed() {
   std::erase_if(queues_, [this](const std::unique_ptr<QueueProgress>& queue) {
     const bool idle = queue->ended_.load(std::memory_order_acquire) == queue->begun_ &&
                       queue->tickets_.load(std::memory_order_acquire) == 0;  // pairs with completed
-    if (queue->closed_ && idle) free_.give_back(queue->last_published_);
+    if (queue->closed_ && idle) drop(queue->last_published_);
     return queue->closed_ && idle;
   });
 }
@@ -58,10 +61,15 @@ InFlight* Completions::fresh() {
   command->duration_key = {};
   command->whole = nullptr;
   command->piece_items = 0;
-  command->parts.store(1, std::memory_order_relaxed);
+  command->missing.store(1, std::memory_order_relaxed);
   command->first_started_ns.store(0, std::memory_order_relaxed);
   command->piece_outcome.store(wire::Outcome::ok, std::memory_order_relaxed);
+  command->after_all = command->held = false;
   return command;
+}
+
+void Completions::drop(InFlight* command) {
+  if (!command->held || command->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) free_.give_back(command);
 }
 
 InFlight& Completions::begin(QueueProgress& queue, wire::EventSlot* event) {
@@ -78,9 +86,58 @@ InFlight& Completions::begin_piece(InFlight& whole) {
   InFlight* piece = fresh();
   piece->queue = whole.queue;
   piece->whole = &whole;
-  whole.parts.fetch_add(1, std::memory_order_relaxed);
+  whole.missing.fetch_add(1, std::memory_order_relaxed);
   return *piece;
 }
+
+// ---- which is shown before which ----
+
+InFlightRef::InFlightRef(Completions& completions, InFlight& command) : completions_(&completions), command_(&command) {
+  if (std::exchange(command.held, true)) {
+    command.holders.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    command.holders.store(2, std::memory_order_relaxed);
+    command.followers.store(nullptr, std::memory_order_relaxed);
+  }
+}
+
+InFlightRef::~InFlightRef() {
+  if (command_ != nullptr) completions_->drop(command_);
+}
+
+// Stands at the head of the followers of a command that was shown.
+Follower* Completions::shown() {
+  static Follower mark;
+  return &mark;
+}
+
+void Completions::show_after(InFlight& command, const InFlightRef& earlier) {
+  InFlight& first = *earlier.get();
+  if (&first == &command || (first.queue == command.queue && !command.queue->out_of_order_)) return;
+  Follower* top = first.followers.load(std::memory_order_acquire);  // pairs with show
+  if (top == shown()) return;
+  Follower* follower = followers_.take();
+  follower->command = &command;
+  command.missing.fetch_add(1, std::memory_order_relaxed);
+  do {
+    if (top == shown()) {
+      followers_.give_back(follower);
+      command.missing.fetch_sub(1, std::memory_order_relaxed);
+      return;
+    }
+    follower->next = top;
+  } while (!first.followers.compare_exchange_weak(top, follower, std::memory_order_acq_rel, std::memory_order_acquire));
+}
+
+void Completions::order(InFlight& command, bool after_all, bool is_barrier) {
+  QueueProgress& queue = *command.queue;
+  if (!queue.out_of_order_) return;
+  if (queue.barrier_.get() != nullptr) show_after(command, queue.barrier_);
+  command.after_all = after_all;
+  if (is_barrier) queue.barrier_ = InFlightRef(*this, command);
+}
+
+// ---- the ends of commands ----
 
 void Completions::failed(InFlight& command, wire::Outcome outcome) {
   const Nanoseconds now = now_ns();
@@ -118,7 +175,7 @@ void Completions::piece_completed(InFlight& piece) {
     continue;
   if (piece.outcome != wire::Outcome::ok) whole.piece_outcome.store(piece.outcome, std::memory_order_relaxed);
   free_.give_back(&piece);
-  if (whole.parts.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(whole);
+  if (whole.missing.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(whole);
 }
 
 void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) {
@@ -132,11 +189,34 @@ void Completions::completed(std::uint64_t token, wire::Outcome outcome, const wi
   }
   leave_device(command);
   // Drivers may report the last of the pieces before another.
-  const bool alone = command.parts.load(std::memory_order_acquire) == 1;  // pairs with piece_completed
-  if (alone || command.parts.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(command);
+  const bool alone = command.missing.load(std::memory_order_acquire) == 1;  // pairs with piece_completed
+  if (alone || command.missing.fetch_sub(1, std::memory_order_acq_rel) == 1) finish(command);
 }
 
 void Completions::finish(InFlight& command) {
+  command.next_to_finish = nullptr;
+  for (InFlight* ready = &command; ready != nullptr;) {
+    InFlight& next = *ready;
+    ready = next.next_to_finish;
+    finish(next, ready);
+  }
+}
+
+// The program can see the end of the command: those that are shown after it have one thing less to wait for.
+void Completions::free_followers(InFlight& command, InFlight*& ready) {
+  if (!command.held) return;
+  Follower* follower = command.followers.exchange(shown(), std::memory_order_acq_rel);  // pairs with show_after
+  while (follower != nullptr) {
+    InFlight& later = *follower->command;
+    Follower* gone = std::exchange(follower, follower->next);
+    followers_.give_back(gone);
+    if (later.missing.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+    later.next_to_finish = ready;
+    ready = &later;
+  }
+}
+
+void Completions::finish(InFlight& command, InFlight*& ready) {
   QueueProgress& queue = *command.queue;
   if (command.outcome == wire::Outcome::ok) command.outcome = command.piece_outcome.load(std::memory_order_relaxed);
   if (const Nanoseconds first_ns = command.first_started_ns.load(std::memory_order_relaxed); first_ns != 0)
@@ -145,27 +225,30 @@ void Completions::finish(InFlight& command) {
   command.times.submitted_ns = std::min(command.times.submitted_ns, command.times.started_ns);
   count(command);
   release_arena();
-  if (queue.out_of_order_) show_outcome(command, *queue.timeline_);
+  if (queue.out_of_order_ && !command.after_all) {
+    show_outcome(command, *queue.timeline_);
+    free_followers(command, ready);
+  }
   command.finished.store(true, std::memory_order_release);  // pairs with publish
   if (queue.tickets_.fetch_add(1, std::memory_order_acq_rel) != 0) return;
   for (std::uint32_t mine = 1; mine != 0;) {
-    publish(queue, mine);
+    publish(queue, mine, ready);
     // Tickets that were drawn meanwhile are published in another round.
     mine = queue.tickets_.fetch_sub(mine, std::memory_order_acq_rel) - mine;
   }
 }
 
 // By one thread at a time: the one that drew the queue's first ticket.
-void Completions::publish(QueueProgress& queue, std::uint32_t ended) {
-  InFlight* last = queue.last_published_;
+void Completions::publish(QueueProgress& queue, std::uint32_t ended, InFlight*& ready) {
+  InFlight* const before = queue.last_published_;
+  InFlight* last = before;
   for (;;) {
     InFlight* next = last->next.load(std::memory_order_acquire);  // pairs with begin
     if (next == nullptr || !next->finished.load(std::memory_order_acquire)) break;
-    if (!queue.out_of_order_) show_outcome(*next, *queue.timeline_);
-    free_.give_back(last);
+    if (!queue.out_of_order_ || next->after_all) show_outcome(*next, *queue.timeline_);
     last = next;
   }
-  const bool advanced = last != queue.last_published_;
+  const bool advanced = last != before;
   SLUICE_INVARIANT(!advanced || last->sequence > queue.ended_.load(std::memory_order_relaxed));
   queue.last_published_ = last;
   queue.ended_count_ += ended;
@@ -177,6 +260,13 @@ void Completions::publish(QueueProgress& queue, std::uint32_t ended) {
   }
   if (queue.out_of_order_) wire::publish_completed(*queue.timeline_, control_, queue.ended_count_, doorbell_);
   else if (advanced) wire::publish_completed(*queue.timeline_, control_, last->sequence, doorbell_);
+  // Of an in-order queue the program looks at the timeline, not at the events.
+  for (InFlight* command = before; command != last;) {
+    InFlight* next = command->next.load(std::memory_order_relaxed);
+    drop(command);
+    if (!queue.out_of_order_ || next->after_all) free_followers(*next, ready);
+    command = next;
+  }
 }
 
 void Completions::let_go(QueueProgress& queue) {

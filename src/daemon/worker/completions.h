@@ -4,6 +4,10 @@
 // in a list; of an in-order queue only the finished front of it is published: each command's event slot, then the
 // queue's timeline. A command that was never submitted because it was wrong takes its place in the list like any other.
 //
+// Across queues a driver may report a command before one that it waited for: the thread that ran the earlier one starts
+// the later one first, and reports then. The program would see a marker complete and an event in its wait list not, so
+// a command is shown after all that it waited for (show_after).
+//
 // No lock: each thread that finishes a command takes a ticket. The thread with the first ticket publishes for all,
 // until no ticket is left. Only the command thread calls begin(), open() and close(); any thread may call completed().
 #pragma once
@@ -14,6 +18,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/free_list.h"
@@ -30,7 +35,16 @@ class QueueProgress;
 
 enum class Work : std::uint8_t { other, launch, to_device, from_device };
 
-// One command between begin() and its publication.
+struct InFlight;
+
+// A command that is not to be shown before another. Made and used by Completions.
+struct Follower {
+  Follower* next_free = nullptr;  // FreeList
+  Follower* next = nullptr;       // of the same earlier command
+  InFlight* command = nullptr;
+};
+
+// One command between begin() and its publication, or for as long as somebody holds it.
 struct InFlight {
   InFlight* next_free = nullptr;         // FreeList
   std::atomic<InFlight*> next{nullptr};  // the queue's next command
@@ -51,12 +65,44 @@ struct InFlight {
   // A launch that was cut. Of a piece: the command that it is part of, and how many of its work-items it has. Of the
   // command, which is its own last piece: what is known of those before.
   InFlight* whole = nullptr;
-  std::uint64_t piece_items = 0;        // 0: all
-  std::atomic<std::uint32_t> parts{1};  // that have not ended, with the one that the command itself is
+  std::uint64_t piece_items = 0;  // 0: all
+  // What its end still waits for: its own end on the device, those of its pieces, and earlier commands to be shown.
+  std::atomic<std::uint32_t> missing{1};
   std::atomic<Nanoseconds> first_started_ns{0};
   std::atomic<wire::Outcome> piece_outcome{wire::Outcome::ok};
 
+  bool after_all = false;                     // of an out-of-order queue: shown after all that began before it
+  bool held = false;                          // by an InFlightRef, at some time
+  std::atomic<int> holders{1};                // the queue's list, and those that hold it
+  std::atomic<Follower*> followers{nullptr};  // once it is shown: Completions::shown()
+  InFlight* next_to_finish = nullptr;
+
   std::uint64_t token() const { return reinterpret_cast<std::uint64_t>(this); }
+};
+
+class Completions;
+
+// Keeps a command that was begun for others to be shown after, past its end. Move-only; the command thread's, and gone
+// before the Completions.
+class InFlightRef {
+ public:
+  InFlightRef() = default;
+  InFlightRef(Completions& completions, InFlight& command);
+  InFlightRef(InFlightRef&& other) noexcept
+      : completions_(other.completions_), command_(std::exchange(other.command_, nullptr)) {}
+  InFlightRef& operator=(InFlightRef&& other) noexcept {
+    std::swap(completions_, other.completions_);
+    std::swap(command_, other.command_);
+    return *this;
+  }
+  ~InFlightRef();
+
+  // Null: none is held.
+  InFlight* get() const { return command_; }
+
+ private:
+  Completions* completions_ = nullptr;
+  InFlight* command_ = nullptr;
 };
 
 // The commands of one queue. Made and used by Completions.
@@ -79,6 +125,7 @@ class QueueProgress {
   bool closed_ = false;
 
   InFlight* newest_ = nullptr;  // the command thread's
+  InFlightRef barrier_;         // the command thread's: the newest one of an out-of-order queue
   std::uint64_t begun_ = 0;     // the command thread's
   alignas(64) std::atomic<std::uint32_t> tickets_{0};
   InFlight* last_published_ = nullptr;  // the publisher's, and so is what follows
@@ -118,6 +165,11 @@ class Completions final : public backend::CompletionSink {
 
   // The next command of a queue. To be followed by exactly one completed() with its token.
   InFlight& begin(QueueProgress& queue, wire::EventSlot* event);
+  // `command`, which is not submitted yet, is shown after `earlier`. At once if that was shown.
+  void show_after(InFlight& command, const InFlightRef& earlier);
+  // It waits for all that its queue began before, or, as a barrier, all that its queue begins later waits for it. Only
+  // out-of-order queues need to be told.
+  void order(InFlight& command, bool after_all, bool is_barrier);
   // A piece of a command that was begun, but not its last one. Only the meter and the gate see its end.
   InFlight& begin_piece(InFlight& whole);
   void completed(std::uint64_t token, wire::Outcome outcome, const wire::CommandTimes& times) override;
@@ -143,12 +195,18 @@ class Completions final : public backend::CompletionSink {
   std::size_t in_flight() const;
 
  private:
+  friend class InFlightRef;
+  static Follower* shown();
   void count(const InFlight& command) const;
   void leave_device(const InFlight& part);
   void piece_completed(InFlight& piece);
+  // What `ready` heads are commands that may be shown now, by next_to_finish.
   void finish(InFlight& command);
+  void finish(InFlight& command, InFlight*& ready);
+  void free_followers(InFlight& command, InFlight*& ready);
   InFlight* fresh();
-  void publish(QueueProgress& queue, std::uint32_t ended);
+  void drop(InFlight* command);
+  void publish(QueueProgress& queue, std::uint32_t ended, InFlight*& ready);
   void let_go(QueueProgress& queue);
   void sweep_closed();
 
@@ -160,6 +218,7 @@ class Completions final : public backend::CompletionSink {
   HostBudget data_budget_;
   std::atomic<std::size_t> releases_{0};
   FreeList<InFlight> free_;
+  FreeList<Follower> followers_;
   std::vector<std::unique_ptr<QueueProgress>> queues_;
 };
 

@@ -30,11 +30,12 @@ Result<StartedCommand> Enqueuer::start(const wire::EnqueueHeader& header) {
     flush();
   }
   started.command = &to_.completions.begin(*started.queue->progress, slot);
+  if (started.event != nullptr) started.event->command = InFlightRef(to_.completions, *started.command);
   return started;
 }
 
 // A piece belongs to a command that was started.
-Enqueuer::Opened Enqueuer::open(const wire::EnqueueHeader& header, std::span<const ObjectId> waits, const Part& part,
+Enqueuer::Opened Enqueuer::open(const wire::EnqueueHeader& header, const Command& command, const Part& part,
                                 Outcome outcome) {
   SLUICE_REQUIRE(part.started != nullptr || part.last);
   Opened opened;
@@ -54,12 +55,23 @@ Enqueuer::Opened Enqueuer::open(const wire::EnqueueHeader& header, std::span<con
   opened.event = started.event;
   if (started.command == nullptr) return opened;
   opened.outcome = outcome != Outcome::ok ? outcome : started.queue->outcome;
-  if (opened.outcome == Outcome::ok) opened.outcome = collect_waits(waits);
+  if (opened.outcome == Outcome::ok) opened.outcome = collect_waits(command.waits);
+  if (part.last) order(*started.command, command);
   opened.part = &in_flight_part(*started.command, part);
   opened.result.ends_at_gate = part.admitted;
   opened.submission = {started.queue->queue.get(), wait_events_, opened.part->token(),
                        started.event != nullptr && part.last};
   return opened;
+}
+
+// One that is wrong, too, is shown after what it was to wait for.
+void Enqueuer::order(InFlight& in_flight, const Command& command) {
+  for (const ObjectId id : command.waits) {
+    const EventEntry* earlier = to_.objects.find<EventEntry>(id);
+    if (earlier != nullptr && earlier->command.get() != nullptr)
+      to_.completions.show_after(in_flight, earlier->command);
+  }
+  to_.completions.order(in_flight, waits_for_all(command), command.op() == wire::Op::barrier);
 }
 
 InFlight& Enqueuer::in_flight_part(InFlight& command, const Part& part) {

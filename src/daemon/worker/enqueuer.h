@@ -60,7 +60,7 @@ class Enqueuer {
   template <typename Submit>
   SubmitResult submit(const wire::EnqueueHeader& header, const Command& command, const Part& part, Outcome outcome,
                       Cost cost, Submit submit, std::unique_ptr<std::byte[]> owned = nullptr) {
-    Opened opened = open(header, command.waits, part, outcome);
+    Opened opened = open(header, command, part, outcome);
     if (opened.command == nullptr) return std::move(opened.result);
     opened.command->work = cost.work;
     opened.command->bytes = cost.bytes;
@@ -87,7 +87,8 @@ class Enqueuer {
     Outcome outcome = Outcome::ok;
     backend::Submission submission;
   };
-  Opened open(const wire::EnqueueHeader& header, std::span<const ObjectId> waits, const Part& part, Outcome outcome);
+  Opened open(const wire::EnqueueHeader& header, const Command& command, const Part& part, Outcome outcome);
+  void order(InFlight& in_flight, const Command& command);
   InFlight& in_flight_part(InFlight& command, const Part& part);
   SubmitResult refuse(Opened& opened, Outcome outcome);
   Outcome collect_waits(std::span<const ObjectId> waits);

@@ -75,6 +75,7 @@ struct QueueEntry {
 struct EventEntry {
   Outcome outcome = Outcome::ok;
   std::unique_ptr<backend::Event> event;  // null: its command was never submitted
+  InFlightRef command;                    // none: a user event, or its command never got a place in a queue
   bool user = false;
   bool pending = false;  // a user event that is not set, or a command that waits, if only at second hand, for one
 };

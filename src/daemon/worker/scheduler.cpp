@@ -11,7 +11,6 @@ namespace sluice::worker {
 namespace {
 
 bool is_barrier(wire::Op op) { return op == wire::Op::barrier; }
-bool is_sync_point(wire::Op op) { return op == wire::Op::barrier || op == wire::Op::marker; }
 
 Status too_many_blocked(const HeldCommands& held) {
   return fault("more than " + format_bytes(held.budget().bytes_max()) +
@@ -103,7 +102,7 @@ Status Scheduler::release(const Command& command, const wire::ObjectRelease& rel
 // ---- how long it will take ----
 
 Nanoseconds Scheduler::estimate_of(const Command& command, const DurationKey& key) const {
-  if (is_sync_point(command.op())) return 0;
+  if (is_sync_point(command)) return 0;
   if (key.items != 0) return gate_.durations().estimate(key);
   return DurationEstimator::of_transfer(transfer_bytes(command));
 }
@@ -112,8 +111,7 @@ Nanoseconds Scheduler::estimate_of(const Command& command, const DurationKey& ke
 
 // By what is known of earlier commands.
 bool Scheduler::is_blocked(const QueueEntry& queue, const Command& command) {
-  const bool waits_for_all = command.waits.empty() && is_sync_point(command.op());
-  if (queue.blocked != 0 && (!queue.out_of_order || waits_for_all || queue.blocked_barriers != 0)) return true;
+  if (queue.blocked != 0 && (!queue.out_of_order || waits_for_all(command) || queue.blocked_barriers != 0)) return true;
   return std::any_of(command.waits.begin(), command.waits.end(), [this](ObjectId id) {
     const EventEntry* event = objects_.find<EventEntry>(id);
     return event != nullptr && event->pending;

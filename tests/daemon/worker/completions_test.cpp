@@ -83,6 +83,123 @@ TEST_CASE("an out-of-order queue shows each event at once and counts what has en
   CHECK(timeline.completed == 3);
 }
 
+// An event that has not come to its end yet, as the shim makes it.
+struct UnsetEvent : wire::EventSlot {
+  UnsetEvent() : wire::EventSlot{} { stage = static_cast<int>(wire::EventStage::queued); }
+};
+
+TEST_CASE("a command is shown after what it waited for, whichever the driver reports first") {
+  Bench bench;
+  wire::TimelineSlot timelines[3] = {};
+  QueueProgress& ordered = bench.completions.open(timelines[0], false);
+  QueueProgress& unordered = bench.completions.open(timelines[1], true);
+  QueueProgress& third = bench.completions.open(timelines[2], false);
+  UnsetEvent events[4];
+  InFlight& before = bench.begin(ordered, nullptr, Work::other, 0);
+  InFlight& first = bench.begin(ordered, &events[0], Work::other, 0);
+  InFlight& second = bench.begin(unordered, &events[1], Work::other, 0);
+  InFlight& marker = bench.begin(third, &events[2], Work::other, 0);
+  InFlight& last = bench.begin(unordered, &events[3], Work::other, 0);
+  const InFlightRef of_first(bench.completions, first), of_second(bench.completions, second);
+  const InFlightRef of_marker(bench.completions, marker);
+  bench.completions.show_after(marker, of_first);
+  bench.completions.show_after(marker, of_second);
+  bench.completions.show_after(last, of_marker);
+  end(bench.completions, &last);
+  end(bench.completions, &marker);
+  end(bench.completions, &first);
+  end(bench.completions, &second);
+  CHECK(events[1].stage == 0);
+  for (const int waiting : {0, 2, 3}) CHECK(events[waiting].stage != 0);  // the front of the first queue has not ended
+  CHECK(timelines[2].completed == 0);
+  end(bench.completions, &before);
+  for (const wire::EventSlot& event : events) CHECK(event.stage == 0);
+  CHECK(timelines[2].completed == 1);
+  CHECK(bench.completions.in_flight() == 0);
+}
+
+TEST_CASE("a command that comes after the end of what it waits for is not kept") {
+  Bench bench;
+  wire::TimelineSlot timelines[2] = {};
+  QueueProgress& one = bench.completions.open(timelines[0], false);
+  QueueProgress& two = bench.completions.open(timelines[1], false);
+  InFlight& first = bench.begin(one, nullptr, Work::other, 0);
+  const InFlightRef of_first(bench.completions, first);
+  end(bench.completions, &first);
+  for (int i = 0; i < 600; ++i) end(bench.completions, &bench.begin(one, nullptr, Work::other, 0));  // all records anew
+  InFlight& later = bench.begin(two, nullptr, Work::other, 0);
+  bench.completions.show_after(later, of_first);
+  bench.completions.show_after(later, InFlightRef(bench.completions, later));  // itself: nothing waits for ever
+  end(bench.completions, &later);
+  CHECK(timelines[1].completed == 1);
+}
+
+TEST_CASE("an out-of-order queue's barrier is shown after all before it and before all after it") {
+  Bench bench;
+  wire::TimelineSlot timeline{};
+  QueueProgress& queue = bench.completions.open(timeline, true);
+  UnsetEvent events[3];
+  InFlight& before = bench.begin(queue, &events[0], Work::other, 0);
+  InFlight& barrier = bench.begin(queue, &events[1], Work::other, 0);
+  bench.completions.order(barrier, true, true);
+  InFlight& after = bench.begin(queue, &events[2], Work::other, 0);
+  bench.completions.order(after, false, false);
+  end(bench.completions, &after);
+  end(bench.completions, &barrier);
+  for (const wire::EventSlot& event : events) CHECK(event.stage != 0);
+  end(bench.completions, &before);
+  for (const wire::EventSlot& event : events) CHECK(event.stage == 0);
+  CHECK(timeline.completed == 3);
+}
+
+TEST_CASE("whoever sees a command ended sees all ended that it waited for") {
+  Bench bench;
+  std::mt19937 random(GENERATE(range(1u, 9u)));
+  constexpr std::size_t count = 400;
+  wire::TimelineSlot timelines[4] = {};
+  std::vector<QueueProgress*> queues;
+  for (std::size_t i = 0; i < 4; ++i) queues.push_back(&bench.completions.open(timelines[i], i % 2 == 1));
+  std::vector<UnsetEvent> events(count);
+  std::vector<InFlight*> commands;
+  std::vector<InFlightRef> refs;
+  std::vector<std::vector<std::size_t>> waits(count);
+  std::vector<wire::TimelineSlot*> in_order(count);
+  std::vector<std::uint64_t> sequences;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t queue = random() % 4;
+    commands.push_back(&bench.begin(*queues[queue], &events[i], Work::other, 0));
+    if (queue % 2 == 0) in_order[i] = &timelines[queue];
+    sequences.push_back(commands[i]->sequence);
+    refs.emplace_back(bench.completions, *commands[i]);
+    for (std::size_t n = i == 0 ? 0 : random() % 4; n > 0; --n) {
+      waits[i].push_back(random() % i);
+      bench.completions.show_after(*commands[i], refs[waits[i].back()]);
+    }
+    bench.completions.order(*commands[i], false, random() % 16 == 0);
+  }
+  std::shuffle(commands.begin(), commands.end(), random);
+  std::vector<std::thread> drivers;
+  for (std::size_t which = 0; which < 2; ++which)
+    drivers.emplace_back([&, which] {
+      for (std::size_t i = which; i < count; i += 2) end(bench.completions, commands[i]);
+    });
+  const auto has_ended = [&](std::size_t i) {  // as the program sees it
+    return in_order[i] != nullptr ? in_order[i]->completed >= sequences[i] : events[i].stage == 0;
+  };
+  std::size_t broken = 0;
+  for (std::size_t seen = 0; seen < count;) {
+    seen = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!has_ended(i)) continue;
+      ++seen;
+      for (const std::size_t earlier : waits[i]) broken += has_ended(earlier) ? 0 : 1;
+    }
+  }
+  for (std::thread& driver : drivers) driver.join();
+  CHECK(broken == 0);
+  CHECK(bench.completions.in_flight() == 0);
+}
+
 TEST_CASE("a command that was never submitted fails in its place, behind those before it") {
   Bench bench;
   wire::TimelineSlot timeline{};
