@@ -116,6 +116,7 @@ void adoption_seeds() {
   wire::set_text(note.record.tenant, "alice");
   note.record.bindings = {{0, 1}};
   note.memory.bindings.resize(1);
+  note.devices.resize(1);
   WorkerMessage claim;
   claim.kind = WorkerMessageKind::adopt;
   claim.record = note.record;

@@ -31,7 +31,7 @@ std::string print(const json& reply) {
   for (const json& device : reply.at("devices"))
     table.add(
         {std::to_string(device.at("index").get<int>()), device.at("kind").get<std::string>(),
-         device.at("name").get<std::string>(), device.at("vendor").get<std::string>(),
+         device.at("label").get<std::string>(), device.at("vendor").get<std::string>(),
          std::to_string(device.at("compute_units").get<int>()),
          std::to_string(device.at("clock_mhz").get<int>()) + " MHz",
          format_bytes(device.at("memory_bytes").get<std::uint64_t>()),

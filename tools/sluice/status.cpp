@@ -74,7 +74,7 @@ std::string print(const json& reply) {
                {"WORKERS"}});
   for (const json& device : reply.at("devices"))
     table.add(
-        {std::to_string(device.at("index").get<int>()), device.at("name").get<std::string>(),
+        {std::to_string(device.at("index").get<int>()), device.at("label").get<std::string>(),
          room_cell(rest(device, "gpu_milli", "gpu_promised_milli"), device.at("gpu_milli"), milli_text),
          room_cell(rest(device, "memory_bytes", "memory_promised_bytes"), device.at("memory_bytes"), format_bytes),
          std::to_string(device.at("sessions").get<int>()), workers_cell(device)});

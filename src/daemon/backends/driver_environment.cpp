@@ -28,6 +28,13 @@ std::vector<std::pair<std::string, std::string>> cache_environment(const std::st
   return environment;
 }
 
+std::vector<std::pair<std::string, std::string>> processor_environment(std::uint32_t count) {
+  std::vector<std::pair<std::string, std::string>> environment;
+  for (const DriverEnvironment* drivers : driver_environments())
+    for (const char* name : drivers->processor_variables) environment.emplace_back(name, std::to_string(count));
+  return environment;
+}
+
 bool is_cache_variable(std::string_view name) {
   const auto all = cache_variables();
   return std::find(all.begin(), all.end(), name) != all.end();

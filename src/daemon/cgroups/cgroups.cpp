@@ -37,6 +37,8 @@ std::vector<Tree> choose(const std::vector<Hierarchy>& hierarchies) {
   for (Tree& tree : trees)
     if (tree.hierarchy.unified && !all_hold(trees, Controller::cpuacct))
       tree.hierarchy.controllers.add(Controller::cpuacct);
+  // Binding workers to CPUs can be done without: what is for that alone comes last, and may be left out.
+  std::stable_partition(trees.begin(), trees.end(), [](const Tree& tree) { return !binds_only(tree); });
   return trees;
 }
 
@@ -75,6 +77,7 @@ Status offer(const GroupFiles& files, const std::string& group, const Controller
                                            "name another one in jail.cgroup");
     if (error != 0) return errno_status("offer the controller " + one.to_string() + " below " + group, error);
   }
+  if (wanted.has(Controller::cpuset) && !have.has(Controller::cpuset)) (void)files.write(path, "+cpuset");
   return Status();
 }
 
@@ -88,6 +91,7 @@ Status make_path(const GroupFiles& files, const Hierarchy& hierarchy, const std:
     made += path.substr(at, end - at);
     if (const int error = files.make_folder(made); error != 0)
       return errno_status("make the control group " + made, error);
+    if (!hierarchy.unified && hierarchy.controllers.has(Controller::cpuset)) SLUICE_TRY(inherit_cpus(files, made));
     at = end;
   }
   if (hierarchy.unified) return offer(files, made, offered(hierarchy));
@@ -138,8 +142,12 @@ Result<Cgroups> Cgroups::open(const GroupFiles& files, const std::vector<Hierarc
   SLUICE_TRY(check(layout->trees));
   for (Tree& tree : layout->trees) {
     tree.base = tree.hierarchy.mount + place.group + "/" + place.pool;
-    SLUICE_TRY(make_base(files, tree.hierarchy, place.group + "/" + place.pool));
+    const Status made = make_base(files, tree.hierarchy, place.group + "/" + place.pool);
+    if (made.ok()) continue;
+    if (!binds_only(tree)) return made;
+    tree.base.clear();
   }
+  std::erase_if(layout->trees, [](const Tree& tree) { return tree.base.empty(); });
   for (const Tree& tree : layout->trees) {
     if (tree.hierarchy.unified && files.exists(tree.base + "/cgroup.kill")) layout->killing = &tree;
     const bool freezes = tree.hierarchy.unified ? files.exists(tree.base + "/cgroup.freeze")
@@ -151,7 +159,7 @@ Result<Cgroups> Cgroups::open(const GroupFiles& files, const std::vector<Hierarc
 
 Result<WorkerCgroup> Cgroups::make(std::uint32_t number, const Limits& limits) const {
   WorkerCgroup group(layout_, number);
-  Status made = group.make();
+  Status made = group.make(limits.cpus);
   if (made.ok()) made = group.limit(limits);
   if (made.ok()) return group;
   (void)group.remove();

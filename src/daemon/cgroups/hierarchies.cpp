@@ -6,7 +6,7 @@
 namespace sluice::cgroups {
 namespace {
 
-constexpr std::array<std::string_view, controller_count> names{"cpu", "cpuacct", "memory", "pids", "freezer"};
+constexpr std::array<std::string_view, controller_count> names{"cpu", "cpuacct", "memory", "pids", "freezer", "cpuset"};
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> words;

@@ -14,8 +14,8 @@
 
 namespace sluice::cgroups {
 
-enum class Controller : unsigned char { cpu, cpuacct, memory, pids, freezer };
-inline constexpr std::size_t controller_count = 5;
+enum class Controller : unsigned char { cpu, cpuacct, memory, pids, freezer, cpuset };
+inline constexpr std::size_t controller_count = 6;
 
 class Controllers {
  public:

@@ -63,6 +63,24 @@ const Tree* Layout::with(Controller controller) const {
   return nullptr;
 }
 
+bool binds_only(const Tree& tree) {
+  Controllers rest = tree.hierarchy.controllers;
+  rest.remove(Controller::cpuset);
+  return !tree.hierarchy.unified && !rest.any();
+}
+
+Status inherit_cpus(const GroupFiles& files, const std::string& group) {
+  const std::string above = group.substr(0, group.rfind('/'));
+  for (const char* file : {"/cpuset.mems", "/cpuset.cpus"}) {
+    if (files.read(group + file).find_first_not_of('\n') != std::string::npos) continue;
+    std::string text = files.read(above + file);
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    if (const int error = files.write(group + file, text); error != 0)
+      return errno_status("write " + text + " to " + group + file, error);
+  }
+  return Status();
+}
+
 CpuQuota cpu_quota(std::uint32_t milli_cores) {
   const std::uint64_t milli = std::max(milli_cores, 1u);
   if (milli * period_us / 1000 >= quota_us_min) return {milli * period_us / 1000, period_us};
@@ -111,7 +129,8 @@ std::vector<std::string> WorkerCgroup::procs_files() const {
   std::vector<std::string> files;
   const auto add = [&](bool limits_cpu, bool kills) {
     for (const Tree& tree : layout_->trees)
-      if (tree.hierarchy.controllers.has(Controller::cpu) == limits_cpu && (&tree == layout_->killing) == kills)
+      if (tree.hierarchy.controllers.has(Controller::cpu) == limits_cpu && (&tree == layout_->killing) == kills &&
+          (bound_ || !binds_only(tree)))
         files.push_back(worker(tree) + "/cgroup.procs");
   };
   for (const bool limits_cpu : {false, true})
@@ -119,16 +138,33 @@ std::vector<std::string> WorkerCgroup::procs_files() const {
   return files;
 }
 
-Status WorkerCgroup::make() {
-  for (const Tree& tree : layout_->trees) {
-    if (const int error = layout_->files->make_folder(session(tree)); error != 0)
-      return errno_status("make the control group " + session(tree), error);
-    SLUICE_TRY(pass_on(tree));
-    if (const int error = layout_->files->make_folder(worker(tree)); error != 0)
-      return errno_status("make the control group " + worker(tree), error);
-  }
+Status WorkerCgroup::make(const std::string& cpus) {
+  bound_ = !cpus.empty();
+  for (const Tree& tree : layout_->trees)
+    if (bound_ || !binds_only(tree)) SLUICE_TRY(make_in(tree, cpus));
   open_count();
   return cpu_ != nullptr ? Status() : Status(Code::unsupported, "this kernel counts no CPU time of control groups");
+}
+
+Status WorkerCgroup::make_in(const Tree& tree, const std::string& cpus) const {
+  if (const int error = layout_->files->make_folder(session(tree)); error != 0)
+    return errno_status("make the control group " + session(tree), error);
+  SLUICE_TRY(bind(tree, session(tree), cpus));
+  SLUICE_TRY(pass_on(tree));
+  if (const int error = layout_->files->make_folder(worker(tree)); error != 0)
+    return errno_status("make the control group " + worker(tree), error);
+  return tree.hierarchy.unified ? Status() : bind(tree, worker(tree), cpus);
+}
+
+// In the unified tree a group has what the one above it has, unless it says otherwise.
+Status WorkerCgroup::bind(const Tree& tree, const std::string& group, const std::string& cpus) const {
+  if (!tree.hierarchy.controllers.has(Controller::cpuset)) return Status();
+  if (!tree.hierarchy.unified) {
+    if (!cpus.empty()) SLUICE_TRY(write(group + "/cpuset.cpus", cpus));
+    return inherit_cpus(*layout_->files, group);
+  }
+  const std::string file = group + "/cpuset.cpus";
+  return cpus.empty() || !layout_->files->exists(file) ? Status() : write(file, cpus);
 }
 
 // In the unified tree controllers are offered level by level. The inner group needs the CPU's for its limit, and the

@@ -53,6 +53,7 @@ struct Limits {
   std::uint64_t memory_bytes = 0;
   std::uint32_t processes = 0;
   std::optional<std::uint32_t> milli_cores = {};  // nothing: all that there are
+  std::string cpus = {};  // a list for the kernel, for good; empty, or no cpuset controller here: all that there are
 };
 
 // A CPU limit as the kernel wants it: so much time in each period.
@@ -64,6 +65,11 @@ struct CpuQuota {
 // for the kernel takes no quota below 1 ms. What is left of one may be used in a later one, up to as much again.
 CpuQuota cpu_quota(std::uint32_t milli_cores);
 
+// Of cgroup v1, and with the controller `cpuset` alone: its groups are for workers that are bound to CPUs.
+bool binds_only(const Tree& tree);
+// A group of cgroup v1 can be entered once it has CPUs and memory nodes: those of the group above.
+Status inherit_cpus(const GroupFiles& files, const std::string& group);
+
 class WorkerCgroup {
  public:
   WorkerCgroup(std::shared_ptr<const Layout> layout, std::uint32_t number);
@@ -74,7 +80,7 @@ class WorkerCgroup {
   // Files that put a process into the groups, to be written in this order.
   std::vector<std::string> procs_files() const;
 
-  Status limit(const Limits& limits);
+  Status limit(const Limits& limits);  // but for the CPUs
   // Host memory: of the processes, of their files on tmpfs, and of those pages of memory shared with others that they
   // touched first. Swap is no way around it.
   Status limit_memory(std::uint64_t bytes);
@@ -102,7 +108,9 @@ class WorkerCgroup {
   friend class Cgroups;
   std::string session(const Tree& tree) const;
   std::string worker(const Tree& tree) const;
-  Status make();
+  Status make(const std::string& cpus);
+  Status make_in(const Tree& tree, const std::string& cpus) const;
+  Status bind(const Tree& tree, const std::string& group, const std::string& cpus) const;
   Status pass_on(const Tree& tree) const;
   void open_count();
   // No quota: as much as there is.
@@ -114,6 +122,7 @@ class WorkerCgroup {
 
   std::shared_ptr<const Layout> layout_;
   std::uint32_t number_;
+  bool bound_ = false;  // to CPUs
   std::shared_ptr<const CpuCount> cpu_;
   std::uint64_t memory_limit_bytes_ = 0;
 };

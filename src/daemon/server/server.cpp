@@ -14,7 +14,6 @@
 
 #include "base/contract.h"
 #include "base/log.h"
-#include "daemon/backends/driver_environment.h"
 
 namespace sluice::server {
 namespace {
@@ -134,10 +133,11 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
       tenant_listener_(loop_, tasks_),
       opener_(loop_, folder_, cache_, devices_, identification_, slices_, pool_, sessions_, tenant_listener_,
               options_.config.jail_without, {options_.config.attach_per_s, options_.config.workers_ready}),
-      adoption_(loop_, folder_, tasks_, slices_, pool_, sessions_, grants_, registry_, options_.config.jail_without),
+      adoption_(loop_, folder_, tasks_, slices_, pool_, sessions_, grants_, registry_, devices_,
+                options_.config.jail_without),
       tenant_admin_(registry_, slices_, sessions_, pool_, opener_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
-      discovery_(loop_, launcher_, tasks_) {
+      inventory_(loop_, launcher_, tasks_) {
   cache_.withhold_while([this] { return janitor_.disk_is_full(); });
   connect_signals();
 }
@@ -226,20 +226,22 @@ void Server::remove_leftovers() {
 void Server::look_for_devices() {
   sd_notify(0, "STATUS=looking for devices");
   log::info("looking for devices");
-  discovery_.start(++last_number_, options_.config.start_timeout_s * ns_per_s,
-                   [this](Result<std::vector<wire::DeviceTraits>> found) { devices_found(std::move(found)); });
+  inventory_.look(
+      {options_.config.devices, options_.config.start_timeout_s * ns_per_s, [this] { return ++last_number_; }},
+      [this](Result<std::vector<FoundDevice>> found) { devices_found(std::move(found)); });
 }
 
-void Server::devices_found(Result<std::vector<wire::DeviceTraits>> found) {
+void Server::devices_found(Result<std::vector<FoundDevice>> found) {
   if (!found.ok()) return fail(found.status());
-  if (found.value().empty())
-    return fail(Status(Code::not_found, "no device found; " + backend::advice_without_drivers()));
-  launcher_.set_devices(found.value());
   devices_ = DevicePool(found.take(), options_.config.devices, host_memory_bytes(),
                         *allocator::find_policy(options_.config.placement_policy));
   for (const std::string& warning : devices_.warnings()) log::warn("{}", warning);
+  std::vector<WorkerDevice> places;
+  for (const PoolDevice& device : devices_.devices()) places.push_back(worker_device(device));
+  launcher_.set_devices(places);
   for (const PoolDevice& device : devices_.devices())
-    log::info("device {}: {}: {}", device.index, device.traits.name,
+    log::info("device {}: {}{}: {}", device.index, label_of(device),
+              device.cpus.empty() ? "" : " (CPUs " + device.cpus.to_string() + ")",
               device.enabled ? "offers " + format_milli_gpu(device.gpu_offered) + " and " +
                                    format_bytes(device.memory_offered_bytes) + " of memory"
                              : "not enabled");

@@ -18,6 +18,7 @@
 #include "daemon/server/devices/lease_scheduler.h"
 #include "daemon/server/front/identification.h"
 #include "daemon/server/front/tenant_listener.h"
+#include "daemon/server/inventory.h"
 #include "daemon/server/runtime/blocking_tasks.h"
 #include "daemon/server/runtime/config.h"
 #include "daemon/server/runtime/event_loop.h"
@@ -27,7 +28,6 @@
 #include "daemon/server/sessions/session_opener.h"
 #include "daemon/server/sessions/session_table.h"
 #include "daemon/server/tenants/slice_table.h"
-#include "daemon/server/workers/discovery.h"
 #include "daemon/server/workers/worker_groups.h"
 #include "daemon/server/workers/worker_launcher.h"
 #include "daemon/server/workers/worker_pool.h"
@@ -66,7 +66,7 @@ class Server {
   void limit(const LiveSession& session);
   Status start_leases();
   void look_for_devices();
-  void devices_found(Result<std::vector<wire::DeviceTraits>> found);
+  void devices_found(Result<std::vector<FoundDevice>> found);
   void remove_leftovers();
   Status take_over();
   void open_to_tenants();
@@ -99,7 +99,7 @@ class Server {
   Adoption adoption_;
   TenantAdmin tenant_admin_;
   AdminListener admin_;
-  Discovery discovery_;
+  Inventory inventory_;
   std::vector<LivingWorker> living_;
   std::uint32_t last_number_ = 0;
   UniqueFd signals_;

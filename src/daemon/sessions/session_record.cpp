@@ -41,6 +41,12 @@ void visit_identities(Visitor& v, std::initializer_list<Memory*> memories) {
   for (Memory* memory : memories) v(memory->device), v(memory->inode);
 }
 
+template <typename Visitor, typename Identity>
+void visit_device(Visitor& v, Identity& device) {
+  for (auto& byte : device.uuid) v(byte);
+  v(device.card), v(device.cards), v(device.cpus_hash);
+}
+
 void put_bindings(wire::Encoder& fields, const std::vector<SessionBinding>& bindings) {
   fields.put(static_cast<std::uint32_t>(bindings.size()));
   for (const SessionBinding& binding : bindings) fields.put(binding.device), fields.put(binding.worker);
@@ -89,12 +95,14 @@ Result<SessionRecord> get_session_record(wire::Decoder& decoder) {
 
 std::vector<std::byte> encode_session_note(const SessionNote& note) {
   SLUICE_REQUIRE(note.memory.bindings.size() == note.record.bindings.size());
+  SLUICE_REQUIRE(note.devices.size() == note.record.bindings.size());
   wire::Encoder fields;
   put_session_record(fields, note.record);
   wire::EncodeVisitor visitor(fields);
   visit_identities(visitor, {&note.memory.control, &note.memory.arena});
   for (const BindingMemoryNote& binding : note.memory.bindings)
     visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
+  for (const DeviceIdentity& device : note.devices) visit_device(visitor, device);
   wire::Encoder encoder;
   encoder.put(note_magic);
   put_frame(encoder, session_note_version, fields.bytes());
@@ -109,12 +117,14 @@ Result<SessionNote> decode_session_note(std::span<const std::byte> bytes) {
   SLUICE_TRY(check_whole(decoder, "the note of the session"));
   wire::Decoder fields(framed);
   auto record = SLUICE_TRY(get_session_record(fields));
-  SessionNote note{std::move(record), {}};
+  SessionNote note{std::move(record), {}, {}};
   wire::DecodeVisitor visitor(fields);
   visit_identities(visitor, {&note.memory.control, &note.memory.arena});
   note.memory.bindings.resize(note.record.bindings.size());
   for (BindingMemoryNote& binding : note.memory.bindings)
     visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
+  note.devices.resize(note.record.bindings.size());
+  for (DeviceIdentity& device : note.devices) visit_device(visitor, device);
   SLUICE_TRY(check_whole(fields, "the note of the session"));
   return note;
 }

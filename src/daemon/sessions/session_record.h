@@ -5,6 +5,7 @@
 // version.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <span>
@@ -63,7 +64,7 @@ void put_session_record(wire::Encoder& encoder, const SessionRecord& record);
 Result<SessionRecord> get_session_record(wire::Decoder& decoder);
 
 // What the daemon notes of a session beside the worker's folder, where no worker can write.
-inline constexpr std::uint32_t session_note_version = 3;
+inline constexpr std::uint32_t session_note_version = 4;
 inline constexpr std::size_t session_note_bytes_max = 4096;
 
 // Which memory the daemon gave the session. A worker could hand over any other.
@@ -79,9 +80,18 @@ struct SessionMemoryNote {
   friend bool operator==(const SessionMemoryNote&, const SessionMemoryNote&) = default;
 };
 
-struct SessionNote {  // REQUIRES: as many bindings in both
+// Which device an index in the pool meant, for a daemon whose configuration or machine may be another.
+struct DeviceIdentity {
+  std::array<std::uint8_t, 16> uuid{};  // wire::DeviceTraits::uuid
+  std::uint32_t card = 0, cards = 1;    // which of how many cards of that device
+  std::uint64_t cpus_hash = 0;          // of the card's CPUs; 0: it is no card
+  friend bool operator==(const DeviceIdentity&, const DeviceIdentity&) = default;
+};
+
+struct SessionNote {  // REQUIRES: as many bindings in all three
   SessionRecord record;
   SessionMemoryNote memory;
+  std::vector<DeviceIdentity> devices = {};  // of the bindings
 };
 
 std::vector<std::byte> encode_session_note(const SessionNote& note);

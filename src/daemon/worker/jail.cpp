@@ -50,7 +50,7 @@ Status restrict_files(const FilePaths& paths) {
 
 }  // namespace
 
-Status shut_jail(const FenceSet& without) {
+Status shut_jail(const FenceSet& without, bool bound) {
   const rlimit no_core{0, 0};
   if (setrlimit(RLIMIT_CORE, &no_core) != 0) return errno_status("forbid core dumps", errno);
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno_status("forbid debugging", errno);
@@ -59,7 +59,7 @@ Status shut_jail(const FenceSet& without) {
   if (!without.has(Fence::landlock))
     if (Status there = file_rules_available(); !there.ok()) return without_advice(Fence::landlock, there);
   if (without.has(Fence::seccomp)) return Status();
-  Status filtered = allow_known_calls();
+  Status filtered = allow_known_calls(bound);
   return filtered.ok() ? filtered : without_advice(Fence::seccomp, filtered);
 }
 

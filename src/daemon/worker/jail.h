@@ -13,8 +13,9 @@
 
 namespace sluice::worker {
 
-// Before the first driver is loaded, and before the process has a second thread. Not ok: the worker must not go on.
-Status shut_jail(const FenceSet& without);
+// Before the first driver is loaded, and before the process has a second thread. bound: it must stay on the CPUs that
+// it was started on. Not ok: the worker must not go on.
+Status shut_jail(const FenceSet& without, bool bound = false);
 
 // Once, when the worker has been given a session, with the drivers' threads running. Not ok: some fence is not up, on
 // one thread or all; the session must not begin.

@@ -12,7 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/log.h"
 #include "daemon/backends/backend.h"
@@ -32,7 +34,8 @@ constexpr std::uint64_t wait_for_ever = UINT64_MAX;
 
 struct Options {
   bool probe = false;
-  std::size_t device = 0;
+  std::optional<std::size_t> device;
+  bool bound = false;
   std::uint32_t number = 0;
   std::string pool;
   std::string without;  // fences, as FenceSet has them
@@ -56,7 +59,9 @@ WorkerMessage message_of(WorkerMessageKind kind, std::string text = {}) {
   return message;
 }
 
-int probe(const wire::MessageSocket& link) {
+using Backends = std::vector<std::unique_ptr<backend::Backend>>;
+
+int probe_all(const wire::MessageSocket& link) {
   WorkerMessage message = message_of(WorkerMessageKind::probed);
   for (const auto& backend : backend::make_backends()) {
     auto found = backend->discover();
@@ -67,14 +72,22 @@ int probe(const wire::MessageSocket& link) {
 }
 
 // Devices are numbered through all backends.
-Result<std::unique_ptr<backend::Device>> open_device(std::vector<std::unique_ptr<backend::Backend>>& backends,
-                                                     std::size_t number) {
+Result<std::unique_ptr<backend::Device>> open_device(const Backends& backends, std::size_t number) {
   for (const auto& backend : backends) {
     const std::size_t count = backend->device_count();
     if (number < count) return backend->open(number);
     number -= count;
   }
   return Status(Code::not_found, "there are not that many devices");
+}
+
+int probe_one(const wire::MessageSocket& link, std::size_t number) {
+  WorkerMessage message = message_of(WorkerMessageKind::probed);
+  const auto backends = backend::make_backends();
+  const auto device = open_device(backends, number);
+  if (device.ok()) message.devices.push_back(device.value()->traits());
+  else message.text = device.status().to_string();
+  return tell(link, message) ? 0 : 1;
 }
 
 // ---- one session ----
@@ -193,14 +206,14 @@ Result<UniqueFd> get_ready(backend::Device& device, UniqueFd output, bool has_ca
 int run(const Options& options) {
   wire::MessageSocket link{UniqueFd(worker_link_fd)};
   (void)dup2(STDIN_FILENO, worker_cache_fd);  // so that nothing else gets the number
-  if (Status shut = shut_jail(options.fences_down()); !shut.ok()) {
+  if (Status shut = shut_jail(options.fences_down(), options.bound); !shut.ok()) {
     tell(link, message_of(options.probe ? WorkerMessageKind::probed : WorkerMessageKind::ready, shut.message()));
     return 1;
   }
-  if (options.probe) return probe(link);
+  if (options.probe) return options.device ? probe_one(link, *options.device) : probe_all(link);
   WorkerMessage ready = message_of(WorkerMessageKind::ready);
-  auto backends = backend::make_backends();
-  auto device = open_device(backends, options.device);
+  const auto backends = backend::make_backends();
+  auto device = open_device(backends, options.device.value_or(0));
   if (!device.ok()) {
     ready.text = device.status().to_string();
     tell(link, ready);
@@ -226,8 +239,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   sluice::worker::Options options;
   CLI::App app{"Serves one session of the pool on one device. Started by sluiced; not meant to be run by hand."};
-  app.add_flag("--probe", options.probe, "describe every device on the link, and exit");
+  app.add_flag("--probe", options.probe, "describe every device on the link, or the one of --device, and exit");
   app.add_option("--device", options.device, "which device to open, counted from 0");
+  app.add_flag("--bound", options.bound, "stay on the CPUs that it was started on");
   app.add_option("--number", options.number, "the worker's number, for its log");
   app.add_option("--pool", options.pool, "the daemon's runtime folder, for who looks at the list of processes");
   app.add_option("--without", options.without, "fences that are down, separated by commas")

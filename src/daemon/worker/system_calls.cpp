@@ -12,6 +12,7 @@
 #include <termios.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "daemon/backends/jail_profile.h"
 
@@ -93,8 +94,9 @@ class Filter {
   int error_ = 0;
 };
 
-void allow_profile(Filter& filter, const backend::JailProfile& profile) {
-  for (const char* name : profile.system_calls) filter.allow(name);
+void allow_profile(Filter& filter, const backend::JailProfile& profile, bool bound) {
+  for (const std::string_view name : profile.system_calls)
+    if (!bound || name != "sched_setaffinity") filter.allow(name.data());
   if (!backend::has_devices(profile)) return;
   for (const std::uint8_t type : profile.ioctl_types)
     filter.allow("ioctl", masked(1, 0xff00, static_cast<scmp_datum_t>(type) << 8));
@@ -132,10 +134,10 @@ void allow_sanitizers([[maybe_unused]] Filter& filter) {
 
 }  // namespace
 
-Status allow_known_calls() {
+Status allow_known_calls(bool bound) {
   Filter filter(SCMP_ACT_ERRNO(ENOSYS));
-  allow_profile(filter, backend::base_jail_profile());
-  for (const backend::JailProfile* profile : backend::jail_profiles()) allow_profile(filter, *profile);
+  allow_profile(filter, backend::base_jail_profile(), bound);
+  for (const backend::JailProfile* profile : backend::jail_profiles()) allow_profile(filter, *profile, bound);
   filter.add(SCMP_ACT_ALLOW, SYS_futex_waitv);
   allow_modes(filter);
   allow_by_arguments(filter);

@@ -6,8 +6,9 @@
 
 namespace sluice::worker {
 
-// For this process and all that it starts. REQUIRES: no new privileges.
-Status allow_known_calls();
+// For this process and all that it starts. bound: it may not choose other CPUs than it was started on.
+// REQUIRES: no new privileges.
+Status allow_known_calls(bool bound);
 
 // What only a worker without a session needs is refused from now on, on all threads. REQUIRES: the above.
 Status refuse_start_calls();

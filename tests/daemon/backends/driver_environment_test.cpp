@@ -16,6 +16,12 @@ TEST_CASE("every variable of a driver's cache names the folder, and is not the o
   CHECK_FALSE(is_cache_variable(""));
 }
 
+TEST_CASE("every variable that bounds a driver's threads has the number of processors") {
+  const auto environment = processor_environment(3);
+  REQUIRE_FALSE(environment.empty());
+  for (const auto& [name, count] : environment) CHECK(count == "3");
+}
+
 TEST_CASE("a library is preloaded only where the driver is the one that it knows") {
   wire::DeviceTraits traits;
   CHECK(preloaded_library(traits).empty());

@@ -53,6 +53,40 @@ TEST_CASE("a worker has groups in each tree of v1, and enters all of them") {
   CHECK(files.back() == "/cg/cpu/sluice/p/7/worker/cgroup.procs");
 }
 
+TEST_CASE("a worker that is bound to CPUs is so in each tree that can bind it") {
+  const Limits bound{1 << 30, 512, {}, "2-3"};
+  const FakeKernel v1 = FakeKernel::hybrid_with_cpuset();
+  const WorkerCgroup worker = make_worker(v1, 7, bound);
+  for (const char* group : {"/cg/cpuset/sluice/p/7", "/cg/cpuset/sluice/p/7/worker"}) {
+    CHECK(v1.files[group + std::string("/cpuset.cpus")] == "2-3");
+    CHECK(v1.files[group + std::string("/cpuset.mems")] == "0");
+  }
+  CHECK(v1.files["/cg/cpuset/sluice/p/cpuset.cpus"] == "0-3");
+  const auto files = worker.procs_files();
+  CHECK(std::count(files.begin(), files.end(), "/cg/cpuset/sluice/p/7/worker/cgroup.procs") == 1);
+  const FakeKernel v2 = FakeKernel::unified();
+  (void)make_worker(v2, 7, bound);
+  CHECK(v2.files["/cg/sluice/p/7/cpuset.cpus"] == "2-3");
+}
+
+TEST_CASE("a worker that is not bound has no group in a tree that could only bind it, and is removed all the same") {
+  const FakeKernel kernel = FakeKernel::hybrid_with_cpuset();
+  WorkerCgroup worker = make_worker(kernel, 7);
+  CHECK_FALSE(kernel.groups.contains("/cg/cpuset/sluice/p/7"));
+  CHECK(worker.procs_files().size() == 6);
+  CHECK(worker.remove());
+}
+
+TEST_CASE("where groups bind no workers to CPUs, workers have groups as ever") {
+  const Limits bound{1 << 30, 512, {}, "2-3"};
+  const FakeKernel without = FakeKernel::unified("cpu memory pids");
+  CHECK_FALSE(make_worker(without, 7, bound).procs_files().empty());
+  FakeKernel denied = FakeKernel::hybrid_with_cpuset();
+  denied.files["/cg/cpuset/cpuset.cpus"] = "";
+  denied.without = {"cpuset.cpus"};
+  CHECK(make_worker(denied, 7, bound).procs_files().size() == 6);
+}
+
 TEST_CASE("memory and processes are bounded for the session, CPU time for its worker") {
   const FakeKernel v1 = FakeKernel::hybrid();
   (void)make_worker(v1, 7, {1 << 30, 100, 500});

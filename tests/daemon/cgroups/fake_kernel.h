@@ -24,6 +24,16 @@ class FakeKernel final : public cgroups::GroupFiles {
       kernel.add_tree(std::string("/cg/") + name);
     return kernel;
   }
+  // The same, and one more with the CPUs 0 to 3. It is mounted first.
+  static FakeKernel hybrid_with_cpuset() {
+    FakeKernel kernel;
+    kernel.add_tree("/cg/cpuset");
+    kernel.files["/cg/cpuset/cpuset.cpus"] = "0-3\n";
+    kernel.files["/cg/cpuset/cpuset.mems"] = "0\n";
+    for (const char* name : {"cpu", "cpuacct", "memory", "pids", "freezer", "unified"})
+      kernel.add_tree(std::string("/cg/") + name);
+    return kernel;
+  }
   // One tree with these controllers, at /cg.
   static FakeKernel unified(const std::string& controllers = "cpuset cpu io memory pids") {
     FakeKernel kernel;
@@ -133,6 +143,7 @@ class FakeKernel final : public cgroups::GroupFiles {
       add(group, "memory.limit_in_bytes", "9223372036854771712"),
           add(group, "memory.memsw.limit_in_bytes", "9223372036854771712"),
           add(group, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
+    if (name == "cpuset") add(group, "cpuset.cpus", "\n"), add(group, "cpuset.mems", "\n");
     if (name == "pids") add(group, "pids.max", "max");
     if (name == "freezer") add(group, "freezer.state", "THAWED");
     if (name != "cg" && name != "unified") return;
@@ -142,6 +153,7 @@ class FakeKernel final : public cgroups::GroupFiles {
     add(group, "cgroup.controllers", above.c_str());
     const cgroups::Controllers here = cgroups::parse_controllers(above, ' ');
     if (here.has(cgroups::Controller::cpu)) add(group, "cpu.max", "max 100000"), add(group, "cpu.max.burst", "0");
+    if (here.has(cgroups::Controller::cpuset)) add(group, "cpuset.cpus", "\n");
     if (here.has(cgroups::Controller::pids)) add(group, "pids.max", "max");
     if (here.has(cgroups::Controller::memory))
       add(group, "memory.max", "max"), add(group, "memory.swap.max", "max"), add(group, "memory.oom.group", "0"),
@@ -156,7 +168,8 @@ class FakeKernel final : public cgroups::GroupFiles {
     for (char& c : words)
       if (c == '+') c = ' ';
     const cgroups::Controllers wanted = cgroups::parse_controllers(words, ' ');
-    for (const auto one : {cgroups::Controller::cpu, cgroups::Controller::memory, cgroups::Controller::pids}) {
+    using cgroups::Controller;
+    for (const auto one : {Controller::cpu, Controller::memory, Controller::pids, Controller::cpuset}) {
       if (!wanted.has(one)) continue;
       if (!here.has(one)) return ENOENT;
       cgroups::Controllers name;

@@ -58,7 +58,8 @@ wire::DeviceTraits fake_card() {
   traits.kind = told_to("processor") ? wire::DeviceKind::cpu : wire::DeviceKind::gpu;
   traits.global_memory_bytes = 8ull << 30;
   traits.allocation_bytes_max = 2ull << 30;
-  traits.compute_units = 8;
+  const char* processors = std::getenv("POCL_MAX_PTHREAD_COUNT");
+  traits.compute_units = processors != nullptr ? static_cast<std::uint32_t>(std::atoi(processors)) : 8;
   traits.uuid[0] = 0xfa;
   return traits;
 }

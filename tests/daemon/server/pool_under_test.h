@@ -25,6 +25,7 @@ class PoolUnderTest {
   PoolUnderTest(const PoolUnderTest&) = delete;
   PoolUnderTest& operator=(const PoolUnderTest&) = delete;
 
+  server::Config& config() { return config_; }  // of the next daemon
   void start_daemon();
   void kill_daemon();  // SIGKILL
   int stop_daemon();   // SIGTERM; the exit status

@@ -13,6 +13,7 @@ SessionNote example() {
   note.record.bindings = {{0, 4}, {2, 5}};
   note.memory.arena = {1, 2};
   note.memory.bindings = {{{1, 3}, {1, 4}, {}}, {{1, 5}, {1, 6}, {1, 7}}};
+  note.devices = {{{7, 8}, 1, 2, 99}, {}};
   wire::set_text(note.record.tenant, "alice");
   wire::set_text(note.record.program, "hashcat");
   return note;
@@ -28,6 +29,7 @@ TEST_CASE("a session's note comes back as it was") {
   REQUIRE(read.ok());
   CHECK(read.value().record == example().record);
   CHECK(read.value().memory == example().memory);
+  CHECK(read.value().devices == example().devices);
 }
 
 TEST_CASE("a note that is cut short anywhere, or too long, is refused") {
@@ -64,6 +66,7 @@ TEST_CASE("a record without a binding, with too many, or with two on one device 
     SessionNote note = example();
     note.record.bindings = std::move(bindings);
     note.memory.bindings.resize(note.record.bindings.size());
+    note.devices.resize(note.record.bindings.size());
     return decode_session_note(encode_session_note(note)).ok();
   };
   std::vector<SessionBinding> many;

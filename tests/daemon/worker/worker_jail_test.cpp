@@ -35,8 +35,7 @@ constexpr char call_kernel[] = R"(
 
 class Inmate {
  public:
-  Inmate() {
-    Worker::Setting setting;
+  explicit Inmate(Worker::Setting setting = {}) {
     setting.cache_folder = cache_.path();
     worker_.emplace(std::move(setting));
     worker_->attach();
@@ -95,6 +94,17 @@ TEST_CASE("a kernel finds no network, no other process and no way into the syste
     INFO("system call " << call);
     CHECK(inmate.act(call, 0, 0, 0) == -EPERM);
   }
+}
+
+TEST_CASE("a kernel on a card cannot choose other CPUs for itself, nor for a process that it starts") {
+  Worker::Setting setting;
+  setting.arguments = {"--bound"};
+  Inmate bound(std::move(setting));
+  CHECK(bound.act(SYS_sched_setaffinity, 0, sizeof(long), 0) == -ENOSYS);
+  CHECK(bound.act(SYS_sched_getaffinity, 0, sizeof(long), 0) == -EFAULT);
+  // Elsewhere drivers may.
+  Inmate free;
+  CHECK(free.act(SYS_sched_setaffinity, 0, sizeof(long), 0) == -EFAULT);
 }
 
 TEST_CASE("a kernel reads the system's libraries and its tenant's cache, and nothing else") {

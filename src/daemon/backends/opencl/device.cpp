@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "base/cpu_set.h"
 #include "daemon/backends/opencl/pocl_cache.h"
 #include "daemon/backends/opencl/pocl_interposition.h"
 #include "daemon/backends/opencl/traits.h"
@@ -35,8 +35,7 @@ Result<std::unique_ptr<OpenClDevice>> OpenClDevice::open(cl_platform_id platform
   opened->make_ = make_of(opened->traits_);
   opened->quirks_ = quirks_of(opened->traits_);
   if (opened->quirks_.count_processors)
-    opened->traits_.compute_units =
-        std::min(opened->traits_.compute_units, std::max(1u, std::thread::hardware_concurrency()));
+    opened->traits_.compute_units = std::min(opened->traits_.compute_units, std::max(1u, CpuSet::allowed().count()));
   use_interposition(opened->quirks_);
   // A watcher follows one command after the other.
   if (opened->quirks_.watch_queues) opened->traits_.out_of_order_queues = false;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -20,7 +21,14 @@ const char* kind_name(wire::DeviceKind kind) {
   return "unknown";
 }
 
-std::string uuid_text(const std::uint8_t (&uuid)[16]) {
+// Each card has one of its own here, though sessions on all of them see their device's.
+std::array<std::uint8_t, 16> uuid_of(const PoolDevice& device) {
+  std::array<std::uint8_t, 16> uuid = identity_of(device).uuid;
+  if (device.cards > 1) uuid.back() ^= static_cast<std::uint8_t>(device.card + 1);
+  return uuid;
+}
+
+std::string uuid_text(const std::array<std::uint8_t, 16>& uuid) {
   std::string text;
   char byte[4];
   for (std::size_t i = 0; i < sizeof uuid; ++i) {
@@ -56,6 +64,7 @@ json room_json(const PoolView& pool, const PoolDevice& device) {
   const Promised promised = pool.devices.promised(device.index);
   return {{"index", device.index},
           {"name", device.traits.name},
+          {"label", label_of(device)},
           {"enabled", device.enabled},
           {"memory_bytes", device.memory_offered_bytes},
           {"memory_promised_bytes", promised.memory_bytes},
@@ -63,6 +72,10 @@ json room_json(const PoolView& pool, const PoolDevice& device) {
           {"gpu_promised_milli", promised.gpu.value},
           {"sessions", sessions_on(pool, device.index)},
           {"workers", workers_json(pool.workers.view(device.index))}};
+}
+
+json card_json(const PoolDevice& device) {
+  return {{"number", device.card}, {"of", device.cards}, {"cpus", device.cpus.to_string()}};
 }
 
 json usage_json(const Usage& usage) {
@@ -182,11 +195,13 @@ json devices_view(const PoolView& pool) {
                  {"driver_version", traits.driver_version},
                  {"device_version", traits.device_version},
                  {"kind", kind_name(traits.kind)},
-                 {"uuid", uuid_text(traits.uuid)},
+                 {"uuid", uuid_text(uuid_of(device))},
+                 {"driver_index", device.driver_index},
                  {"compute_units", traits.compute_units},
                  {"clock_mhz", traits.clock_mhz},
                  {"device_memory_bytes", traits.global_memory_bytes},
                  {"buffers_in_host_memory", traits.buffers_in_arena}});
+    if (!device.cpus.empty()) view["card"] = card_json(device);
     devices.push_back(std::move(view));
   }
   return {{"devices", std::move(devices)}};

@@ -1,6 +1,5 @@
 #include "daemon/server/devices/device_pool.h"
 
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,27 +9,21 @@
 namespace sluice::server {
 namespace {
 
-bool matches(const DeviceRule& rule, const PoolDevice& device) {
-  if (rule.index) return *rule.index == device.index;
-  return fnmatch(rule.name.c_str(), device.traits.name.c_str(), FNM_CASEFOLD) == 0;
-}
-
 bool on_host_memory(const PoolDevice& device) { return device.traits.buffers_in_arena || device.traits.unified_memory; }
 
 }  // namespace
 
-DevicePool::DevicePool(std::vector<wire::DeviceTraits> found, const std::vector<DeviceRule>& rules,
+DevicePool::DevicePool(std::vector<FoundDevice> found, const std::vector<DeviceRule>& rules,
                        std::uint64_t host_memory_bytes, const allocator::Policy& policy) {
   if (found.size() > allocator::devices_per_node_max) {
     warnings_.push_back("of the " + std::to_string(found.size()) + " devices found, only the first " +
                         std::to_string(allocator::devices_per_node_max) + " are used");
     found.resize(allocator::devices_per_node_max);
   }
-  for (wire::DeviceTraits& traits : found) {
-    PoolDevice device;
+  for (FoundDevice& one : found) {
+    PoolDevice device{std::move(one)};
     device.index = static_cast<std::uint32_t>(devices_.size());
-    device.memory_offered_bytes = traits.global_memory_bytes;
-    device.traits = std::move(traits);
+    device.memory_offered_bytes = device.traits.global_memory_bytes;
     devices_.push_back(std::move(device));
   }
   std::vector<bool> fixed(devices_.size());
@@ -76,10 +69,14 @@ const PoolDevice* DevicePool::find(std::uint32_t index) const {
   return index < devices_.size() ? &devices_[index] : nullptr;
 }
 
-std::uint8_t DevicePool::class_of(const std::string& name) {
-  const auto found = std::find(class_names_.begin(), class_names_.end(), name);
-  const auto index = static_cast<std::uint8_t>(found - class_names_.begin());
-  if (found == class_names_.end()) class_names_.push_back(name);
+std::uint8_t DevicePool::class_of(const wire::DeviceTraits& traits) {
+  const std::string key = traits.platform_name + "\n" + traits.name + "\n" + traits.driver_version;
+  const auto found = std::find(class_keys_.begin(), class_keys_.end(), key);
+  const auto index = static_cast<std::uint8_t>(found - class_keys_.begin());
+  if (found == class_keys_.end()) {
+    class_keys_.push_back(key);
+    class_names_.push_back(traits.name);
+  }
   return index;
 }
 
@@ -91,7 +88,7 @@ allocator::NodeSpec DevicePool::machine() {
     allocator::DeviceSpec spec;
     spec.gpu_milli = device.gpu_offered.value;
     spec.memory_bytes = device.memory_offered_bytes;
-    spec.device_class = class_of(device.traits.name);
+    spec.device_class = class_of(device.traits);
     spec.offered = device.enabled;
     machine.devices.push_back(spec);
   }

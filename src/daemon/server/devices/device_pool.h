@@ -13,14 +13,14 @@
 #include "allocator/policy.h"
 #include "allocator/pool.h"
 #include "base/units.h"
+#include "daemon/server/devices/cards.h"
 #include "daemon/server/runtime/config.h"
 #include "wire/device_traits.h"
 
 namespace sluice::server {
 
-struct PoolDevice {
-  std::uint32_t index = 0;  // in the order of discovery: what a worker is told with --device
-  wire::DeviceTraits traits;
+struct PoolDevice : FoundDevice {
+  std::uint32_t index = 0;  // in the pool: the cards of a device follow each other
   bool enabled = true;
   MilliGpu gpu_offered = whole_gpu;
   std::uint64_t memory_offered_bytes = 0;
@@ -36,8 +36,8 @@ class DevicePool {
   DevicePool() : DevicePool({}, {}, 0) {}
   // Applies the rules. A device that works on host memory offers, unless a rule says otherwise, no more than its part
   // of three quarters of `host_memory_bytes`, shared evenly by all such devices.
-  DevicePool(std::vector<wire::DeviceTraits> found, const std::vector<DeviceRule>& rules,
-             std::uint64_t host_memory_bytes, const allocator::Policy& policy = allocator::default_machine_policy());
+  DevicePool(std::vector<FoundDevice> found, const std::vector<DeviceRule>& rules, std::uint64_t host_memory_bytes,
+             const allocator::Policy& policy = allocator::default_machine_policy());
 
   const std::vector<PoolDevice>& devices() const { return devices_; }
   const PoolDevice* find(std::uint32_t index) const;
@@ -48,7 +48,7 @@ class DevicePool {
   allocator::Pool& pool() { return *pool_; }
   const allocator::Pool& pool() const { return *pool_; }
   allocator::Placer& placer() { return *placer_; }
-  // By device class, for the allocator's sentences. Devices of one name are one class.
+  // By device class, for the allocator's sentences. Devices of one make and driver are one class.
   const std::vector<std::string>& class_names() const { return class_names_; }
   // May exceed the offer: sessions that an earlier daemon admitted are honoured. REQUIRES: the device exists.
   Promised promised(std::uint32_t index) const;
@@ -56,12 +56,13 @@ class DevicePool {
  private:
   void apply(const DeviceRule& rule);
   void limit_host_memory(std::uint64_t host_memory_bytes, const std::vector<bool>& fixed);
-  std::uint8_t class_of(const std::string& name);
+  std::uint8_t class_of(const wire::DeviceTraits& traits);
   allocator::NodeSpec machine();
 
   std::vector<PoolDevice> devices_;
   std::vector<std::string> warnings_;
   std::vector<std::string> class_names_;
+  std::vector<std::string> class_keys_;    // make and driver of each class
   std::unique_ptr<allocator::Pool> pool_;  // on the heap, so that placer_ keeps its reference when this is moved
   std::unique_ptr<allocator::Placer> placer_;
 };

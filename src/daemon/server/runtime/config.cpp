@@ -6,6 +6,7 @@
 #include <limits>
 #include <sstream>
 
+#include "allocator/node.h"
 #include "allocator/policy.h"
 #include "base/toml_file.h"
 #include "daemon/backends/driver_environment.h"
@@ -142,6 +143,21 @@ Complaint set_jail_readable(const toml::node& node, Config& config) {
   return {};
 }
 
+Complaint set_cpus(const toml::node& node, DeviceRule& rule) {
+  static constexpr const char* wanted = "an array with a list of CPUs for each card, such as [\"0-3\", \"4-7\"]";
+  const toml::array* array = node.as_array();
+  if (array == nullptr || array->empty()) return wanted;
+  for (const toml::node& item : *array) {
+    const auto list = item.value_exact<std::string>();
+    const auto cpus = list ? CpuSet::parse(*list) : Result<CpuSet>(Status(Code::invalid_argument, ""));
+    if (!cpus.ok()) return wanted;
+    for (const CpuSet& other : rule.cpus)
+      if (other.overlaps(cpus.value())) return std::string(wanted) + "; two of its cards have a CPU in common";
+    rule.cpus.push_back(cpus.value());
+  }
+  return {};
+}
+
 bool valid_variable(std::string_view name) {
   return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) == 0 &&
          std::all_of(name.begin(), name.end(),
@@ -213,7 +229,9 @@ const Keys<DeviceRule>& device_keys() {
                                      {"name", text(&DeviceRule::name)},
                                      {"enabled", truth(&DeviceRule::enabled)},
                                      {"memory", size(&DeviceRule::memory_bytes)},
-                                     {"gpu", share(&DeviceRule::gpu)}};
+                                     {"gpu", share(&DeviceRule::gpu)},
+                                     {"cards", number(&DeviceRule::cards, 1, allocator::devices_per_node_max)},
+                                     {"cpus", set_cpus}};
   return keys;
 }
 
@@ -255,6 +273,9 @@ class Reader {
       read_table(*item.as_table(), "[[device]]", device_keys(), rule);
       if (rule.index.has_value() == !rule.name.empty())
         complain(item.source(), "[[device]] needs either 'index' or 'name', to say which device it is about");
+      if (rule.cards && !rule.cpus.empty() && *rule.cards != rule.cpus.size())
+        complain(item.source(), "[[device]] has " + std::to_string(*rule.cards) + " 'cards', but 'cpus' for " +
+                                    std::to_string(rule.cpus.size()));
       config_.devices.push_back(std::move(rule));
     }
   }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cpu_set.h"
 #include "base/status.h"
 #include "base/units.h"
 #include "daemon/sessions/fences.h"
@@ -20,12 +21,15 @@ namespace sluice::server {
 // One [[device]] table: what holds for the devices that it matches. Of several that match, the last one counts, key by
 // key.
 struct DeviceRule {
-  std::optional<std::uint32_t> index;  // either this ...
-  std::string name;                    // ... or a pattern of the shell over the device's name
+  std::optional<std::uint32_t>
+      index;         // either this, in the order of discovery: before devices are split into cards ...
+  std::string name;  // ... or a pattern of the shell over the device's name
   std::optional<bool> enabled;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<MilliGpu> gpu;
-  std::string where;  // "sluiced.toml:12", for warnings
+  std::optional<std::uint32_t> cards;  // split the device into so many, of which each is a device of the pool
+  std::vector<CpuSet> cpus;            // those of each card; empty: the daemon's, divided evenly
+  std::string where;                   // "sluiced.toml:12", for warnings
 };
 
 struct Config {

@@ -114,6 +114,10 @@ ProcessChild child_of(const ProcessStart& start, Preparation& preparation) {
   child.group_count = static_cast<int>(preparation.groups.size());
   child.descriptors = preparation.descriptors.data();
   child.descriptor_count = static_cast<int>(preparation.descriptors.size());
+  if (!start.cpus.empty()) {
+    child.cpus = start.cpus.words().data();
+    child.cpu_bytes = start.cpus.words().size_bytes();
+  }
   child.go = preparation.go_read.get();
   child.go_write = preparation.go_write.get();
   child.keeps_capabilities = !start.without.has(Fence::user_namespace);

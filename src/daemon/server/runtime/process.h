@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu_set.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/server/runtime/blocking_tasks.h"
@@ -32,6 +33,7 @@ struct ProcessStart {
   FenceSet without;                       // namespaces that it does not get
   unsigned uid = 0, gid = 0;              // the user of the machine that the owner of its user namespace is
   std::vector<std::string> cgroup_files;  // cgroup.procs of the groups that it joins before it runs
+  CpuSet cpus;                            // that it is bound to before it runs; empty: those of the daemon
 };
 
 // Starts it as the first process of namespaces of its own (clone(2), namespaces(7)): user, process, mount, network, IPC

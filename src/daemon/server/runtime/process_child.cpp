@@ -65,14 +65,21 @@ bool join_groups(const int* groups, int count) {
   return true;
 }
 
+// After it has joined its groups: a cpuset of cgroup v1 binds whoever enters it anew. All that it starts inherits this.
+bool stay_on(const unsigned long* cpus, unsigned long bytes) {
+  return cpus == nullptr || syscall(SYS_sched_setaffinity, 0, bytes, cpus) == 0;
+}
+
 [[noreturn]] void become_program(ProcessChild& child) {
   (void)syscall(SYS_close, child.go_write);
   char go = 0;
   // Nothing comes: the daemon could not prepare the namespaces, or is gone.
   if (syscall(SYS_read, child.go, &go, 1) != 1) end_unstarted();
   const bool joined = join_groups(child.groups, child.group_count);
+  const bool bound = stay_on(child.cpus, child.cpu_bytes);
   if (!place_descriptors(child.descriptors, child.descriptor_count)) end_unstarted();
   if (!joined) give_up("cannot join its control group\n");
+  if (!bound) give_up("cannot bind itself to the CPUs of its card\n");
   default_signals();
   if (child.keeps_capabilities) keep_capabilities();
   (void)syscall(SYS_setsid);

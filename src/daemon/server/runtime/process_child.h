@@ -20,14 +20,16 @@ struct ProcessChild {
   int group_count = 0;
   int* descriptors = nullptr;  // in the order of their new numbers, from 0
   int descriptor_count = 0;
+  const unsigned long* cpus = nullptr;  // as sched_setaffinity(2) takes them; null: all
+  unsigned long cpu_bytes = 0;
   int go = -1, go_write = -1;       // a pipe: it waits for a byte at one end and closes its copy of the other
   bool keeps_capabilities = false;  // of its new user namespace
 };
 
 constexpr int exit_not_started = 126;
 
-// Clones the daemon into these namespaces (flags of clone(2)). The child waits for the byte, joins the groups, places
-// the descriptors and executes the program; what it cannot do ends it with status 126.
+// Clones the daemon into these namespaces (flags of clone(2)). The child waits for the byte, joins the groups, binds
+// itself to the CPUs, places the descriptors and executes the program; what it cannot do ends it with status 126.
 // Returns its process number and sets `pidfd`, or -1 with errno.
 pid_t clone_child(std::uint64_t namespaces, ProcessChild& child, int& pidfd);
 

@@ -80,6 +80,22 @@ void Adoption::on_readable(std::uint32_t number) {
   reject(number, taken.message());
 }
 
+// Its worker runs where it was started: what it is charged, and what it may use, would be another device's.
+Status Adoption::check_device(const SessionNote& note) const {
+  const std::uint32_t index = note.record.bindings.front().device;
+  const DeviceIdentity& noted = note.devices.front();
+  const std::string which =
+      noted.cards > 1 ? "card " + std::to_string(noted.card) + " of " + std::to_string(noted.cards) + " of a device"
+                      : "a whole device";
+  const PoolDevice* device = devices_.find(index);
+  if (device == nullptr)
+    return Status(Code::not_found, "it runs on " + which + " that was number " + std::to_string(index) +
+                                       ", and there are only " + std::to_string(devices_.devices().size()) + " now");
+  if (identity_of(*device) == noted) return Status();
+  return Status(Code::not_found, "it runs on " + which + " that was number " + std::to_string(index) +
+                                     ", and that number is now another device or card: " + label_of(*device));
+}
+
 // Moves out of `fds` what it keeps.
 Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   const SessionRecord& record = expected.worker.session->record;
@@ -87,6 +103,7 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
     return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
   if (record.bindings.size() != 1)
     return Status(Code::unsupported, "it has several devices, and this daemon takes over sessions of one");
+  SLUICE_TRY(check_device(*expected.worker.session));
   auto memory = SLUICE_TRY(adopt_memory(*expected.worker.session, fds, without_));
   auto log = SLUICE_TRY(make_worker_pipe());
   const TermsPage& before = *reinterpret_cast<const TermsPage*>(memory.terms_before.data());
@@ -106,7 +123,7 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   sent[adopted_fd_log] = log.write_end.get();
   sent[adopted_fd_terms] = pages.terms.fd();
   sent[adopted_fd_kick] = pages.kick.get();
-  const SessionNote note{record, note_of(memory)};
+  const SessionNote note{record, note_of(memory), expected.worker.session->devices};
   Status adopted =
       sessions_.adopt(record, use, *worker.value(), std::move(memory.memory), before, expected.worker.account);
   if (adopted.ok()) send_adopted(*worker.value(), note, sent);

@@ -29,7 +29,8 @@ class Adoption {
 
   // REQUIRES: all of these outlive the adoption.
   Adoption(EventLoop& loop, const RuntimeFolder& folder, BlockingTasks& tasks, SliceTable& slices, WorkerPool& pool,
-           SessionTable& sessions, MemoryGrants& grants, const store::Registry& registry, FenceSet without)
+           SessionTable& sessions, MemoryGrants& grants, const store::Registry& registry, const DevicePool& devices,
+           FenceSet without)
       : loop_(loop),
         folder_(folder),
         tasks_(tasks),
@@ -38,6 +39,7 @@ class Adoption {
         sessions_(sessions),
         grants_(grants),
         registry_(registry),
+        devices_(devices),
         without_(without) {}
   Adoption(const Adoption&) = delete;
   Adoption& operator=(const Adoption&) = delete;
@@ -59,6 +61,7 @@ class Adoption {
   Status expect(LivingWorker living);
   Status connect_to(Expected& expected);
   void on_readable(std::uint32_t number);
+  Status check_device(const SessionNote& note) const;
   Status take_over(Expected& expected, std::vector<UniqueFd>& fds);
   void send_adopted(Worker& worker, const SessionNote& note, std::span<const int> fds);
   void reject(std::uint32_t number, const std::string& why);
@@ -74,6 +77,7 @@ class Adoption {
   SessionTable& sessions_;
   MemoryGrants& grants_;
   const store::Registry& registry_;
+  const DevicePool& devices_;
   FenceSet without_;
   std::map<std::uint32_t, Expected> expected_;  // by worker number
   std::function<void()> done_;

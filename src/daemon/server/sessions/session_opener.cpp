@@ -188,8 +188,8 @@ Status SessionOpener::send_session(const SessionRecord& record, Worker& worker, 
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
   message.record = record;
-  const auto& device_uuid = devices_.find(worker.device)->traits.uuid;
-  const UniqueFd cache = cache_.mount(record.tenant_id, device_uuid, pool_.user_of(worker));
+  const PoolDevice& device = *devices_.find(worker.device);
+  const UniqueFd cache = cache_.mount(record.tenant_id, device.traits.uuid, pool_.user_of(worker));
   std::array<int, attach_fds_max> fds{};
   const BindingMemory& binding = memory.bindings.front();
   fds[attach_fd_control] = memory.control.fd();
@@ -201,7 +201,7 @@ Status SessionOpener::send_session(const SessionRecord& record, Worker& worker, 
   fds[attach_fd_output] = worker_ends.output.get();
   std::size_t count = attach_fds_min;
   if (cache.valid()) fds[count++] = cache.get();
-  SLUICE_TRY(folder_.record_session(worker.number, {record, memory.note()}));
+  SLUICE_TRY(folder_.record_session(worker.number, {record, memory.note(), {identity_of(device)}}));
   return worker.link.send(encode_worker_message(message), std::span(fds).first(count), 0);
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include "base/contract.h"
 #include "base/units.h"
 #include "daemon/server/runtime/untrusted_socket.h"
 
@@ -19,10 +20,11 @@ Discovery::~Discovery() {
   launcher_.removal(number_)();
 }
 
-void Discovery::start(std::uint32_t worker_number, Nanoseconds ns_max, Found found) {
+void Discovery::start(std::uint32_t worker_number, Nanoseconds ns_max, Found found, const WorkerDevice* only) {
+  SLUICE_REQUIRE(!worker_);
   found_ = std::move(found);
   number_ = worker_number;
-  auto launched = launcher_.start_probe(number_);
+  auto launched = launcher_.start_probe(number_, only);
   if (!launched.ok()) {
     deadline_ = loop_.at(now_ns(), [this, status = launched.status()] { finish(status); });
     return;
@@ -77,7 +79,9 @@ void Discovery::finish(Result<std::vector<wire::DeviceTraits>> result) {
     end_in_background(tasks_, std::move(worker_->process), launcher_.removal(number_));
     worker_.reset();
   }
-  found_(std::move(result));
+  // The answer may be followed by another question.
+  const Found found = std::move(found_);
+  found(std::move(result));
 }
 
 }  // namespace sluice::server

@@ -27,8 +27,9 @@ class Discovery {
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;
 
-  // Calls `found` once, from the loop, at most `ns_max` later.
-  void start(std::uint32_t worker_number, Nanoseconds ns_max, Found found);
+  // Calls `found` once, from the loop, at most `ns_max` later, with every device there is, or with the one of `only` as
+  // its workers will see it. REQUIRES: no discovery is running; `only` is not kept.
+  void start(std::uint32_t worker_number, Nanoseconds ns_max, Found found, const WorkerDevice* only = nullptr);
 
  private:
   void on_readable();

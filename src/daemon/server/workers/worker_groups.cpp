@@ -42,9 +42,9 @@ Result<WorkerGroups> WorkerGroups::open(const Config& config, const std::string&
   return WorkerGroups(pool.take(), config);
 }
 
-Result<std::optional<WorkerCgroup>> WorkerGroups::make(std::uint32_t number) const {
+Result<std::optional<WorkerCgroup>> WorkerGroups::make(std::uint32_t number, const CpuSet& cpus) const {
   if (!pool_) return std::optional<WorkerCgroup>();
-  auto group = pool_->make(number, {memory_bytes_, processes_max_, {}});
+  auto group = pool_->make(number, {memory_bytes_, processes_max_, {}, cpus.to_string()});
   if (!group.ok()) return unusable(group.status());
   return std::optional(group.take());
 }

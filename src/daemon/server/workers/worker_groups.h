@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu_set.h"
 #include "base/status.h"
 #include "base/units.h"
 #include "daemon/cgroups/cgroups.h"
@@ -33,8 +34,9 @@ class WorkerGroups {
   // Makes the pool's groups. Not ok: they are needed and cannot be had; the message says what an administrator can do.
   static Result<WorkerGroups> open(const Config& config, const std::string& runtime_folder);
 
+  // cpus: where its processes may run, as far as the machine's control groups can say so; empty: everywhere.
   // Nothing: the pool does without.
-  Result<std::optional<cgroups::WorkerCgroup>> make(std::uint32_t number) const;
+  Result<std::optional<cgroups::WorkerCgroup>> make(std::uint32_t number, const CpuSet& cpus = {}) const;
   // Those of a worker of an earlier daemon. not_found: it has none, but must.
   Result<std::optional<cgroups::WorkerCgroup>> adopt(std::uint32_t number) const;
 

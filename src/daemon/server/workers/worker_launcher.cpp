@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/contract.h"
 #include "base/log.h"
 #include "daemon/backends/driver_environment.h"
 #include "daemon/server/workers/worker_log.h"
@@ -77,59 +78,79 @@ unsigned WorkerLauncher::uid_of(std::uint32_t number) const {
 
 unsigned WorkerLauncher::cache_owner() const { return uids_own_ ? uid_first_ : geteuid(); }
 
+void WorkerLauncher::set_devices(std::span<const WorkerDevice> devices) {
+  places_.clear();
+  for (const WorkerDevice& device : devices) places_.push_back(place_of(device));
+}
+
+WorkerLauncher::Place WorkerLauncher::place_of(const WorkerDevice& device) const {
+  Place place{{"--device", std::to_string(device.driver_index)}, preload_of(device.traits), device.cpus};
+  if (!device.cpus.empty()) place.options.emplace_back("--bound");
+  return place;
+}
+
 // The libraries lie beside the worker's program.
-void WorkerLauncher::set_devices(std::span<const wire::DeviceTraits> devices) {
-  const std::string folder = program_.substr(0, program_.rfind('/') + 1);
-  preloads_.clear();
-  for (const wire::DeviceTraits& traits : devices) {
-    const std::string_view library = backend::preloaded_library(traits);
-    const std::string path = folder + std::string(library);
-    const bool there = !library.empty() && access(path.c_str(), R_OK) == 0;
-    if (!library.empty() && !there)
-      log::warn("{}: {} is missing, which works around faults of its driver", traits.name, path);
-    preloads_.push_back(there ? path : std::string());
-  }
+std::string WorkerLauncher::preload_of(const wire::DeviceTraits& traits) const {
+  const std::string_view library = backend::preloaded_library(traits);
+  if (library.empty()) return {};
+  const std::string path = program_.substr(0, program_.rfind('/') + 1) + std::string(library);
+  if (access(path.c_str(), R_OK) == 0) return path;
+  log::warn("{}: {} is missing, which works around faults of its driver", traits.name, path);
+  return {};
 }
 
 Result<LaunchedWorker> WorkerLauncher::start(std::uint32_t number, std::uint32_t device) const {
-  std::vector<std::string> arguments{"--device", std::to_string(device), "--number", std::to_string(number)};
+  SLUICE_REQUIRE(device < places_.size());
+  std::vector<std::string> arguments{"--number", std::to_string(number)};
   arguments.insert(arguments.end(), build_limits_.begin(), build_limits_.end());
-  return launch(number, device < preloads_.size() ? preloads_[device] : std::string(), std::move(arguments));
+  return launch(number, places_[device], std::move(arguments));
 }
 
-Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number) const {
-  return launch(number, {}, {"--probe"});
+Result<LaunchedWorker> WorkerLauncher::start_probe(std::uint32_t number, const WorkerDevice* only) const {
+  return launch(number, only != nullptr ? place_of(*only) : Place(), {"--probe"});
 }
 
-ProcessStart WorkerLauncher::jailed(std::uint32_t number, const std::string& preload,
+// The first of two variables of one name counts.
+std::vector<std::string> WorkerLauncher::environment_on(const CpuSet& cpus) const {
+  std::vector<std::string> environment;
+  if (!cpus.empty())
+    for (const auto& [name, count] : backend::processor_environment(cpus.count()))
+      environment.push_back(name + "=" + count);
+  environment.insert(environment.end(), environment_.begin(), environment_.end());
+  return environment;
+}
+
+ProcessStart WorkerLauncher::jailed(std::uint32_t number, const Place& place,
                                     std::vector<std::string> arguments) const {
   ProcessStart start;
   start.program = jailer_;
   start.without = without_;
   start.uid = uid_of(number);
   start.gid = uids_own_ ? start.uid : getegid();
-  start.environment = environment_;
+  start.environment = environment_on(place.cpus);
+  start.cpus = place.cpus;
   std::vector<std::string>& words = start.arguments;
   words = {"--uid", std::to_string(start.uid), "--gid", std::to_string(start.gid), "--without", without_.to_string()};
   append(words, "--read", readable_);
   append(words, "--write", writable_);
-  if (!preload.empty()) append(words, "--preload", {preload});
+  if (!place.preload.empty()) append(words, "--preload", {place.preload});
   words.insert(words.end(),
                {"--", program_, "--pool", folder_.path(), "--log", log_level_, "--without", without_.to_string()});
   append(words, "--readable", readable_);
   append(words, "--writable", writable_);
+  words.insert(words.end(), place.options.begin(), place.options.end());
   words.insert(words.end(), arguments.begin(), arguments.end());
   return start;
 }
 
-Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, const std::string& preload,
+Result<LaunchedWorker> WorkerLauncher::launch(std::uint32_t number, const Place& place,
                                               std::vector<std::string> arguments) const {
   SLUICE_TRY(folder_.make_worker_folder(number));
-  auto group = SLUICE_TRY(groups_.make(number));
+  auto group = SLUICE_TRY(groups_.make(number, place.cpus));
   auto pair = SLUICE_TRY(wire::MessageSocket::pair());
   auto adoption_socket = SLUICE_TRY(wire::bind_at(folder_.adoption_socket(number), 0600));
   auto log = SLUICE_TRY(make_worker_pipe());
-  ProcessStart start = jailed(number, preload, std::move(arguments));
+  ProcessStart start = jailed(number, place, std::move(arguments));
   for (const auto& [name, folder] : backend::cache_environment(jail_cache))
     start.environment.push_back(name + "=" + folder);
   start.descriptors = {pair.second.fd(), adoption_socket.get()};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cpu_set.h"
 #include "base/status.h"
 #include "daemon/server/runtime/config.h"
 #include "daemon/server/runtime/process.h"
@@ -24,6 +25,13 @@ struct LaunchedWorker {
   std::optional<cgroups::WorkerCgroup> group = {};  // nothing: the pool does without
 };
 
+// A device of the pool, as its workers are started on it.
+struct WorkerDevice {
+  std::uint32_t driver_index = 0;  // in the order of discovery: what a worker is told with --device
+  CpuSet cpus;                     // a card's: its workers run nowhere else, and drivers see no others; empty: all
+  wire::DeviceTraits traits;
+};
+
 class WorkerLauncher {
  public:
   // Absolute paths. REQUIRES: `folder` and `groups` outlive the launcher.
@@ -37,23 +45,31 @@ class WorkerLauncher {
   // The user whose the files in tenants' caches are: no worker's, so that none reaches them but through its mount.
   unsigned cache_owner() const;
 
-  // What was found, by number: some drivers have a library preloaded into their workers. To be called before start().
-  void set_devices(std::span<const wire::DeviceTraits> devices);
+  // By index in the pool. To be called before start().
+  void set_devices(std::span<const WorkerDevice> devices);
 
   // Makes the worker's folder and control groups, starts it in them on a device, and notes who it is.
   Result<LaunchedWorker> start(std::uint32_t number, std::uint32_t device) const;
-  // Starts one that lists all devices and exits. It has worker number `number` for its folder.
-  Result<LaunchedWorker> start_probe(std::uint32_t number) const;
+  // Starts one that describes all devices and exits, or the one of `only`, as workers are started on it. It has worker
+  // number `number` for its folder.
+  Result<LaunchedWorker> start_probe(std::uint32_t number, const WorkerDevice* only = nullptr) const;
   // Ends whatever of worker `number` still lives, and removes its groups and folder: work to be run elsewhere, which
   // owns all it needs. For workers of earlier daemons and for those that did not start, too.
   std::function<void()> removal(std::uint32_t number) const;
   const WorkerGroups& groups() const { return groups_; }
 
  private:
-  Result<LaunchedWorker> launch(std::uint32_t number, const std::string& preload,
-                                std::vector<std::string> arguments) const;
-
-  ProcessStart jailed(std::uint32_t number, const std::string& preload, std::vector<std::string> arguments) const;
+  // Where a worker runs, and with what.
+  struct Place {
+    std::vector<std::string> options;  // of the worker, that say which device
+    std::string preload;               // a library's path, or nothing
+    CpuSet cpus;
+  };
+  Place place_of(const WorkerDevice& device) const;
+  std::string preload_of(const wire::DeviceTraits& traits) const;
+  std::vector<std::string> environment_on(const CpuSet& cpus) const;
+  Result<LaunchedWorker> launch(std::uint32_t number, const Place& place, std::vector<std::string> arguments) const;
+  ProcessStart jailed(std::uint32_t number, const Place& place, std::vector<std::string> arguments) const;
 
   std::string jailer_, program_;
   const RuntimeFolder& folder_;
@@ -64,7 +80,7 @@ class WorkerLauncher {
   std::uint32_t uid_first_, uid_count_;
   std::vector<std::string> build_limits_;  // as options
   std::vector<std::string> readable_, writable_;
-  std::vector<std::string> preloads_;     // by device: the library's path, or nothing
+  std::vector<Place> places_;             // by device
   std::vector<std::string> environment_;  // but for what differs from worker to worker
 };
 

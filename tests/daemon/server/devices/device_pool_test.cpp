@@ -17,6 +17,10 @@ wire::DeviceTraits card(const std::string& name, std::uint64_t memory, bool on_h
   return traits;
 }
 
+std::vector<FoundDevice> found(std::vector<wire::DeviceTraits> traits) {
+  return split_into_cards(std::move(traits), {}, {}).take();
+}
+
 DeviceRule rule(const std::string& name) {
   DeviceRule rule;
   rule.name = name;
@@ -27,15 +31,15 @@ DeviceRule rule(const std::string& name) {
 }  // namespace
 
 TEST_CASE("a card offers all of its own memory and compute") {
-  const DevicePool pool({card("A100", 40 * gib)}, {}, 16 * gib);
+  const DevicePool pool(found({card("A100", 40 * gib)}), {}, 16 * gib);
   CHECK(pool.devices()[0].memory_offered_bytes == 40 * gib);
   CHECK(pool.devices()[0].gpu_offered == whole_gpu);
 }
 
 TEST_CASE("devices on host memory share three quarters of it") {
-  const DevicePool one({card("cpu", 30 * gib, true)}, {}, 32 * gib);
+  const DevicePool one(found({card("cpu", 30 * gib, true)}), {}, 32 * gib);
   CHECK(one.devices()[0].memory_offered_bytes == 24 * gib);
-  const DevicePool two({card("cpu", 30 * gib, true), card("basic", 30 * gib, true), card("A100", 40 * gib)}, {},
+  const DevicePool two(found({card("cpu", 30 * gib, true), card("basic", 30 * gib, true), card("A100", 40 * gib)}), {},
                        32 * gib);
   CHECK(two.devices()[0].memory_offered_bytes == 12 * gib);
   CHECK(two.devices()[1].memory_offered_bytes == 12 * gib);
@@ -45,7 +49,7 @@ TEST_CASE("devices on host memory share three quarters of it") {
 TEST_CASE("a rule's memory is offered as it is written, with a warning if the device has less") {
   DeviceRule written = rule("cpu");
   written.memory_bytes = 31 * gib;
-  const DevicePool pool({card("cpu", 30 * gib, true)}, {written}, 32 * gib);
+  const DevicePool pool(found({card("cpu", 30 * gib, true)}), {written}, 32 * gib);
   CHECK(pool.devices()[0].memory_offered_bytes == 31 * gib);
   REQUIRE(pool.warnings().size() == 1);
   CHECK_THAT(pool.warnings()[0], Catch::StartsWith("sluiced.toml:1: offers 31 GiB of 'cpu'"));
@@ -60,7 +64,7 @@ TEST_CASE("rules match by pattern or by index, the last one counts, key by key")
   DeviceRule half;
   half.index = 1;
   half.gpu = MilliGpu{500};
-  const DevicePool pool({card("Tesla T4", gib), card("tesla A2", gib)}, {none, second, half}, gib);
+  const DevicePool pool(found({card("Tesla T4", gib), card("tesla A2", gib)}), {none, second, half}, gib);
   CHECK_FALSE(pool.devices()[0].enabled);
   CHECK(pool.devices()[1].enabled);
   CHECK(pool.devices()[1].gpu_offered == MilliGpu{500});
@@ -71,13 +75,13 @@ TEST_CASE("rules match by pattern or by index, the last one counts, key by key")
 }
 
 TEST_CASE("a rule that matches nothing is warned of") {
-  const DevicePool pool({card("cpu", gib)}, {rule("Tesla*")}, gib);
+  const DevicePool pool(found({card("cpu", gib)}), {rule("Tesla*")}, gib);
   REQUIRE(pool.warnings().size() == 1);
   CHECK_THAT(pool.warnings()[0], Catch::Contains("matches none of the 1 devices"));
 }
 
 TEST_CASE("what is promised may exceed the offer, and is told as it is") {
-  DevicePool pool({card("A100", 4 * gib)}, {}, gib);
+  DevicePool pool(found({card("A100", 4 * gib)}), {}, gib);
   allocator::Request request;
   request.gpu = MilliGpu{900};
   request.memory_bytes = 3 * gib;
@@ -93,11 +97,39 @@ TEST_CASE("what is promised may exceed the offer, and is told as it is") {
 
 TEST_CASE("the books of a pool stay where they are when the pool is moved") {
   DevicePool pool;
-  pool = DevicePool({card("A100", 4 * gib), card("T4", gib), card("A100", 4 * gib)}, {}, gib);
+  pool = DevicePool(found({card("A100", 4 * gib), card("T4", gib), card("A100", 4 * gib)}), {}, gib);
   CHECK(pool.class_names() == std::vector<std::string>{"A100", "T4"});
   allocator::Request request;
   request.memory_bytes = gib;
   CHECK(pool.placer().choose(request, 0) == site_on(1));
+}
+
+TEST_CASE("each card of a device is a device of the pool, in the class and with a part of the memory") {
+  wire::DeviceTraits cpu = card("cpu", 30 * gib, true);
+  DeviceRule split = rule("cpu");
+  split.cards = 2;
+  split.gpu = MilliGpu{500};
+  auto cards = split_into_cards({cpu, card("A100", 40 * gib)}, {&split, 1}, CpuSet::parse("0-3").value());
+  const DevicePool pool(cards.take(), {split}, 32 * gib);
+  REQUIRE(pool.devices().size() == 3);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    CHECK(pool.devices()[i].index == i);
+    CHECK(pool.devices()[i].driver_index == 0);
+    CHECK(pool.devices()[i].card == i);
+    CHECK(pool.devices()[i].gpu_offered == MilliGpu{500});
+    CHECK(pool.devices()[i].memory_offered_bytes == 12 * gib);
+    CHECK(pool.pool().view(0).devices[i].device_class == 0);
+  }
+  CHECK(pool.devices()[2].driver_index == 1);
+  CHECK(pool.pool().view(0).devices[2].device_class == 1);
+}
+
+TEST_CASE("devices of one name and another driver are another class") {
+  wire::DeviceTraits older = card("cpu", gib), newer = older;
+  newer.driver_version = "2";
+  const DevicePool pool(found({older, newer, older}), {}, gib);
+  CHECK(pool.class_names() == std::vector<std::string>{"cpu", "cpu"});
+  CHECK(pool.pool().view(0).devices[2].device_class == 0);
 }
 
 TEST_CASE("a tenant sees the memory and the compute units of its slice") {
@@ -115,8 +147,8 @@ TEST_CASE("a tenant sees the memory and the compute units of its slice") {
 }
 
 TEST_CASE("of more devices than the allocator can hold the first ones are used, with a warning") {
-  const DevicePool pool(std::vector<wire::DeviceTraits>(allocator::devices_per_node_max + 1, card("A100", gib)), {},
-                        gib);
+  const DevicePool pool(found(std::vector<wire::DeviceTraits>(allocator::devices_per_node_max + 1, card("A100", gib))),
+                        {}, gib);
   CHECK(pool.devices().size() == allocator::devices_per_node_max);
   REQUIRE(pool.warnings().size() == 1);
   CHECK(pool.warnings()[0] == "of the 65 devices found, only the first 64 are used");

@@ -140,6 +140,29 @@ TEST_CASE("a policy that the allocator does not know is refused with those that 
         "packing, first-fit, random");
 }
 
+TEST_CASE("a device is split into cards, with CPUs of their own or without") {
+  const auto rule = [](const std::string& keys) {
+    return parse_config("[[device]]\nindex = 0\n" + keys, "sluiced.toml").value().devices[0];
+  };
+  CHECK(rule("cards = 2").cards == 2u);
+  CHECK(rule("cards = 2").cpus.empty());
+  const DeviceRule named = rule("cpus = [\"0-1\", \"2\"]");
+  REQUIRE(named.cpus.size() == 2);
+  CHECK(named.cpus[0].to_string() == "0-1");
+  CHECK(named.cpus[1].to_string() == "2");
+  CHECK(rule("cards = 1\ncpus = [\"3\"]").cpus.size() == 1);
+}
+
+TEST_CASE("cards that make no sense are refused") {
+  const auto said = [](const std::string& keys) { return complaint("[[device]]\nindex = 0\n" + keys + "\n"); };
+  CHECK_THAT(said("cards = 0"), Catch::Contains("'cards' must be a whole number from 1 to 64"));
+  CHECK_THAT(said("cpus = \"0\""), Catch::Contains("'cpus' must be an array with a list of CPUs for each card"));
+  CHECK_THAT(said("cpus = []"), Catch::Contains("'cpus' must be"));
+  CHECK_THAT(said("cpus = [\"zero\"]"), Catch::Contains("'cpus' must be"));
+  CHECK_THAT(said("cpus = [\"0-1\", \"1\"]"), Catch::Contains("two of its cards have a CPU in common"));
+  CHECK_THAT(said("cards = 3\ncpus = [\"0\", \"1\"]"), Catch::Contains("has 3 'cards', but 'cpus' for 2"));
+}
+
 TEST_CASE("a device rule must say which device it is about") {
   CHECK_THAT(complaint("[[device]]\nenabled = true\n"), Catch::Contains("needs either 'index' or 'name'"));
   CHECK_THAT(complaint("[[device]]\nindex = 0\nname = \"x\"\n"), Catch::Contains("needs either 'index' or 'name'"));

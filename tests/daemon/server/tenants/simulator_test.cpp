@@ -75,7 +75,8 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
 
 class Daemon {
  public:
-  explicit Daemon(const Policy& policy) : pool_(found_devices(), {}, host_bytes, policy), slices_(pool_, rules()) {}
+  explicit Daemon(const Policy& policy)
+      : pool_(split_into_cards(found_devices(), {}, {}).take(), {}, host_bytes, policy), slices_(pool_, rules()) {}
 
   Outcome request(std::uint64_t tenant, const Amounts& amounts) {
     const auto use = slices_.admit({tenant, 1000, "t"}, MilliGpu{amounts.gpu_milli}, amounts.memory_bytes);

@@ -17,7 +17,7 @@ DevicePool one_device() {
   wire::DeviceTraits traits;
   traits.name = "card";
   traits.global_memory_bytes = 64 * mib;
-  return DevicePool({traits}, {}, 1ull << 40);
+  return DevicePool(split_into_cards({traits}, {}, {}).take(), {}, 1ull << 40);
 }
 
 SessionRecord record_of(const SliceUse& use) {
@@ -121,7 +121,7 @@ TEST_CASE("a pool without devices, or with none that is enabled, is refused as s
   off.enabled = false;
   wire::DeviceTraits traits;
   traits.global_memory_bytes = 64 * mib;
-  DevicePool disabled({traits}, {off}, 1ull << 40);
+  DevicePool disabled(split_into_cards({traits}, {}, {}).take(), {off}, 1ull << 40);
   SliceTable slices(disabled, {});
   CHECK(slices.admit({1, 1, "a"}, {}, mib).status().code() == Code::unavailable);
   SessionRecord record;
