@@ -2,7 +2,8 @@
 """The project's own attacks on its pool: each is tried with all fences up, where it must fail, and with the fences down
 that stop it, where it must succeed: else the check could not fail. Where several fences stop it, each is tried alone.
 
-    attacks.py [--build DIR] [--mode root|user] [--only NAME]... [--kind up|down|open|alone|native] [--json FILE] [--markdown FILE]
+    attacks.py [--build DIR] [--mode root|user] [--only NAME]... [--kind up|down|open|alone|native]
+               [--machine shared|own] [--json FILE] [--markdown FILE]
     attacks.py --list
 """
 
@@ -39,6 +40,8 @@ def parse():
     parser.add_argument("--only", action="append", metavar="NAME", help="attacks whose name contains it")
     parser.add_argument("--kind", action="append", choices=("up", "down", "open", "alone", "native"),
                         help="with which fences; native: in a process of no pool")
+    parser.add_argument("--machine", choices=("shared", "own"),
+                        help="attacks beside which other programs may run, or those that need the machine to themselves")
     parser.add_argument("--list", action="store_true", help="name all attacks")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--markdown", metavar="FILE", help="write the table for docs/SECURITY.md there")
@@ -86,6 +89,8 @@ def markdown(chosen, mode):
 def main():
     arguments = parse()
     chosen = [one for one in attacks if not arguments.only or any(name in one.name for name in arguments.only)]
+    if arguments.machine:
+        chosen = [one for one in chosen if one.machine == arguments.machine]
     if arguments.mode == "user":
         chosen = [one for one in chosen if one.user is not None]
     if arguments.list:

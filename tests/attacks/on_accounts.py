@@ -41,7 +41,7 @@ def used_s(run, seconds):
     return used, time.monotonic() - began
 
 
-@attack("cgroup", row="4", user=NO_GROUP)
+@attack("cgroup", row="4", user=NO_GROUP, machine="own")
 def compute_beyond_the_cap(w):
     """A kernel of a tenant with a cap computes on all processors and does not return."""
     with w.launch("compute", 4000, PROCESSORS - 1, tenant=capped(w)) as run:
@@ -51,7 +51,7 @@ def compute_beyond_the_cap(w):
     return share > CAP_MILLI / 1000 + 0.08, f"{share:.0%} of the device at a cap of {CAP_MILLI / 10:.0f} %"
 
 
-@attack("evidence", row="5")
+@attack("evidence", row="5", machine="own")
 def leave_before_the_kernel_ends(w):
     """A program keeps its result in mapped memory, lets the kernel spin and exits before it has ended."""
     with w.launch("compute", 30000, 0) as run:
@@ -70,7 +70,7 @@ def charged_text(w):
     return f"{charged_s(w.ended_session()):.2f} s charged"
 
 
-@attack("evidence", row="4", user="no control group says how much was computed")
+@attack("evidence", row="4", user="no control group says how much was computed", machine="own")
 def compute_without_a_lease(w):
     """A kernel starts processes that compute while the session holds no lease."""
     with w.launch("compute_without_lease", 30000, PROCESSORS) as run:

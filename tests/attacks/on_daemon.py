@@ -28,7 +28,7 @@ def cut_the_log(w):
     return after < before, f"{before} bytes before, {after} after"
 
 
-@attack(row="9", always="what comes over a link is closed elsewhere")
+@attack(row="9", always="what comes over a link is closed elsewhere", machine="own")
 def freeze_the_daemon_by_a_lingering_socket(w):
     """A kernel sends a connection over its link whose end takes seconds to close."""
     with socket.socket() as listener:
@@ -41,7 +41,7 @@ def freeze_the_daemon_by_a_lingering_socket(w):
     return worst > 1, f"an answer took {worst * 1000:.0f} ms at most {said[:5]}"
 
 
-@attack(row="9", always="messages of a link are budgeted")
+@attack(row="9", always="messages of a link are budgeted", machine="own")
 def flood_the_link(w):
     """A kernel sends messages without meaning over its link, as fast as it can."""
     with w.launch("flood_link", 10_000_000, 512) as run:
@@ -60,7 +60,7 @@ def daemon_load(w, meanwhile):
     return (own_cpu_s(w.pool.daemon.pid) - before) / (time.monotonic() - began)
 
 
-@attack(row="18", always="kicks are answered ever less often")
+@attack(row="18", always="kicks are answered ever less often", machine="own")
 def kick_without_end(w):
     """A kernel writes to the session's eventfd as fast as it can."""
     with w.launch("kick", 3000) as run:
@@ -80,7 +80,7 @@ def share_memory_with_a_sibling(w):
     return len(writable) == 2 and bool(writable[0] & writable[1]), writable
 
 
-@attack(row="15", always="attaches are limited by user and tenant")
+@attack(row="15", always="attaches are limited by user and tenant", machine="own")
 def delay_others_by_attaching(w):
     """A tenant attaches as often as it can, and another waits for a worker."""
     quiet = attach_ms(w)

@@ -70,11 +70,17 @@ def read_a_file_for_everybody(w):
     return shown.startswith("for all"), shown
 
 
+def come_and_go(w, tenant):
+    """A program of the tenant's that builds a kernel, so that there is something in the tenant's cache, and ends."""
+    with w.start("steady", "0.1", tenant=tenant) as run:
+        run.child.wait()
+
+
 @attack("mount-namespace", "own-uid", "landlock")
 def read_another_tenants_cache(w):
     """A kernel reads what another tenant has in its cache."""
     folder = w.cache_of(w.register("another"))
-    w.attack("keep_open", "/dev/null", 0, tenant="another")
+    come_and_go(w, "another")
     path = os.path.join(next(entry.path for entry in os.scandir(folder)), "another-tenants")
     with open(path, "w", encoding="ascii") as file:
         file.write("compiled for another")
@@ -118,7 +124,7 @@ def make_a_device_node(w):
     return made and stat.S_ISCHR(os.stat(path).st_mode)
 
 
-@attack("mount-namespace", "landlock")
+@attack("mount-namespace", "landlock", machine="own")
 def fill_the_disk(w):
     """A kernel writes to every folder where everybody may write, as much as there is room for."""
     folder = w.path("folder")
@@ -151,21 +157,19 @@ def folders_in(folder):
     return [entry.path for entry in os.scandir(folder)] if os.path.isdir(folder) else []
 
 
-@attack(row="14", always="folders are removed by descriptor, bit by bit, off the loop")
+@attack(row="14", always="folders are removed by descriptor, bit by bit, off the loop", machine="own")
 def plant_a_hostile_tree_in_the_cache(w):
     """A kernel plants links to files of root, a FIFO, thousands of files and a thousand folders in each other, and its
     tenant is deleted."""
     target, content = w.secret()
     folder = w.cache_of(w.register("gardener"))
-    w.attack("keep_open", "/dev/null", 0, tenant="gardener")
+    come_and_go(w, "gardener")
     for place in (*CACHES, *folders_in(folder)):
         said = w.attack("plant_tree", place, target, tenant="gardener")
         if said and said[0] == 0:
             break
     planted = any("tree" in names for _, names, _ in os.walk(folder))
-    again = w.start("steady", "0.1", tenant="gardener")
-    again.child.wait()
-    again.end()
+    come_and_go(w, "gardener")
     w.pool.command("tenant", "delete", "gardener")
     worst = w.daemon_latency_s(1)
     gone = wait_until(lambda: not os.path.exists(folder), 10, 0.1)

@@ -3,13 +3,14 @@
 import ctypes
 import json
 import os
+import select
 import socket
 import threading
 import time
 
 from pool import wait_until
 from suite import attack
-from world import MARK, inodes, libc, lives
+from world import MARK, RESULT_S_MAX, inodes, libc, lives
 
 
 def holds_link(w, kernel, name):
@@ -45,7 +46,7 @@ def keep_a_key(w):
     return bool(said) and said[0] > 0, said[:1]
 
 
-@attack(always="a limit of timers and queued signals", native=True, user=None)
+@attack(always="a limit of timers and queued signals", native=True, user=None, machine="own")
 def make_ten_thousand_timers(w):
     """A kernel makes ten thousand timers, each of which is memory of the operating system's."""
     with w.launch("many_timers", 10000) as run:
@@ -57,7 +58,7 @@ def make_ten_thousand_timers(w):
         return count >= 10000, count
 
 
-@attack("own-uid", "seccomp")
+@attack("own-uid", "seccomp", machine="own")
 def use_up_inotify(w):
     """A kernel takes all inotify instances that the daemon's user may have."""
     with w.launch("many_inotifies") as run:
@@ -97,12 +98,13 @@ def connect_to_a_socket_of_root(w):
 
 def hears(w, listener, kernel, *words):
     listener.listen(8)
-    listener.settimeout(0.5)
+    listener.setblocking(False)
     with w.launch(kernel, *words) as run:
+        select.select([listener, run.child.stdout], [], [], RESULT_S_MAX)  # it connects, or ends
         try:
             listener.accept()[0].close()
             return True
-        except OSError:
+        except BlockingIOError:
             return False, run.results(5)[:3]
 
 
@@ -145,7 +147,7 @@ def write_into_a_shared_segment(w):
     return content == MARK, said[:2]
 
 
-@attack("ipc-namespace", "seccomp")
+@attack("ipc-namespace", "seccomp", machine="own")
 def leave_shared_segments(w):
     """A kernel makes System V segments, which outlive every process."""
     before = segments()

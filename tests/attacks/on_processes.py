@@ -44,7 +44,7 @@ def signal_another_process(w):
         return victim.look()["signals"] > 0, victim.look()
 
 
-@attack("pid-namespace", "own-uid")
+@attack("pid-namespace", "own-uid", machine="own")
 def signal_all_processes(w):
     """A kernel sends a signal to every process that it may signal (SIGURG, which harms nobody)."""
     with Victim() as victim:
@@ -70,7 +70,7 @@ def leaves_children(w, flags, computes):
     return not wait_until(lambda: not w.strays(), 2), said[:1]
 
 
-@attack("cgroup", row="3", user="no control group; only the user's own limit of processes")
+@attack("cgroup", row="3", user="no control group; only the user's own limit of processes", machine="own")
 def start_five_hundred_processes(w):
     """A kernel starts five hundred processes at once."""
     with w.launch("many_children", 500, 1500) as run:
@@ -188,4 +188,5 @@ def exe(pid):
 
 def runs(w, kernel, path, judge):
     with w.launch(kernel, os.path.realpath(path), "3") as run:
+        run.reaches()
         return wait_until(lambda: any(judge(pid) for pid in run.wide()), 1.5, 0.02), run.peek()[:4]

@@ -18,13 +18,13 @@ attacks = []
 
 
 class Attack:
-    def __init__(self, function, fences, row, down, user, always, native, config, opened, order):
+    def __init__(self, function, fences, row, down, user, always, native, config, opened, order, machine):
         self.name = function.__name__.replace("_", "-")
         self.function, self.row, self.fences = function, row, tuple(fences)
         self.says = " ".join(function.__doc__.split())
         self.down = down if down is not None else JAIL if set(fences) & set(JAIL) else self.fences
         self.user, self.always, self.native, self.order = user, always, native, order
-        self.config, self.opened = config, opened
+        self.config, self.opened, self.machine = config, opened, machine
         self.results = {}  # configuration -> verdict
 
     def configurations(self, mode):
@@ -44,7 +44,8 @@ class Attack:
         return runs
 
 
-def attack(*fences, row="", down=None, user=True, always="", native=False, config="", opened="", order=0):
+def attack(*fences, row="", down=None, user=True, always="", native=False, config="", opened="", order=0,
+           machine="shared"):
     """Registers an attack: a function of a World that returns whether it succeeded, or that and what was seen.
 
     fences  each of them stops it alone
@@ -57,9 +58,11 @@ def attack(*fences, row="", down=None, user=True, always="", native=False, confi
     native  it succeeds in a process of root's that is in no pool
     config  of tenants, instead of the usual; `opened`: with which it succeeds
     order   when in its group it runs: those that end the daemon come last
+    machine "own": nothing else may run beside it, because it measures time or load, or takes or looks at what all
+            processes of the machine share
     """
     def register(function):
-        attacks.append(Attack(function, fences, row, down, user, always, native, config, opened, order))
+        attacks.append(Attack(function, fences, row, down, user, always, native, config, opened, order, machine))
         return function
     return register
 

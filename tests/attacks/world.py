@@ -288,8 +288,11 @@ class World:
 
     def start(self, program, *words, tenant="mallory", memory=SLICE, **options):
         """One of tests/programs or of these, as a tenant's."""
-        argv = [os.path.join(self.build, "programs", program), *map(str, words)]
+        argv = [self.program(program), *map(str, words)]
         return Run(self, argv, tenant, {"memory": memory, **options})
+
+    def program(self, name):
+        return os.path.join(self.build, "programs", name)
 
     def attack(self, name, *words, **options):
         """Runs a kernel to its end."""
@@ -327,7 +330,7 @@ class World:
         """The worker of another tenant, which computes; a new one if it has died."""
         if self.other is None or self.other.poll() is not None or not self.other_pid():
             self.end_other()
-            self.other = self.pool.popen([os.path.join(self.build, "programs", "steady"), "600", "1"], tenant="bystander",
+            self.other = self.pool.popen([self.program("steady"), "600", "1"], tenant="bystander",
                                          memory=SLICE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             self.other.stdout.readline()
         return self.other_pid()
@@ -367,7 +370,7 @@ class World:
                     words = file.read().split(b"\0")
             except OSError:
                 continue
-            ours = words[0].endswith(b"sluice-worker") and text in words or self.native and words[0].endswith(b"attacker")
+            ours = words[0].endswith(b"sluice-worker") and text in words or self.native and words[0] == self.program("attacker").encode()
             if ours and pid not in known and lives(pid):
                 found.append(pid)
         return found

@@ -16,14 +16,15 @@ ROUNDS = 12
 
 
 class Bystander:
-    """Another tenant's program, which checks every result; it must end well however the others end."""
+    """Another tenant's program, which checks every result until end(); it must end well however the others end."""
 
-    def __init__(self, scenario, seconds):
-        self.child = scenario.pool.popen([scenario.program("steady"), str(seconds), "1"], tenant="bystander",
+    def __init__(self, scenario):
+        self.child = scenario.pool.popen([scenario.program("steady"), "300", "1"], tenant="bystander",
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.ready = self.child.stdout.readline().strip() == "ready"
 
     def end(self, scenario, what):
+        self.child.send_signal(signal.SIGUSR1)
         out, _ = self.child.communicate(timeout=120)
         scenario.check(self.ready and self.child.returncode == 0,
                        f"{what}: another tenant's program is undisturbed", out)
@@ -116,7 +117,7 @@ def crash_worker(scenario):
 def kill_daemon(scenario, moments):
     """Programs go on computing; a new daemon finds their sessions again; who attaches meanwhile is told."""
     pool = scenario.pool
-    bystander = Bystander(scenario, 12)
+    bystander = Bystander(scenario)
     before = session_of(pool, "bystander")
     for number in range(4):
         time.sleep(moments.random() * 0.3)
@@ -141,7 +142,7 @@ def kill_daemon(scenario, moments):
 def hand_over(scenario):
     """What `systemctl restart` does: the daemon leaves its sessions to the next one, and nothing is lost of what was charged."""
     pool = scenario.pool
-    bystander = Bystander(scenario, 4)
+    bystander = Bystander(scenario)
     before = session_of(pool, "bystander")
     pool.daemon.send_signal(signal.SIGUSR1)
     scenario.check(pool.daemon.wait(10) == 0, "daemon told to hand over: it exits well", pool.log())
@@ -151,6 +152,8 @@ def hand_over(scenario):
     scenario.check(after is not None and after["worker_pid"] == before["worker_pid"]
                    and after["usage"]["charged_ns"] >= before["usage"]["charged_ns"],
                    "daemon told to hand over: the next one goes on with its session", f"{before}\n{after}")
+    launched = wait_until(lambda: session_of(pool, "bystander")["usage"]["launches"] > after["usage"]["launches"], 10, 0.05)
+    scenario.check(launched, "and counts what it launches", session_of(pool, "bystander"))
     bystander.end(scenario, "daemon told to hand over")
 
 
@@ -190,7 +193,7 @@ def main(scenario):
     seed = int(scenario.arguments[0]) if scenario.arguments else random.randrange(1 << 30)
     scenario.note(f"seed {seed}")
     moments = random.Random(seed)
-    bystander = Bystander(scenario, 10)
+    bystander = Bystander(scenario)
     kill_program(scenario, moments)
     kill_worker(scenario, moments)
     crash_worker(scenario)

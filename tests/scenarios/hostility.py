@@ -2,6 +2,7 @@
 """A tenant that writes rubbish to the pool's socket, into its ring and over everything that is shared: its sessions end
 with a reason in the log, and nobody else notices."""
 
+import signal
 import subprocess
 import time
 
@@ -27,7 +28,7 @@ class Outsider:
 
 def main(scenario):
     pool, outsider = scenario.pool, Outsider(scenario)
-    bystander = pool.popen([scenario.program("steady"), "25", "1"], tenant="bystander", stdout=subprocess.PIPE,
+    bystander = pool.popen([scenario.program("steady"), "300", "1"], tenant="bystander", stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True)
     bystander.stdout.readline()
     daemon = pool.daemon.pid
@@ -57,6 +58,7 @@ def main(scenario):
     out, _ = slow.communicate(timeout=60)
     scenario.check("all were closed" in out, "and are closed after a while", out)
 
+    bystander.send_signal(signal.SIGUSR1)  # enough
     out, _ = bystander.communicate(timeout=60)
     scenario.check(bystander.returncode == 0, "another tenant's program computed through all of it", out)
     scenario.check(pool.daemon.poll() is None and pool.status()["pid"] == daemon, "the daemon is the same")

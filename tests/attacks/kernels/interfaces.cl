@@ -88,6 +88,7 @@ kernel void say_to_socket(global char* words, global long* out) {
 kernel void connect_for_adoption(global char* words, global long* out) {
   const long made = connected_to_path(word(words, 0), 5), room = memory(65536);
   out[0] = made;
+  out[63] = made < 0;
   if (made < 0) return;
   Q(room) = 0;
   Q(room + 16) = room + 64, Q(room + 24) = 1;         // one piece, below

@@ -150,6 +150,7 @@ kernel void run_program(global char* words, global long* out) {
     out[0] = sys3(SYS_execve, word(words, 0), arguments, arguments + 64);
     leave();
   }
+  out[63] = 1;
   sleep_ms(2000);
 }
 
@@ -160,6 +161,7 @@ kernel void run_from_memory(global char* words, global long* out) {
   const long file = sys3(SYS_open, word(words, 0), 0, 0);
   const long copied = sys2(SYS_memfd_create, text_of("attack"), 0);
   out[0] = file, out[1] = copied;
+  out[63] = file < 0 || copied < 0;
   if (file < 0 || copied < 0) return;
   for (long count; (count = sys3(SYS_read, file, piece, 1 << 20)) > 0;) sys3(SYS_write, copied, piece, count);
   const long child = fork();
@@ -170,5 +172,6 @@ kernel void run_from_memory(global char* words, global long* out) {
     out[3] = sys3(SYS_execve, path, arguments, arguments + 64);
     leave();
   }
+  out[63] = 1;
   sleep_ms(2000);
 }
