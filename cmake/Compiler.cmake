@@ -22,13 +22,14 @@ function(sluice_always_optimise)
   endif()
 endfunction()
 
-# The standard library's headers, compiled once a target: to read them is half of GCC's work where it does not optimise,
-# and hardly any of clang's. In all other builds each source must name what it includes.
-function(sluice_precompile_std)
-  if(SLUICE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+# Under a sanitizer, several sources of a library are compiled as one: to read headers is most of the work where nothing is
+# optimised. In all other builds each source is compiled alone, so that one that lacks an include is found there, and a name
+# that shadows another of its own source; here it may meet one of its neighbour's.
+function(sluice_compile_together)
+  if(SLUICE_SANITIZE)
+    set_target_properties(${ARGN} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     foreach(target ${ARGN})
-      target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <deque> <functional> <map> <memory> <mutex>
-                                <optional> <set> <span> <string> <thread> <variant> <vector>)
+      target_compile_options(${target} PRIVATE -Wno-shadow)
     endforeach()
   endif()
 endfunction()
