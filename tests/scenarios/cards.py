@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """A CPU device that is split into two cards of one core each: programs of two tenants run at once, one on each card, see
-one compute unit, and no thread of their workers leaves the card's core."""
+one compute unit, and no thread of their workers leaves the card's core. When the driver is gone, both cards are marked and
+take no new tenants, until it is back."""
 
 import os
+import shutil
 import subprocess
 
-from pool import wait_until
+from pool import VENDORS, wait_until
 from scenario import run
 
 CPUS = sorted(os.sched_getaffinity(0))[:2]
@@ -22,8 +24,8 @@ def cpus_of(pid):
     return allowed
 
 
-def units_seen(scenario, tenant):
-    ended = scenario.pool.run(["clinfo", "--raw"], tenant=tenant, gpu="1")
+def units_seen(pool, tenant):
+    ended = pool.run(["clinfo", "--raw"], tenant=tenant, gpu="1")
     return [line.split()[-1] for line in ended.stdout.splitlines() if "CL_DEVICE_MAX_COMPUTE_UNITS" in line]
 
 
@@ -55,6 +57,38 @@ def run_side_by_side(scenario):
     scenario.check(all(child.returncode == 0 for child in children), "both got right results to the end", ended)
 
 
+def vanish_and_return(scenario, pool):
+    """The driver is what its ICD file says: without the file no process finds it."""
+    states = lambda: {device["health"]["state"] for device in pool.ask("devices")["devices"]}
+    child = pool.popen([scenario.program("steady"), "60", "60000"], tenant="first", gpu="500m", stdout=subprocess.PIPE, text=True)
+    scenario.check(child.stdout.readline() == "ready\n", "a program is at rest on a card")
+    driver = os.path.join(own_drivers(scenario), "driver.icd")
+    os.rename(driver, driver + ".away")
+    scenario.check(wait_until(lambda: states() == {"gone"}, 20, 0.1), "without their driver both cards are gone",
+                   pool.command("devices").stdout + pool.log())
+    scenario.note(pool.command("devices").stdout.replace("\n", "\n     "))
+    refused = pool.run(["clinfo", "--list"], tenant="second", gpu="1")
+    scenario.check("is gone: its driver does not list it any more" in refused.stderr, "a new tenant is told so",
+                   refused.stdout + refused.stderr)
+    scenario.check(child.poll() is None, "who works there goes on")
+    os.rename(driver + ".away", driver)
+    scenario.check(wait_until(lambda: states() == {"ok"}, 20, 0.1), "with their driver they are back",
+                   pool.command("devices").stdout + pool.log())
+    scenario.check(units_seen(pool, "second") == ["1"], "and take new tenants", pool.log())
+    child.kill()
+    child.communicate()
+
+
+def own_drivers(scenario):
+    """A folder with the ICD file of this make, to be taken away."""
+    folder = os.path.join(scenario.work, "drivers")
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+        for make in scenario.makes:
+            shutil.copy(os.path.join(VENDORS, make + ".icd"), os.path.join(folder, "driver.icd"))
+    return folder
+
+
 def survive_the_daemon(scenario):
     pool = scenario.pool
     child = pool.popen([scenario.program("steady"), "60"], tenant="first", gpu="1", stdout=subprocess.PIPE, text=True)
@@ -78,9 +112,11 @@ def survive_the_daemon(scenario):
 def main(scenario):
     lists_two_cards(scenario)
     for tenant in ("first", "second"):
-        seen = units_seen(scenario, tenant)
+        seen = units_seen(scenario.pool, tenant)
         scenario.check(seen == ["1"], f"a program of the {tenant} tenant sees one compute unit", seen)
     run_side_by_side(scenario)
+    with scenario.new_pool(name="vanishing", config=CARDS, workers="probe_s = 1", vendors=own_drivers(scenario)) as pool:
+        vanish_and_return(scenario, pool)
     survive_the_daemon(scenario)
 
 

@@ -181,9 +181,11 @@ class Pool(Side):
     """`with Pool(build) as pool:`; on leaving, the daemon is stopped and check_nothing_left() has been asked."""
 
     def __init__(self, build, name="pool", config="", environment=None, device_environment=None, ready=2,
-                 makes=POCL, everyone=False, log_level="debug"):
-        """everyone: a pool for all users, which needs root; else one of this user's own."""
+                 makes=POCL, everyone=False, log_level="debug", workers="", vendors=None):
+        """everyone: a pool for all users, which needs root; else one of this user's own. workers: more keys of the
+        section. vendors: a folder of ICD files, instead of one with those of `makes`."""
         super().__init__(build, name, makes, environment)
+        self.vendors = vendors or self.vendors
         self.build = build
         self.everyone = everyone
         self.folder = tempfile.mkdtemp(prefix="sluice-pool-")
@@ -203,7 +205,7 @@ class Pool(Side):
         self.warm = os.path.join(self.cache, "compiled-one-uid" if '"own-uid"' in jail + config else "compiled-own-uids")
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(jail + f'[daemon]\nlog_level = "{log_level}"\ncache_dir = "{self.kernels}"\n'
-                       f"[workers]\nready = {ready}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
+                       f"[workers]\nready = {ready}\n{workers}\n[opencl]\nicd_dir = \"{self.vendors}\"\n"
                        f"environment = {{ {variables} }}\n{config}\n")
 
     # ---- life ----

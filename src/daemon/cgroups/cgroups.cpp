@@ -37,7 +37,7 @@ std::vector<Tree> choose(const std::vector<Hierarchy>& hierarchies) {
   for (Tree& tree : trees)
     if (tree.hierarchy.unified && !all_hold(trees, Controller::cpuacct))
       tree.hierarchy.controllers.add(Controller::cpuacct);
-  // Binding workers to CPUs can be done without: what is for that alone comes last, and may be left out.
+  // Workers that are not bound to CPUs have no group in what is for that alone: it comes last.
   std::stable_partition(trees.begin(), trees.end(), [](const Tree& tree) { return !binds_only(tree); });
   return trees;
 }
@@ -142,12 +142,9 @@ Result<Cgroups> Cgroups::open(const GroupFiles& files, const std::vector<Hierarc
   SLUICE_TRY(check(layout->trees));
   for (Tree& tree : layout->trees) {
     tree.base = tree.hierarchy.mount + place.group + "/" + place.pool;
-    const Status made = make_base(files, tree.hierarchy, place.group + "/" + place.pool);
-    if (made.ok()) continue;
-    if (!binds_only(tree)) return made;
-    tree.base.clear();
+    // What only binds workers is made with the first worker that is bound.
+    if (!binds_only(tree)) SLUICE_TRY(make_base(files, tree.hierarchy, place.group + "/" + place.pool));
   }
-  std::erase_if(layout->trees, [](const Tree& tree) { return tree.base.empty(); });
   for (const Tree& tree : layout->trees) {
     if (tree.hierarchy.unified && files.exists(tree.base + "/cgroup.kill")) layout->killing = &tree;
     const bool freezes = tree.hierarchy.unified ? files.exists(tree.base + "/cgroup.freeze")
@@ -157,7 +154,15 @@ Result<Cgroups> Cgroups::open(const GroupFiles& files, const std::vector<Hierarc
   return Cgroups(std::move(layout));
 }
 
+// One that cannot be had is done without.
+void Cgroups::make_binding_trees() const {
+  for (const Tree& tree : layout_->trees)
+    if (binds_only(tree))
+      (void)make_base(*layout_->files, tree.hierarchy, tree.base.substr(tree.hierarchy.mount.size()));
+}
+
 Result<WorkerCgroup> Cgroups::make(std::uint32_t number, const Limits& limits) const {
+  if (!limits.cpus.empty()) make_binding_trees();
   WorkerCgroup group(layout_, number);
   Status made = group.make(limits.cpus);
   if (made.ok()) made = group.limit(limits);

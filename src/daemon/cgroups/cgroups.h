@@ -49,6 +49,7 @@ class Cgroups {
   void remove() const;
 
  private:
+  void make_binding_trees() const;
   explicit Cgroups(std::shared_ptr<const Layout> layout) : layout_(std::move(layout)) {}
   std::shared_ptr<const Layout> layout_;
 };

@@ -130,7 +130,7 @@ std::vector<std::string> WorkerCgroup::procs_files() const {
   const auto add = [&](bool limits_cpu, bool kills) {
     for (const Tree& tree : layout_->trees)
       if (tree.hierarchy.controllers.has(Controller::cpu) == limits_cpu && (&tree == layout_->killing) == kills &&
-          (bound_ || !binds_only(tree)))
+          has_group_in(tree))
         files.push_back(worker(tree) + "/cgroup.procs");
   };
   for (const bool limits_cpu : {false, true})
@@ -141,9 +141,14 @@ std::vector<std::string> WorkerCgroup::procs_files() const {
 Status WorkerCgroup::make(const std::string& cpus) {
   bound_ = !cpus.empty();
   for (const Tree& tree : layout_->trees)
-    if (bound_ || !binds_only(tree)) SLUICE_TRY(make_in(tree, cpus));
+    if (has_group_in(tree)) SLUICE_TRY(make_in(tree, cpus));
   open_count();
   return cpu_ != nullptr ? Status() : Status(Code::unsupported, "this kernel counts no CPU time of control groups");
+}
+
+bool WorkerCgroup::has_group_in(const Tree& tree) const {
+  if (!binds_only(tree)) return true;
+  return bound_ && layout_->files->read(tree.base + "/cpuset.cpus").find_first_not_of('\n') != std::string::npos;
 }
 
 Status WorkerCgroup::make_in(const Tree& tree, const std::string& cpus) const {

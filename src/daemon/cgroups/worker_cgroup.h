@@ -109,6 +109,7 @@ class WorkerCgroup {
   std::string session(const Tree& tree) const;
   std::string worker(const Tree& tree) const;
   Status make(const std::string& cpus);
+  bool has_group_in(const Tree& tree) const;
   Status make_in(const Tree& tree, const std::string& cpus) const;
   Status bind(const Tree& tree, const std::string& group, const std::string& cpus) const;
   Status pass_on(const Tree& tree) const;

@@ -137,13 +137,22 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
                 options_.config.jail_without),
       tenant_admin_(registry_, slices_, sessions_, pool_, opener_, tenant_defaults(options_.config)),
       admin_(loop_, [this](const nlohmann::json& request) { return answer(request); }),
-      inventory_(loop_, launcher_, tasks_) {
+      inventory_(loop_, launcher_, tasks_),
+      watch_(loop_, launcher_, tasks_, devices_, pool_,
+             {options_.config.probe_s * ns_per_s, options_.config.start_timeout_s * ns_per_s},
+             [this](std::uint32_t device) { return sessions_.launches_on(device); }) {
   cache_.withhold_while([this] { return janitor_.disk_is_full(); });
   connect_signals();
 }
 
 void Server::connect_signals() {
-  pool_.ready.connect([this](std::uint32_t device) { opener_.worker_ready(device); });
+  pool_.ready.connect([this](std::uint32_t device) {
+    watch_.worker_started(device);
+    opener_.worker_ready(device);
+  });
+  pool_.start_failed.connect(
+      [this](std::uint32_t device, const std::string& why) { watch_.start_failed(device, why); });
+  pool_.crashed.connect([this](std::uint32_t device, const std::string& how) { watch_.worker_crashed(device, how); });
   pool_.attached.connect([this](Worker& worker) { opener_.worker_attached(worker); });
   pool_.released.connect([this](Worker& worker, const std::string& why) { opener_.worker_released(worker, why); });
   pool_.gone.connect([this](Worker& worker, const std::string& why) { opener_.worker_gone(worker, why); });
@@ -260,6 +269,7 @@ Status Server::take_over() {
 void Server::open_to_tenants() {
   // Configuration and terms may have changed since the daemon before bounded them.
   for (const auto& [id, session] : sessions_.live()) limit(*session);
+  watch_.start();
   for (const PoolDevice& device : devices_.devices())
     if (device.enabled) pool_.serve(device.index);
   tenant_admin_.open();
@@ -292,6 +302,7 @@ void Server::stop() {
   tenant_listener_.close();
   admin_.close();
   adoption_.give_up();
+  watch_.stop();
   pool_.shut_down();
   stop_deadline_ = loop_.at(now_ns() + stop_ns_max, [this] { loop_.stop(); });
   stop_when_empty();

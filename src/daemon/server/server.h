@@ -14,6 +14,7 @@
 #include "daemon/server/admin/tenant_admin.h"
 #include "daemon/server/cache/cache_janitor.h"
 #include "daemon/server/cache/tenant_cache.h"
+#include "daemon/server/device_watch.h"
 #include "daemon/server/devices/device_pool.h"
 #include "daemon/server/devices/lease_scheduler.h"
 #include "daemon/server/front/identification.h"
@@ -100,6 +101,7 @@ class Server {
   TenantAdmin tenant_admin_;
   AdminListener admin_;
   Inventory inventory_;
+  DeviceWatch watch_;
   std::vector<LivingWorker> living_;
   std::uint32_t last_number_ = 0;
   UniqueFd signals_;

@@ -86,7 +86,7 @@ int probe_one(const wire::MessageSocket& link, std::size_t number) {
   const auto backends = backend::make_backends();
   const auto device = open_device(backends, number);
   if (device.ok()) message.devices.push_back(device.value()->traits());
-  else message.text = device.status().to_string();
+  else if (device.status().code() != Code::not_found) message.text = device.status().to_string();
   return tell(link, message) ? 0 : 1;
 }
 

@@ -13,6 +13,7 @@
 //   processor says that kernels run on the host
 //   greedy    touches 64 MiB of memory before it is ready
 //   forger    writes lines like the daemon's own, and far too many, to its log
+//   vanished  is not found by a probe any more; not ready either
 //   swap      hands another page than its own to a new daemon
 //   builds    uses a processor without end once attached, as a compiler would, and asks for no lease
 #include <netinet/in.h>
@@ -249,8 +250,12 @@ bool has_option(int argc, char** argv, const char* name) {
 int main(int argc, char** argv) {
   wire::MessageSocket link{UniqueFd(worker_link_fd)};
   if (has_option(argc, argv, "--probe")) {
-    WorkerMessage probed = message_of(WorkerMessageKind::probed);
-    probed.devices.push_back(fake_card());
+    const bool one = has_option(argc, argv, "--device");  // as in a start, and not at the daemon's
+    if (one && told_to("crash")) return 3;
+    if (one && told_to("mute")) sleep_for_ever();
+    WorkerMessage probed =
+        message_of(WorkerMessageKind::probed, one && told_to("broken") ? "the driver is on fire" : "");
+    if (probed.text.empty() && !(one && told_to("vanished"))) probed.devices.push_back(fake_card());
     tell(link, probed);
     return 0;
   }
@@ -258,7 +263,10 @@ int main(int argc, char** argv) {
   if (told_to("crash")) return 3;
   if (told_to("mute")) sleep_for_ever();
   if (told_to("forger")) write_forged_lines();
-  WorkerMessage ready = message_of(WorkerMessageKind::ready, told_to("broken") ? "the driver is on fire" : "");
+  const bool vanished = told_to("vanished");
+  WorkerMessage ready = message_of(WorkerMessageKind::ready, vanished            ? "there are not that many devices"
+                                                             : told_to("broken") ? "the driver is on fire"
+                                                                                 : "");
   ready.devices.push_back(fake_card());
   tell(link, ready);
   if (told_to("fragile")) return 6;

@@ -28,6 +28,7 @@ constexpr Nanoseconds patience_ns = 5 * ns_per_s;
   (void)log::configure(std::getenv("SLUICE_TEST_LOG") != nullptr ? "debug" : "error", "sluiced");
   auto server =
       server::Server::create({std::move(config), pool_folders_below(folder), true, SLUICE_FAKE_WORKER, SLUICE_JAILER});
+  if (!server.ok()) std::fprintf(stderr, "the daemon does not start: %s\n", server.status().message().c_str());
   if (!server.ok() || !server.value()->stop_on_signals().ok()) _exit(99);
   const int code = server.value()->run();
   server.value().reset();

@@ -90,6 +90,21 @@ TEST_CASE("devices are described") {
   CHECK(device.at("uuid") == "fa000000-0000-0000-0000-000000000000");
   CHECK(device.at("compute_units") == 8);
   CHECK(device.at("vendor") == "nobody");
+  CHECK(device.at("class") == "fake card");
+  CHECK(device.at("health") == nlohmann::json{{"state", "ok"}});
+  CHECK(device.at("slices").empty());
+  CHECK_FALSE(device.contains("card"));
+}
+
+TEST_CASE("a device's slices are listed by tenant, with their sessions") {
+  const PoolUnderTest pool;
+  const Granted first = attach(pool, {"alice", 250, 1 << 30}), second = attach(pool, {"alice"}),
+                other = attach(pool, {"bob", 0, 2 << 20});
+  const auto slices = pool.ask({{"verb", "devices"}}).at("devices")[0].at("slices");
+  REQUIRE(slices.size() == 2);
+  CHECK(slices[0] ==
+        nlohmann::json{{"tenant", "alice"}, {"gpu_milli", 250}, {"memory_bytes", 1 << 30}, {"sessions", 2}});
+  CHECK(slices[1] == nlohmann::json{{"tenant", "bob"}, {"gpu_milli", 0}, {"memory_bytes", 2 << 20}, {"sessions", 1}});
 }
 
 TEST_CASE("a question that makes no sense is answered with what would") {

@@ -60,6 +60,26 @@ json workers_json(const WorkerPool::DeviceView& view) {
   return workers;
 }
 
+json health_json(const DeviceHealth& health) {
+  json view{{"state", health_name(health.state())}};
+  if (health.state() == Health::ok) return view;
+  const Nanoseconds now = now_ns();
+  view["reason"] = health.reason();
+  view["for_ns"] = now > health.since_ns() ? now - health.since_ns() : 0;
+  return view;
+}
+
+json slices_json(const PoolView& pool, std::uint32_t device) {
+  json slices = json::array();
+  for (const auto& [id, tenant] : pool.slices.tenants().all())
+    if (tenant->slice.device() == device)
+      slices.push_back({{"tenant", tenant->key.name},
+                        {"gpu_milli", tenant->slice.gpu.value},
+                        {"memory_bytes", tenant->slice.memory_bytes},
+                        {"sessions", tenant->sessions()}});
+  return slices;
+}
+
 json room_json(const PoolView& pool, const PoolDevice& device) {
   const Promised promised = pool.devices.promised(device.index);
   return {{"index", device.index},
@@ -71,6 +91,7 @@ json room_json(const PoolView& pool, const PoolDevice& device) {
           {"gpu_milli", device.gpu_offered.value},
           {"gpu_promised_milli", promised.gpu.value},
           {"sessions", sessions_on(pool, device.index)},
+          {"health", health_json(device.health)},
           {"workers", workers_json(pool.workers.view(device.index))}};
 }
 
@@ -197,6 +218,8 @@ json devices_view(const PoolView& pool) {
                  {"kind", kind_name(traits.kind)},
                  {"uuid", uuid_text(uuid_of(device))},
                  {"driver_index", device.driver_index},
+                 {"class", pool.devices.class_name(device.index)},
+                 {"slices", slices_json(pool, device.index)},
                  {"compute_units", traits.compute_units},
                  {"clock_mhz", traits.clock_mhz},
                  {"device_memory_bytes", traits.global_memory_bytes},

@@ -75,9 +75,31 @@ std::uint8_t DevicePool::class_of(const wire::DeviceTraits& traits) {
   const auto index = static_cast<std::uint8_t>(found - class_keys_.begin());
   if (found == class_keys_.end()) {
     class_keys_.push_back(key);
-    class_names_.push_back(traits.name);
+    const bool known = std::find(class_names_.begin(), class_names_.end(), traits.name) != class_names_.end();
+    class_names_.push_back(traits.name + (known ? " (" + traits.driver_version + ")" : ""));
   }
   return index;
+}
+
+const std::string& DevicePool::class_name(std::uint32_t index) const {
+  SLUICE_REQUIRE(index < devices_.size());
+  return class_names_[pool_->view(0).devices[index].device_class];
+}
+
+void DevicePool::set_health(std::uint32_t index, const DeviceHealth& health) {
+  SLUICE_REQUIRE(index < devices_.size());
+  devices_[index].health = health;
+  const Status set = pool_->set_health(0, index, health.takes_slices());
+  SLUICE_INVARIANT(set.ok());
+}
+
+std::string DevicePool::ill_devices() const {
+  std::string text;
+  for (const PoolDevice& device : devices_)
+    if (!device.health.takes_slices())
+      text += (text.empty() ? "device " : "; device ") + std::to_string(device.index) +
+              (device.health.state() == Health::gone ? " is gone: " : " has failed: ") + device.health.reason();
+  return text;
 }
 
 // CPU and host memory of the machine are not what slices are made of: workers have control groups for those.

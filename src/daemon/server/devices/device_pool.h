@@ -14,6 +14,7 @@
 #include "allocator/pool.h"
 #include "base/units.h"
 #include "daemon/server/devices/cards.h"
+#include "daemon/server/devices/device_health.h"
 #include "daemon/server/runtime/config.h"
 #include "wire/device_traits.h"
 
@@ -24,6 +25,7 @@ struct PoolDevice : FoundDevice {
   bool enabled = true;
   MilliGpu gpu_offered = whole_gpu;
   std::uint64_t memory_offered_bytes = 0;
+  DeviceHealth health{};
 };
 
 struct Promised {
@@ -48,6 +50,14 @@ class DevicePool {
   allocator::Pool& pool() { return *pool_; }
   const allocator::Pool& pool() const { return *pool_; }
   allocator::Placer& placer() { return *placer_; }
+  // The class of a device, for people: its name in class_names(). REQUIRES: the device exists.
+  const std::string& class_name(std::uint32_t index) const;
+  // Something has happened on the device: health has been told so, and new slices go there as it says from now on.
+  // REQUIRES: the device exists.
+  void set_health(std::uint32_t index, const DeviceHealth& health);
+  // Those that take no new slices, and why: "device 1 is gone: ...". Empty: there is none.
+  std::string ill_devices() const;
+
   // By device class, for the allocator's sentences. Devices of one make and driver are one class.
   const std::vector<std::string>& class_names() const { return class_names_; }
   // May exceed the offer: sessions that an earlier daemon admitted are honoured. REQUIRES: the device exists.

@@ -39,6 +39,7 @@ struct Config {
   // [workers]
   std::uint32_t workers_ready = 2;
   std::uint32_t start_timeout_s = 30;
+  std::uint32_t probe_s = 60;  // a device that nobody uses is looked at so often; 0: only in doubt
   // [defaults]
   std::optional<std::uint64_t> default_memory_bytes;  // absent: an eighth of the device's
   MilliGpu default_gpu;

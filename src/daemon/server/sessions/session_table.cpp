@@ -232,6 +232,15 @@ Status SessionTable::adopt(const SessionRecord& record, const SliceUse& use, Wor
   return Status();
 }
 
+std::uint64_t SessionTable::launches_on(std::uint32_t device) const {
+  std::uint64_t launches = 0;
+  for (const auto& [id, session] : sessions_)
+    for (std::size_t i = 0; i < session->bindings.size(); ++i)
+      if (session->bindings[i].id.device == device)
+        launches += read_meter(session->memory.bindings[i].report_page().meter).launches;
+  return launches;
+}
+
 std::uint64_t SessionTable::held_by(const Tenant& tenant) const { return grants_.held_by(lease_key(tenant)); }
 
 // While there are sessions. A page that is touched shows in st_blocks, in whichever process.

@@ -118,6 +118,9 @@ class SessionTable {
   // Brings the account of every session up to now.
   void settle_books();
 
+  // What the workers of this device's sessions have launched, by their word.
+  std::uint64_t launches_on(std::uint32_t device) const;
+
   // The bytes of memory that the tenant's sessions hold.
   std::uint64_t held_by(const Tenant& tenant) const;
 

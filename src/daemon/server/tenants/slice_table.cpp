@@ -89,7 +89,8 @@ Result<Tenant*> SliceTable::place(const TenantKey& key, Request request) {
   const auto site = pool_.placer().choose(request, ++draws_);
   if (!site) {
     const auto refusal = allocator::explain(pool_.pool(), request, std::nullopt, pool_.class_names());
-    return Status(code_of(refusal.obstacle), refusal.reason);
+    const std::string ill = pool_.ill_devices();
+    return Status(code_of(refusal.obstacle), refusal.reason + (ill.empty() ? "" : " (" + ill + ")"));
   }
   TenantSlice slice{*site, request.gpu, 0};
   const allocator::Device& device = pool_.pool().view(site->node).devices[slice.device()];

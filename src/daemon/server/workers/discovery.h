@@ -28,7 +28,8 @@ class Discovery {
   Discovery& operator=(const Discovery&) = delete;
 
   // Calls `found` once, from the loop, at most `ns_max` later, with every device there is, or with the one of `only` as
-  // its workers will see it. REQUIRES: no discovery is running; `only` is not kept.
+  // its workers will see it, or with none if it is not there any more. REQUIRES: no discovery is running; `only` is not
+  // kept.
   void start(std::uint32_t worker_number, Nanoseconds ns_max, Found found, const WorkerDevice* only = nullptr);
 
  private:

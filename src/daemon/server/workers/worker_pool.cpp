@@ -82,12 +82,20 @@ void WorkerPool::refill(std::uint32_t device) {
 std::uint32_t WorkerPool::next_number() {
   const std::uint32_t uids = launcher_.uid_count();
   const auto taken = [&](std::uint32_t number) {
-    return uids > 1 && std::any_of(workers_.begin(), workers_.end(),
-                                   [&](const auto& entry) { return entry.first % uids == number % uids; });
+    const auto same_user = [&](std::uint32_t other) { return other % uids == number % uids; };
+    return uids > 1 &&
+           (std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) { return same_user(entry.first); }) ||
+            std::any_of(lent_numbers_.begin(), lent_numbers_.end(), same_user));
   };
   do ++last_number_;
   while (taken(last_number_));
   return last_number_;
+}
+
+std::uint32_t WorkerPool::lend_number() {
+  const std::uint32_t number = next_number();
+  lent_numbers_.insert(number);
+  return number;
 }
 
 void WorkerPool::start_one(std::uint32_t device) {
@@ -289,10 +297,15 @@ void WorkerPool::exited(Worker& worker) {
     note_failure(worker.device, reason);
   else if (worker.state == WorkerState::ready)
     log::warn("device {}: idle worker {} ended: {}", worker.device, worker.number, reason);
-  else gone.raise(worker, reason);
+  else end_session(worker, how, reason);
   const std::uint32_t device = worker.device;
   clear_away(std::move(node.mapped()));
   refill(device);
+}
+
+void WorkerPool::end_session(Worker& worker, const std::string& how, const std::string& reason) {
+  if (worker.end_reason.empty() && !shutting_down_) crashed.raise(worker.device, how);
+  gone.raise(worker, reason);
 }
 
 void WorkerPool::clear_away(std::unique_ptr<Worker> worker) {
@@ -317,6 +330,7 @@ void WorkerPool::note_failure(std::uint32_t device, const std::string& reason) {
     refill(device);
   });
   log::warn("device {}: a worker could not be started: {}; next try in {}", device, reason, format_duration(wait_ns));
+  start_failed.raise(device, reason);
 }
 
 WorkerPool::DeviceView WorkerPool::view(std::uint32_t device) const {

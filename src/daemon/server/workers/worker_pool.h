@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -61,6 +62,10 @@ class WorkerPool {
     Nanoseconds retry_ns = 0;    // CLOCK_MONOTONIC of the next try; 0: none is planned
   };
 
+  // A worker of this device could not be started, or ended without a session soon after it was ready; why.
+  Signal<std::uint32_t, const std::string&> start_failed;
+  // A worker that was given a session has ended, and nobody had told it to; how. `gone` follows.
+  Signal<std::uint32_t, const std::string&> crashed;
   // What becomes of workers. Raised from the loop; handlers may call the pool.
   Signal<std::uint32_t> ready;  // a worker of this device waits to be taken
   // A worker that was given a session has mapped its memory and serves.
@@ -77,6 +82,9 @@ class WorkerPool {
 
   // Numbers up to `last` are in use by others.
   void number_from(std::uint32_t last) { last_number_ = last; }
+  // A number for a process that is no worker of the pool; none of the pool's gets it until it is given back.
+  std::uint32_t lend_number();
+  void return_number(std::uint32_t number) { lent_numbers_.erase(number); }
   // Begins to keep workers for the device.
   void serve(std::uint32_t device);
   // How many programs wait for a worker of the device, beyond the ones kept ready.
@@ -129,6 +137,7 @@ class WorkerPool {
   void link_closed(Worker& worker);
   void clear_away(std::unique_ptr<Worker> worker);
   void exited(Worker& worker);
+  void end_session(Worker& worker, const std::string& how, const std::string& reason);
   void note_failure(std::uint32_t device, const std::string& reason);
 
   EventLoop& loop_;
@@ -139,6 +148,7 @@ class WorkerPool {
   LineQuota log_quota_{WorkerLog::lines_of_all_per_window, WorkerLog::window_ns};
   std::map<std::uint32_t, std::unique_ptr<Worker>> workers_;  // by number
   std::uint32_t last_number_ = 0;
+  std::set<std::uint32_t> lent_numbers_;
   bool shutting_down_ = false;
 };
 

@@ -124,11 +124,30 @@ TEST_CASE("each card of a device is a device of the pool, in the class and with 
   CHECK(pool.pool().view(0).devices[2].device_class == 1);
 }
 
+TEST_CASE("a device that has failed takes no new slices, keeps those it has, and says why") {
+  DevicePool pool(found({card("A100", 4 * gib), card("A100", 4 * gib)}), {}, gib);
+  allocator::Request request;
+  request.gpu = MilliGpu{500};
+  REQUIRE(pool.pool().place(1, request, site_on(0)).ok());
+  CHECK(pool.ill_devices().empty());
+  DeviceHealth health;
+  health.not_listed("the driver does not list it any more", 1);
+  pool.set_health(0, health);
+  CHECK(pool.devices()[0].health.state() == Health::gone);
+  CHECK(pool.promised(0).gpu == MilliGpu{500});
+  CHECK(pool.placer().choose(request, 0) == site_on(1));
+  CHECK(pool.ill_devices() == "device 0 is gone: the driver does not list it any more");
+  health.probe_succeeded(2);
+  pool.set_health(0, health);
+  CHECK(pool.ill_devices().empty());
+  CHECK(pool.pool().place(2, request, site_on(0)).ok());
+}
+
 TEST_CASE("devices of one name and another driver are another class") {
   wire::DeviceTraits older = card("cpu", gib), newer = older;
   newer.driver_version = "2";
   const DevicePool pool(found({older, newer, older}), {}, gib);
-  CHECK(pool.class_names() == std::vector<std::string>{"cpu", "cpu"});
+  CHECK(pool.class_names() == std::vector<std::string>{"cpu", "cpu (2)"});
   CHECK(pool.pool().view(0).devices[2].device_class == 0);
 }
 

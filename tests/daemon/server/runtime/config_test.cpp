@@ -106,7 +106,7 @@ gpu = "0.5"
 
 TEST_CASE("an unknown key is refused with its place and the keys there are") {
   CHECK(complaint("[workers]\nready = 2\n  redy = 3\n") ==
-        "sluiced.toml:3:3: unknown key 'redy' in [workers]; its keys are ready, start_timeout_s");
+        "sluiced.toml:3:3: unknown key 'redy' in [workers]; its keys are ready, start_timeout_s, probe_s");
 }
 
 TEST_CASE("an unknown section is refused with its place") {
