@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "daemon/server/workers/worker_pool.h"
 #include "tests/fuzz/check.h"
+#include "tests/wire/samples.h"
 
 namespace {
 
@@ -64,6 +65,7 @@ struct Surroundings {
   WorkerGroups groups = without_groups(config);
   WorkerLauncher launcher{"/nonexistent", "/nonexistent", folder, groups, config};
 
+  Surroundings() { launcher.set_devices(std::array{WorkerDevice{0, {}, wire::sample_device_traits()}}); }
   static WorkerGroups without_groups(Config& config) {
     config.jail_without.add(Fence::cgroup);
     return WorkerGroups::open(config, "").take();

@@ -14,6 +14,7 @@
 //   greedy    touches 64 MiB of memory before it is ready
 //   forger    writes lines like the daemon's own, and far too many, to its log
 //   vanished  is not found by a probe any more; not ready either
+//   changed   opens another device than the daemon has found
 //   swap      hands another page than its own to a new daemon
 //   builds    uses a processor without end once attached, as a compiler would, and asks for no lease
 #include <netinet/in.h>
@@ -61,7 +62,7 @@ wire::DeviceTraits fake_card() {
   traits.allocation_bytes_max = 2ull << 30;
   const char* processors = std::getenv("POCL_MAX_PTHREAD_COUNT");
   traits.compute_units = processors != nullptr ? static_cast<std::uint32_t>(std::atoi(processors)) : 8;
-  traits.uuid[0] = 0xfa;
+  traits.uuid[0] = told_to("changed") ? 0xfb : 0xfa;
   return traits;
 }
 

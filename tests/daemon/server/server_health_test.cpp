@@ -48,6 +48,21 @@ TEST_CASE("a device that vanishes is marked, keeps its sessions, and takes new s
   CHECK(attach(pool, {"bob"}).reply.granted == 1);
 }
 
+TEST_CASE("a device in whose place another one is found serves nobody") {
+  PoolUnderTest pool(probed_often());
+  REQUIRE(has_ready_workers(pool));
+  const Program before(pool, {"alice"});
+  pool.behave("changed");
+  REQUIRE(becomes(pool, "gone"));
+  CHECK(health_of(pool).at("reason") == "another device is in its place");
+  // Nor does a tenant that is there already get a worker on the other device.
+  const Program again(pool, {"alice"});
+  REQUIRE(pool.wait_until([&] {
+    const auto workers = pool.ask({{"verb", "status"}}).at("devices")[0].at("workers");
+    return workers.value("failure", "") == "it opened another device than it was started for";
+  }));
+}
+
 TEST_CASE("a device on which no worker starts has failed, and comes back when one does") {
   PoolUnderTest pool({}, "broken");
   REQUIRE(becomes(pool, "failed"));

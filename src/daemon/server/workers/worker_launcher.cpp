@@ -84,9 +84,17 @@ void WorkerLauncher::set_devices(std::span<const WorkerDevice> devices) {
 }
 
 WorkerLauncher::Place WorkerLauncher::place_of(const WorkerDevice& device) const {
-  Place place{{"--device", std::to_string(device.driver_index)}, preload_of(device.traits), device.cpus};
+  Place place{{"--device", std::to_string(device.driver_index)},
+              preload_of(device.traits),
+              device.cpus,
+              std::to_array(device.traits.uuid)};
   if (!device.cpus.empty()) place.options.emplace_back("--bound");
   return place;
+}
+
+bool WorkerLauncher::is_device(std::uint32_t device, std::span<const wire::DeviceTraits> opened) const {
+  SLUICE_REQUIRE(device < places_.size());
+  return opened.size() == 1 && std::to_array(opened.front().uuid) == places_[device].uuid;
 }
 
 // The libraries lie beside the worker's program.

@@ -1,6 +1,7 @@
 // WorkerLauncher: starts a worker's process in its jail, with what it must know, and nothing of what it must not.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -48,6 +49,9 @@ class WorkerLauncher {
   // By index in the pool. To be called before start().
   void set_devices(std::span<const WorkerDevice> devices);
 
+  // Is this what a worker of the device is to open? Drivers that come or go number their devices anew.
+  bool is_device(std::uint32_t device, std::span<const wire::DeviceTraits> opened) const;
+
   // Makes the worker's folder and control groups, starts it in them on a device, and notes who it is.
   Result<LaunchedWorker> start(std::uint32_t number, std::uint32_t device) const;
   // Starts one that describes all devices and exits, or the one of `only`, as workers are started on it. It has worker
@@ -64,6 +68,7 @@ class WorkerLauncher {
     std::vector<std::string> options;  // of the worker, that say which device
     std::string preload;               // a library's path, or nothing
     CpuSet cpus;
+    std::array<std::uint8_t, sizeof(wire::DeviceTraits::uuid)> uuid{};
   };
   Place place_of(const WorkerDevice& device) const;
   std::string preload_of(const wire::DeviceTraits& traits) const;

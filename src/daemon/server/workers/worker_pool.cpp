@@ -203,6 +203,8 @@ void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
 
 void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
   if (!message.text.empty()) return end(worker, plain_text(message.text));
+  if (!launcher_.is_device(worker.device, message.devices))
+    return end(worker, "it opened another device than it was started for");
   worker.deadline.reset();
   log::debug("worker {}: ready after {}", worker.number, format_duration(now_ns() - worker.since_ns));
   set_state(worker, WorkerState::ready);
