@@ -127,7 +127,7 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
   for (const auto& [number, pid] : {std::pair(4u, living.pid), std::pair(9u, dead.pid)}) {
     REQUIRE(folder.value().make_worker_folder(number).ok());
     REQUIRE(folder.value().record_life(number, pid).ok());
-    REQUIRE(folder.value().record_session(number, {record, {{}, {}, {{}}}}).ok());
+    REQUIRE(folder.value().record_session(number, {record, {{}, {}, {{}}}, {{}}}).ok());
   }
   REQUIRE(folder.value().make_worker_folder(11).ok());  // of a daemon that died before it could note the worker
   CHECK(folder.value().lost_sessions().empty());
@@ -159,7 +159,7 @@ TEST_CASE("what a session was charged is found by the next daemon, if it is that
   record.session_id = 77;
   record.bindings = {{0, 4}};
   REQUIRE(folder.value().record_life(4, living.pid).ok());
-  REQUIRE(folder.value().record_session(4, {record, {{}, {}, {{}}}}).ok());
+  REQUIRE(folder.value().record_session(4, {record, {{}, {}, {{}}}, {{}}}).ok());
   const auto found = [&] {
     std::uint32_t number_max = 0;
     return folder.value().sweep(number_max).at(0).account;
