@@ -1,6 +1,7 @@
 #include "daemon/server/runtime/runtime_folder.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,20 +109,42 @@ Result<RuntimeFolder> RuntimeFolder::open(const PoolFolders& folders, bool every
   return folder;
 }
 
+namespace {
+
+// A daemon that was killed may hold its lock for a moment longer: while another process looks at its descriptors.
+constexpr int dead_holder_looks_max = 100;
+constexpr useconds_t dead_holder_look_us = 10'000;
+
+constexpr pid_t nobody = -1;
+
+bool has_ended(pid_t holder) { return holder == nobody || (holder > 0 && kill(holder, 0) != 0 && errno == ESRCH); }
+
+// holder: who has the lock; 0: a process that has no number here. May be null.
+bool lock_whole(int fd, int command, pid_t* holder) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  const bool done = fcntl(fd, command, &whole) == 0;
+  if (holder != nullptr) *holder = done && whole.l_type != F_UNLCK ? whole.l_pid : nobody;
+  return done;
+}
+
+}  // namespace
+
 Status RuntimeFolder::take_lock() {
   const std::string path = folders_.runtime + "/sluiced.lock";
   lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock_.valid()) return errno_status("open " + path, errno);
   // A process's own lock, not a descriptor's: a worker that is just being started has the daemon's descriptors for a
   // moment, and must not keep the next daemon out.
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  if (fcntl(lock_.get(), F_SETLK, &whole) != 0) {
+  for (int attempt = 1; !lock_whole(lock_.get(), F_SETLK, nullptr); ++attempt) {
     if (errno != EAGAIN && errno != EACCES) return errno_status("lock " + path, errno);
-    const bool known = fcntl(lock_.get(), F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-    return Status(Code::unavailable, "another sluiced" +
-                                         (known ? " (pid " + std::to_string(whole.l_pid) + ")" : std::string()) +
-                                         " already serves " + folders_.runtime);
+    pid_t holder = 0;
+    (void)lock_whole(lock_.get(), F_GETLK, &holder);
+    if (attempt == dead_holder_looks_max || !has_ended(holder))
+      return Status(Code::unavailable, "another sluiced" +
+                                           (holder > 0 ? " (pid " + std::to_string(holder) + ")" : std::string()) +
+                                           " already serves " + folders_.runtime);
+    usleep(dead_holder_look_us);
   }
   char text[32] = {};
   const int length = std::snprintf(text, sizeof text, "%d", getpid());
