@@ -19,7 +19,7 @@ constexpr std::size_t probed_devices_max = 256;
 struct Parts {
   WorkerMessageKind kind;
   std::size_t devices_max;
-  bool record, text;
+  bool record, text, move = false;
 };
 using enum WorkerMessageKind;
 constexpr std::array all_parts{
@@ -27,7 +27,9 @@ constexpr std::array all_parts{
     Parts{attached, 0, false, false},     Parts{ended, 0, false, true},
     Parts{released, 0, false, false},     Parts{adopt, 0, true, false},
     Parts{attach, 0, true, false},        Parts{adopted, 0, false, false},
-    Parts{program_gone, 0, false, false},
+    Parts{program_gone, 0, false, false}, Parts{give, 0, false, false},
+    Parts{receive, 0, true, false},       Parts{prepared, 0, false, false},
+    Parts{moved, 0, false, false, true},  Parts{kept, 0, false, true},
 };
 
 const Parts* parts_of(WorkerMessageKind kind) {
@@ -63,6 +65,24 @@ Status get_devices(wire::Decoder& body, std::size_t count_max, std::vector<wire:
   return Status();
 }
 
+void put_move(wire::Encoder& body, const MoveReport& move) {
+  body.put(move.pause_ns);
+  body.put(move.bytes);
+  body.put(move.bytes_in_pause);
+  body.put(move.objects);
+  body.put(move.rounds);
+}
+
+MoveReport get_move(wire::Decoder& body) {
+  MoveReport move;
+  move.pause_ns = body.get<Nanoseconds>();
+  move.bytes = body.get<std::uint64_t>();
+  move.bytes_in_pause = body.get<std::uint64_t>();
+  move.objects = body.get<std::uint32_t>();
+  move.rounds = body.get<std::uint32_t>();
+  return move;
+}
+
 std::string get_text(wire::Decoder& body, std::size_t bytes_max) {
   std::string text = body.get_string();
   if (text.size() > bytes_max) body.fail();
@@ -72,6 +92,7 @@ std::string get_text(wire::Decoder& body, std::size_t bytes_max) {
 Status get_parts(wire::Decoder& body, const Parts& parts, WorkerMessage& message) {
   if (parts.devices_max > 0) SLUICE_TRY(get_devices(body, parts.devices_max, message.devices));
   if (parts.record) message.record = SLUICE_TRY(get_session_record(body));
+  if (parts.move) message.move = get_move(body);
   if (parts.text) message.text = get_text(body, worker_text_bytes_max);
   return check_whole(body, "a message on the worker link");
 }
@@ -83,6 +104,7 @@ std::vector<std::byte> encode_worker_message(const WorkerMessage& message) {
   if (const Parts* parts = parts_of(message.kind); parts != nullptr) {
     if (parts->devices_max > 0) put_devices(body, message.devices);
     if (parts->record) put_session_record(body, message.record);
+    if (parts->move) put_move(body, message.move);
     if (parts->text) body.put_string(std::string_view(message.text).substr(0, worker_text_bytes_max));
   }
   wire::Encoder encoder;

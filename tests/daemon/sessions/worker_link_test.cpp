@@ -42,6 +42,14 @@ TEST_CASE("a message between daemon and worker comes back as it was") {
   CHECK(probed.value().text == "why");
 }
 
+TEST_CASE("the report of a move comes back as it was") {
+  WorkerMessage message = message_of(WorkerMessageKind::moved);
+  message.move = {1, 2, 3, 4, 5};
+  const auto moved = decode_worker_message(encode_worker_message(message));
+  REQUIRE(moved.ok());
+  CHECK(moved.value().move == message.move);
+}
+
 TEST_CASE("a message carries the parts of its kind alone") {
   const auto ended = decode_worker_message(encode_worker_message(message_of(WorkerMessageKind::ended)));
   REQUIRE(ended.ok());
