@@ -15,6 +15,7 @@ std::string_view text_of(const std::vector<std::byte>& bytes) {
 }  // namespace
 
 bool ReplyPlace::answer(Outcome outcome, std::string_view data) const {
+  if (slot == nullptr) return true;
   const ProgramWriteScope guard;
   const bool fits = data.size() <= room.size();
   if (fits && !data.empty()) std::memcpy(room.data(), data.data(), data.size());
@@ -42,6 +43,11 @@ void Builder::add(Task task, const ReplyPlace& place) {
     if (idle_threads_ < tasks_.size() && threads_.size() < threads_max) threads_.emplace_back([this] { run(); });
   }
   changed_.notify_one();
+}
+
+bool Builder::idle() {
+  const std::lock_guard lock(mutex_);
+  return tasks_.empty() && idle_threads_ == threads_.size();
 }
 
 void Builder::run() {
@@ -72,7 +78,7 @@ void Builder::build(std::shared_ptr<ProgramSlot> slot, std::shared_ptr<const wir
         wire::Encoder encoder;
         encode(encoder, reply);
         const std::string_view answer = text_of(encoder.bytes());
-        const bool kept = answer.size() <= place.room.size() || keep(*slot, answer);
+        const bool kept = place.slot == nullptr || answer.size() <= place.room.size() || keep(*slot, answer);
         slot->built.store(true, std::memory_order_release);  // pairs with ProgramEntry::program, deliver_again
         if (kept) place.answer(Outcome::ok, answer);
         else place.answer(Outcome::out_of_host_memory);

@@ -29,7 +29,7 @@ namespace sluice::worker {
 
 // Where a call's answer goes, and how the program is woken for it. Checked: slot and room lie inside the arena.
 struct ReplyPlace {
-  wire::ReplySlot* slot = nullptr;
+  wire::ReplySlot* slot = nullptr;  // null: nobody waits for an answer
   std::span<std::byte> room;
   wire::Doorbell doorbell;
 
@@ -53,10 +53,16 @@ class Builder {
   // For a program whose source, or what else it is made of, has so many bytes. Nothing: there is no room for it.
   std::optional<HostCharge> charge(std::uint64_t bytes) { return budget_.charge(bytes); }
 
+  // Nothing is being built, and every call was answered. The command thread's.
+  bool idle();
+
   // Both answer `place`, now or later.
   void build(std::shared_ptr<ProgramSlot> slot, std::shared_ptr<const wire::BuildRequest> request,
              std::vector<std::shared_ptr<ProgramSlot>> inputs, const ReplyPlace& place);
   void fetch_binary(std::shared_ptr<ProgramSlot> slot, const ReplyPlace& place);
+
+  // An answer that could not be delivered elsewhere. False: there is no room for it.
+  bool keep(ProgramSlot& slot, std::string_view answer);
 
   // The undelivered answer of an earlier build of this slot. False: there is none.
   static bool deliver_again(ProgramSlot& slot, const ReplyPlace& place);
@@ -68,7 +74,6 @@ class Builder {
 
   wire::BuildReply build_watched(const wire::BuildRequest& request, std::span<backend::Program* const> inputs,
                                  ProgramSlot& slot);
-  bool keep(ProgramSlot& slot, std::string_view answer);
 
   backend::Device& device_;
   BuildWatch* const watch_;

@@ -88,6 +88,42 @@ bool refers_to(const Command& command, ObjectId id) {
       command.body);
 }
 
+namespace {
+
+const wire::CommandHeader& header_of(const CommandBody& body) {
+  return std::visit(
+      [](const auto& fixed) -> const wire::CommandHeader& {
+        return reinterpret_cast<const wire::CommandHeader&>(fixed);
+      },
+      body);
+}
+
+void append(std::vector<std::byte>& bytes, std::span<const std::byte> part) {
+  bytes.insert(bytes.end(), part.begin(), part.end());
+}
+
+}  // namespace
+
+std::vector<std::byte> to_bytes(const Command& command) {
+  std::vector<std::byte> bytes;
+  std::visit([&](const auto& fixed) { append(bytes, std::as_bytes(std::span(&fixed, 1))); }, command.body);
+  append(bytes, std::as_bytes(command.waits));
+  append(bytes, command.data);
+  bytes.resize(header_of(command.body).bytes);  // padding
+  return bytes;
+}
+
+std::vector<std::byte> to_bytes(const CommandBody& creation) {
+  Command command{creation, {}, {}, {}};
+  std::visit(
+      [](auto& fixed) {
+        if constexpr (requires { fixed.call; }) fixed.call.reply_at = fixed.call.data_at = fixed.call.data_bytes = 0;
+        if constexpr (requires { fixed.request_at; }) fixed.request_at = fixed.request_bytes = 0;
+      },
+      command.body);
+  return to_bytes(command);
+}
+
 std::size_t KeptCommand::trailing_bytes(const Command& command) {
   return command.waits.size_bytes() + command.arguments.size_bytes() + command.data.size_bytes();
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include "wire/commands.h"
 
@@ -55,6 +56,11 @@ bool waits_for_all(const Command& command);
 
 // Does the command need the object? Its queue, its own event, an event that it waits for, an operand or an argument.
 bool refers_to(const Command& command, ObjectId id);
+
+// The command as it would lie in the ring: what the decoder makes the same command of.
+std::vector<std::byte> to_bytes(const Command& command);
+// A creation command so, without the places that it named for its answer and its request.
+std::vector<std::byte> to_bytes(const CommandBody& creation);
 
 // A command with memory of its own for what trails it. Moved from, it may only be destroyed or assigned to.
 class KeptCommand {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/status.h"
+#include "daemon/worker/checkpoint/restorer.h"
 #include "daemon/worker/decoder.h"
 #include "daemon/worker/executor.h"
 #include "daemon/worker/host_budget.h"
@@ -20,7 +21,8 @@ class CommandPath {
               Builder& builder, Gate& gate, const HostLimits& limits = {})
       : objects_(limits.objects),
         decoder_(arena),
-        executor_({device, arena, account, completions, builder, objects_}),
+        context_{device, arena, account, completions, builder, objects_, &replays_},
+        executor_(context_),
         scheduler_(executor_, objects_, completions, gate, limits.blocked) {}
 
   // One whole command, copied out of the ring. protocol_fault: the session is over.
@@ -34,10 +36,15 @@ class CommandPath {
   Scheduler& scheduler() { return scheduler_; }
   const ObjectTable& objects() const { return objects_; }
 
+  // For a session that moves here, before its first command. The path outlives it.
+  Restorer restorer() { return Restorer(context_, executor_, scheduler_, replays_); }
+
  private:
   ObjectTable objects_;
   CommandDecoder decoder_;
   Command command_;
+  bool replays_ = false;
+  ExecutorContext context_;
   Executor executor_;
   Scheduler scheduler_;
 };

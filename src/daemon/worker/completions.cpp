@@ -76,6 +76,7 @@ InFlight& Completions::begin(QueueProgress& queue, wire::EventSlot* event) {
   InFlight* command = fresh();
   command->queue = &queue;
   command->event = event;
+  ++begun_;
   command->sequence = ++queue.begun_;
   queue.newest_->next.store(command, std::memory_order_release);  // pairs with publish
   queue.newest_ = command;
@@ -135,6 +136,32 @@ void Completions::order(InFlight& command, bool after_all, bool is_barrier) {
   if (queue.barrier_.get() != nullptr) show_after(command, queue.barrier_);
   command.after_all = after_all;
   if (is_barrier) queue.barrier_ = InFlightRef(*this, command);
+}
+
+// ---- queues that move ----
+
+bool Completions::at_rest(std::size_t held) const {
+  if (begun_ - finished_.load(std::memory_order_acquire) != held) return false;  // pairs with finish
+  return std::all_of(queues_.begin(), queues_.end(), [](const std::unique_ptr<QueueProgress>& queue) {
+    return queue->tickets_.load(std::memory_order_acquire) == 0;  // pairs with finish
+  });
+}
+
+void Completions::resume(QueueProgress& queue, std::uint64_t ended, std::uint64_t ended_count) {
+  SLUICE_REQUIRE(queue.begun_ == 0);
+  queue.begun_ = queue.newest_->sequence = ended;
+  queue.ended_.store(ended, std::memory_order_release);
+  queue.ended_count_ = ended_count;
+}
+
+// One record for all of them, which has ended: the front of the list goes over it.
+void Completions::skip_to(QueueProgress& queue, std::uint64_t sequence) {
+  if (sequence <= queue.begun_) return;
+  InFlight& gap = begin(queue, nullptr);
+  gap.sequence = queue.begun_ = sequence;
+  gap.outcome = wire::Outcome::ok;
+  finished_.fetch_add(1, std::memory_order_release);
+  gap.finished.store(true, std::memory_order_release);  // pairs with publish
 }
 
 // ---- the ends of commands ----
@@ -224,6 +251,7 @@ void Completions::finish(InFlight& command, InFlight*& ready) {
   // The last piece may have been submitted after the first one started.
   command.times.submitted_ns = std::min(command.times.submitted_ns, command.times.started_ns);
   count(command);
+  finished_.fetch_add(1, std::memory_order_release);  // pairs with at_rest
   release_arena();
   if (queue.out_of_order_ && !command.after_all) {
     show_outcome(command, *queue.timeline_);

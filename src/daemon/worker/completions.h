@@ -184,6 +184,26 @@ class Completions final : public backend::CompletionSink {
   void begin_compile() override { gate_.begin_compile(); }
   void end_compile() override { gate_.end_compile(); }
   bool keeps_waiting() const override { return gate_.keeps_waiting(); }
+  // How far a queue has come: what another worker must know to go on.
+  struct QueuePosition {
+    std::uint64_t begun = 0;        // the last command's sequence number
+    std::uint64_t ended = 0;        // all up to this one have ended
+    std::uint64_t ended_count = 0;  // how many have
+  };
+  static QueuePosition position(const QueueProgress& queue) {
+    return {queue.begun_, queue.ended_.load(std::memory_order_acquire), queue.ended_count_};
+  }
+  // No command runs, and none is being published, but for `held` ones that were begun and not submitted, or in pieces
+  // that have ended: see is_quiet(). The command thread's, which submits nothing meanwhile.
+  bool at_rest(std::size_t held) const;
+  // Of a command that was begun and is held: no piece of it runs.
+  static bool is_quiet(const InFlight& command) { return command.missing.load(std::memory_order_acquire) == 1; }
+
+  // Of a queue that nothing was begun on: its commands up to `ended` have ended elsewhere, `ended_count` in all.
+  void resume(QueueProgress& queue, std::uint64_t ended, std::uint64_t ended_count);
+  // The commands up to `sequence` that were not begun here have ended elsewhere.
+  void skip_to(QueueProgress& queue, std::uint64_t sequence);
+
   // A command that was begun but not accepted.
   void failed(InFlight& command, wire::Outcome outcome);
 
@@ -217,6 +237,8 @@ class Completions final : public backend::CompletionSink {
   BuildWatch* builds_ = nullptr;
   HostBudget data_budget_;
   std::atomic<std::size_t> releases_{0};
+  std::uint64_t begun_ = 0;  // the command thread's: of all queues
+  std::atomic<std::uint64_t> finished_{0};
   FreeList<InFlight> free_;
   FreeList<Follower> followers_;
   std::vector<std::unique_ptr<QueueProgress>> queues_;

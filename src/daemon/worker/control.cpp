@@ -21,18 +21,20 @@ int shorter(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 }  // namespace
 
-Control::Control(DaemonLink link, std::unique_ptr<wire::Channel> program, BuildWatch& builds)
+Control::Control(DaemonLink link, std::unique_ptr<wire::Channel> program, BuildWatch& builds, MoveSource* moves)
     : link_(std::move(link)),
       program_(std::move(program)),
       builds_(builds),
+      moves_(moves),
       reported_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Status Control::wait_for_end() {
   for (;;) {
-    std::array<pollfd, 4> awaited{{{program_->poll_fd(), POLLIN, 0},
+    std::array<pollfd, 5> awaited{{{program_->poll_fd(), POLLIN, 0},
                                    {reported_.get(), POLLIN, 0},
                                    {link_.fd(), POLLIN, 0},
-                                   {builds_.fd(), POLLIN, 0}}};
+                                   {builds_.fd(), POLLIN, 0},
+                                   {moves_ != nullptr ? moves_->fd() : -1, POLLIN, 0}}};
     const int link_ms = link_.timeout_ms(), wait_ms = shorter(link_ms, builds_.timeout_ms());
     const int ready = poll(awaited.data(), awaited.size(), wait_ms);
     if (ready < 0 && errno == EINTR) continue;
@@ -42,6 +44,7 @@ Status Control::wait_for_end() {
       return fault_;
     }
     SLUICE_TRY(builds_.check());
+    if (awaited[4].revents != 0) tell_kept();
     const ProgramState program = awaited[0].revents != 0 ? look_at_program() : ProgramState::silent;
     if (program == ProgramState::gone) return Status();
     if (program == ProgramState::spoke) return Status(Code::protocol_fault, "the program spoke on the session socket");
@@ -51,6 +54,15 @@ Status Control::wait_for_end() {
       if (!attended.ok()) return attended;
     }
   }
+}
+
+void Control::tell_kept() {
+  const auto why = moves_->take_kept();
+  if (!why) return;
+  WorkerMessage kept;
+  kept.kind = WorkerMessageKind::kept;
+  kept.text = *why;
+  link_.send(kept);
 }
 
 // A program says nothing on the channel; one that has closed its half of it is as good as gone. What it said is taken

@@ -10,14 +10,15 @@
 #include "base/unique_fd.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/daemon_link.h"
+#include "daemon/worker/move/source.h"
 #include "wire/transport/channel.h"
 
 namespace sluice::worker {
 
 class Control {
  public:
-  // `program`: the channel to the program. `builds` outlives this object.
-  Control(DaemonLink link, std::unique_ptr<wire::Channel> program, BuildWatch& builds);
+  // `program`: the channel to the program. `builds` and `moves` outlive this object; `moves` null: the session stays.
+  Control(DaemonLink link, std::unique_ptr<wire::Channel> program, BuildWatch& builds, MoveSource* moves = nullptr);
 
   // Blocks without a timeout until the session is over, and says why: ok, the program has gone; otherwise a fault, or
   // the daemon's wish.
@@ -34,10 +35,12 @@ class Control {
  private:
   enum class ProgramState { silent, spoke, gone };
   ProgramState look_at_program() const;
+  void tell_kept();
 
   DaemonLink link_;
   const std::unique_ptr<wire::Channel> program_;
   BuildWatch& builds_;
+  MoveSource* const moves_;
   UniqueFd reported_;
   std::mutex mutex_;
   Status fault_;  // guarded by mutex_

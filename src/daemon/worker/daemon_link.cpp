@@ -42,6 +42,7 @@ Status DaemonLink::on_message(wire::Message received) {
     return Status(Code::permission_denied, "the daemon ended the session: " + message.value().text);
   if (message.ok() && message.value().kind == WorkerMessageKind::program_gone)
     return Status(Code::unavailable, "the program has gone");
+  if (message.ok() && message.value().kind == WorkerMessageKind::give) return offer_.give(std::move(received.fds));
   if (!message.ok() || message.value().kind != WorkerMessageKind::adopted || state_ != State::claiming) return Status();
   SLUICE_TRY(offer_.followed(std::move(received.fds)));
   state_ = State::linked;

@@ -24,6 +24,8 @@ struct AdoptionOffer {
   // Called when the daemon has died, and when a new one has taken over, with the descriptors that it sent.
   std::function<void()> gone;
   std::function<Status(std::vector<UniqueFd> fds)> followed;
+  // The daemon wants the session on another worker; with what it sent.
+  std::function<Status(std::vector<UniqueFd> fds)> give;
 };
 
 class DaemonLink {

@@ -53,4 +53,20 @@ void DurationEstimator::note(const DurationKey& key, Nanoseconds took_ns) {
   item.store(std::max(took_ps, before - before / launches_remembered), std::memory_order_relaxed);
 }
 
+std::vector<std::uint64_t> DurationEstimator::save() const {
+  std::vector<std::uint64_t> saved;
+  saved.reserve(launches_.size() + item_ps_.size());
+  for (const auto& launch : launches_) saved.push_back(launch.load(std::memory_order_relaxed));
+  for (const auto& item : item_ps_) saved.push_back(item.load(std::memory_order_relaxed));
+  return saved;
+}
+
+bool DurationEstimator::restore(std::span<const std::uint64_t> saved) {
+  if (saved.size() != launches_.size() + item_ps_.size()) return false;
+  for (std::size_t i = 0; i < launches_.size(); ++i) launches_[i].store(saved[i], std::memory_order_relaxed);
+  for (std::size_t i = 0; i < item_ps_.size(); ++i)
+    item_ps_[i].store(saved[launches_.size() + i], std::memory_order_relaxed);
+  return true;
+}
+
 }  // namespace sluice::worker

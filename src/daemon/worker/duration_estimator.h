@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -33,6 +34,9 @@ class DurationEstimator {
   Nanoseconds estimate(const DurationKey& key) const;
   // Any thread.
   void note(const DurationKey& key, Nanoseconds took_ns);
+  // What was learnt, for another worker of devices as fast; it learns on from there. False: not what save() made.
+  std::vector<std::uint64_t> save() const;
+  bool restore(std::span<const std::uint64_t> saved);
   // A transfer's, by what memory does at least.
   static Nanoseconds of_transfer(std::uint64_t bytes) { return 2 * ns_per_us + bytes / 4; }
 

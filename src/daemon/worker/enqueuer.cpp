@@ -88,6 +88,7 @@ Outcome Enqueuer::collect_waits(std::span<const ObjectId> waits) {
   for (const ObjectId id : waits) {
     const EventEntry* entry = to_.objects.find<EventEntry>(id);
     if (entry == nullptr) return Outcome::invalid_object;
+    if (entry->elsewhere && entry->outcome == Outcome::ok) continue;
     if (entry->event == nullptr) return Outcome::wait_list_failed;
     wait_events_.push_back(entry->event.get());
   }

@@ -33,6 +33,11 @@ class Executor {
   // A command that goes to no queue.
   Status execute(const Command& command);
 
+  // As ProgramExecutor::rebuild.
+  Status rebuild(const wire::ProgramBuild& build, std::span<const std::byte> request) {
+    return program_part_.rebuild(build, request);
+  }
+
   // An enqueued command, or a piece of it.
   SubmitResult submit(const Command& command, const Part& part);
   // Gives an enqueued command its place in its queue, ahead of its submission.

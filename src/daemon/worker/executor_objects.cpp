@@ -183,6 +183,7 @@ Status ObjectExecutor::execute(const wire::UserEventSet& set) {
   EventEntry* entry = to_.objects.find<EventEntry>(set.id);
   if (entry == nullptr || !entry->user) return Status();
   entry->pending = false;
+  entry->failed = set.failed != 0;
   if (entry->event != nullptr) to_.device.set_user_event(*entry->event, set.failed != 0);
   return Status();
 }

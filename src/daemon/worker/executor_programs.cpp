@@ -34,12 +34,21 @@ Status ProgramExecutor::execute(const wire::ProgramBuild& build) {
     // The same call again, because the answer did not fit.
     return Builder::deliver_again(*known->slot, place) ? Status() : fault(used_twice);
   }
-  auto charge = to_.builder.charge(build.request_bytes);
+  return begin(build, to_.memory_at(build.request_at, build.request_bytes), place);
+}
+
+Status ProgramExecutor::rebuild(const wire::ProgramBuild& build, std::span<const std::byte> request) {
+  return begin(build, request, {});
+}
+
+Status ProgramExecutor::begin(const wire::ProgramBuild& build, std::span<const std::byte> blob,
+                              const ReplyPlace& place) {
+  auto charge = to_.builder.charge(blob.size());
   if (!charge || !to_.objects.has_room<ProgramEntry>()) {
     place.answer(Outcome::out_of_host_memory);
     return Status();
   }
-  const auto request = decode_request(to_.memory_at(build.request_at, build.request_bytes), std::move(*charge));
+  const auto request = decode_request(blob, std::move(*charge));
   if (request == nullptr) return fault("a malformed build request");
   auto inputs = inputs_of(*request);
   if (!inputs) {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/status.h"
@@ -18,11 +19,14 @@ class ProgramExecutor {
   explicit ProgramExecutor(const ExecutorContext& context) : to_(context) {}
 
   Status execute(const wire::ProgramBuild& build);
+  // Of a program that another worker had built, from an encoded BuildRequest. Ends later: see ProgramSlot::built.
+  Status rebuild(const wire::ProgramBuild& build, std::span<const std::byte> request);
   Status execute(const wire::ProgramBinary& binary);
   Status execute(const wire::KernelCreate& create);
   Status execute(const wire::KernelArgumentCheck& check);
 
  private:
+  Status begin(const wire::ProgramBuild& build, std::span<const std::byte> request, const ReplyPlace& place);
   std::optional<std::vector<std::shared_ptr<ProgramSlot>>> inputs_of(const wire::BuildRequest& request);
   // Of its inputs, which are all there; each once.
   std::vector<RecordRef> records_of(const wire::BuildRequest& request) const;

@@ -30,7 +30,7 @@ void add_released(std::vector<LiveObject>& objects) {
 
 std::vector<LiveObject> live_objects(const ObjectTable& objects) {
   std::vector<LiveObject> live;
-  objects.for_each([&](const Entry& entry, const RecordRef& record) {
+  objects.for_each([&](ObjectId, const Entry& entry, const RecordRef& record) {
     if (record != nullptr) live.push_back({record, false, outcome_of(entry)});
   });
   add_released(live);

@@ -22,6 +22,10 @@ LocalAttachment::LocalAttachment(SessionMemory memory, UniqueFd session)
       connection_{wire::Region(std::move(memory.control)), wire::Region(std::move(memory.arena)), {}},
       channel_(std::make_unique<wire::SocketChannel>(wire::MessageSocket(std::move(session)))) {}
 
+void LocalAttachment::set_channel(UniqueFd session) {
+  channel_ = std::make_unique<wire::SocketChannel>(wire::MessageSocket(std::move(session)));
+}
+
 // The eventfd first: what is written in the report from here on must kick the new daemon.
 Status LocalAttachment::follow_daemon(std::vector<UniqueFd>& fds) {
   if (fds.size() != adopted_fds) return Status(Code::protocol_fault, "the adopted message lacks descriptors");

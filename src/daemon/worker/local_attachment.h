@@ -26,6 +26,8 @@ class LocalAttachment {
   // session that has them lives as long as the attachment is asked for them.
   Connection take_connection() { return std::move(connection_); }
   std::unique_ptr<wire::Channel> take_channel() { return std::move(channel_); }
+  // Of a session that moves here, whose socket comes last.
+  void set_channel(UniqueFd session);
   DaemonPages pages() const { return {binding_.terms_page(), binding_.report_page(), binding_.kick.get()}; }
 
   // There is a new daemon: puts its eventfd and its terms page in the place of the old. `fds`: in the order of

@@ -1,4 +1,5 @@
-// sluice-worker: serves one session of one program on one device, then exits.
+// sluice-worker: serves one session of one program on one device, then exits. The session may come from another worker,
+// and move on to a third.
 //
 // Started by sluiced with the link as descriptor 3. It opens its device first and says Ready, so that attaching a
 // program costs none of a driver's loading time; then it waits, without a timeout, to be told whom to serve.
@@ -11,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -23,6 +25,8 @@
 #include "daemon/worker/control.h"
 #include "daemon/worker/jail.h"
 #include "daemon/worker/local_attachment.h"
+#include "daemon/worker/move/source.h"
+#include "daemon/worker/move/target.h"
 #include "daemon/worker/session.h"
 
 namespace sluice::worker {
@@ -158,49 +162,107 @@ Result<UniqueFd> get_ready(backend::Device& device, UniqueFd output, bool has_ca
   leave(1);
 }
 
-[[noreturn]] void serve(backend::Device& device, wire::MessageSocket link, wire::Message received, WorkerMessage attach,
-                        const Options& options) {
-  const bool has_cache = place_cache(received.fds);
-  auto attachment = LocalAttachment::map(attach.record, received.fds);
-  if (!attachment.ok()) refuse(link, attach.record, attachment.status());
-  LocalAttachment& local = attachment.value();
-  const auto session = std::make_unique<AttachedSession>(device, attach.record, limits_of(options),
-                                                         local.take_connection(), local.pages());
-  AttachedSession& serving = *session;
-  auto adoption_socket = get_ready(device, std::move(received.fds[attach_fd_output]), has_cache, options);
-  if (!adoption_socket.ok()) refuse(link, attach.record, adoption_socket.status());
-  if (!tell(link, message_of(WorkerMessageKind::attached))) leave(1);
+// What a session that is served has in this process.
+struct Serving {
+  backend::Device& device;
+  wire::MessageSocket link;
+  WorkerMessage attach;  // or receive
+  LocalAttachment local;
+  std::unique_ptr<AttachedSession> session;
+  UniqueFd adoption_socket;
+};
 
-  const auto followed = [&](std::vector<UniqueFd> fds) {
+AdoptionOffer offer_of(Serving& serving, MoveSource& moves) {
+  AdoptionOffer offer;
+  offer.claim = serving.attach;
+  offer.claim.kind = WorkerMessageKind::adopt;
+  offer.fds = [&serving] { return serving.local.fds_for_adoption(); };
+  offer.gone = [&serving] { serving.session->lose_daemon(); };
+  offer.followed = [&serving](std::vector<UniqueFd> fds) {
     if (fds.size() == adopted_fds) write_to(fds[adopted_fd_log]);
-    SLUICE_TRY(local.follow_daemon(fds));
-    serving.follow_daemon();
+    SLUICE_TRY(serving.local.follow_daemon(fds));
+    serving.session->follow_daemon();
     return Status();
   };
-  AdoptionOffer offer{attach, [&local] { return local.fds_for_adoption(); }, [&serving] { serving.lose_daemon(); },
-                      followed};
-  offer.claim.kind = WorkerMessageKind::adopt;
-  Control control(DaemonLink(std::move(link), adoption_socket.take(), std::move(offer)), local.take_channel(),
-                  serving.builds());
+  offer.give = [&moves](std::vector<UniqueFd> fds) { return moves.start(std::move(fds)); };
+  return offer;
+}
+
+// Serves the session to its end. `first`: what the daemon is told as soon as it is served.
+[[noreturn]] void serve(Serving serving, const std::function<WorkerMessage()>& first) {
+  const std::string who =
+      "session " + std::to_string(serving.attach.record.session_id) + " of " + serving.attach.record.tenant;
+  auto channel = serving.local.take_channel();
+  MoveSource moves(*serving.session, channel->poll_fd());
+  Control control(DaemonLink(std::move(serving.link), std::move(serving.adoption_socket), offer_of(serving, moves)),
+                  std::move(channel), serving.session->builds(), &moves);
   std::thread commands([&] {
-    if (Status status = serving.serve(); !status.ok()) control.report(status);
+    if (Status status = serving.session->serve(); !status.ok()) control.report(status);
   });
   commands.detach();
+  control.link().send(first());
 
   const Status end = control.wait_for_end();
+  if (!moves.stop()) leave(0);  // the session is another worker's
   if (end.ok()) {
-    log::info("session {} of {}: the program has gone", attach.record.session_id, attach.record.tenant);
+    log::info("{}: the program has gone", who);
     control.link().send(message_of(WorkerMessageKind::ended, "the program has gone"));
-    if (serving.stop(now_ns() + give_back_ns)) {
+    if (serving.session->stop(now_ns() + give_back_ns)) {
       control.link().send(message_of(WorkerMessageKind::released));
-      device.save_builds(now_ns() + released_ns_max);
+      serving.device.save_builds(now_ns() + released_ns_max);
     }
     leave(0);
   }
-  log::error("session {} of {} ended: {}", attach.record.session_id, attach.record.tenant, end.to_string());
+  log::error("{} ended: {}", who, end.to_string());
   control.tell_program(end);
   control.link().send(message_of(WorkerMessageKind::ended, end.to_string()));
   leave(1);
+}
+
+// Everything up to the moment before the session is served, or restored.
+Serving prepare_session(backend::Device& device, wire::MessageSocket link, std::vector<UniqueFd>& fds,
+                        WorkerMessage message, const Options& options, Arrival arrival) {
+  const bool has_cache = place_cache(fds);
+  auto attachment = LocalAttachment::map(message.record, fds);
+  if (!attachment.ok()) refuse(link, message.record, attachment.status());
+  LocalAttachment& local = attachment.value();
+  auto session = std::make_unique<AttachedSession>(device, message.record, limits_of(options), local.take_connection(),
+                                                   local.pages(), arrival);
+  auto adoption_socket = get_ready(device, std::move(fds[attach_fd_output]), has_cache, options);
+  if (!adoption_socket.ok()) refuse(link, message.record, adoption_socket.status());
+  return {device, std::move(link), std::move(message), attachment.take(), std::move(session), adoption_socket.take()};
+}
+
+[[noreturn]] void attach(backend::Device& device, wire::MessageSocket link, wire::Message received,
+                         WorkerMessage message, const Options& options) {
+  Serving serving =
+      prepare_session(device, std::move(link), received.fds, std::move(message), options, Arrival::begins);
+  serve(std::move(serving), [] { return message_of(WorkerMessageKind::attached); });
+}
+
+// A session that moves here (move_page.h).
+[[noreturn]] void receive(backend::Device& device, wire::MessageSocket link, wire::Message received,
+                          WorkerMessage message, const Options& options) {
+  const SessionRecord record = message.record;
+  std::vector<UniqueFd>& fds = received.fds;
+  if (fds.size() <= attach_fds_min) refuse(link, record, Status(Code::protocol_fault, "a move lacks descriptors"));
+  auto word = MoveWord::map(std::move(fds[receive_fd_word]));
+  fds.erase(fds.begin() + receive_fd_word);
+  if (!word.ok()) refuse(link, record, word.status());
+  const MoveStream stream(std::move(fds[attach_fd_session]));
+  Serving serving = prepare_session(device, std::move(link), fds, std::move(message), options, Arrival::moves);
+  auto arrived = arrive(*serving.session, stream);
+  if (!arrived.ok()) refuse(serving.link, record, arrived.status());
+  if (!tell(serving.link, message_of(WorkerMessageKind::prepared))) leave(1);
+  if (Status decided = await_commit(word.value(), serving.link); !decided.ok()) refuse(serving.link, record, decided);
+  serving.local.set_channel(std::move(arrived.value().session_socket));
+  serve(std::move(serving), [&] {
+    WorkerMessage moved = message_of(WorkerMessageKind::moved);
+    moved.move = arrived.value().report;
+    const Nanoseconds now = now_ns(), rested_ns = arrived.value().rested_ns;
+    moved.move.pause_ns = now > rested_ns ? now - rested_ns : 0;
+    return moved;
+  });
 }
 
 int run(const Options& options) {
@@ -225,12 +287,13 @@ int run(const Options& options) {
 
   auto received = link.receive(wait_for_ever);
   if (!received.ok()) return 0;  // the daemon is gone, and nobody was served yet
-  auto attach = decode_worker_message(received.value().bytes);
-  if (!attach.ok() || attach.value().kind != WorkerMessageKind::attach) {
-    log::error("the daemon sent something else than Attach");
-    return 1;
-  }
-  serve(*device.value(), std::move(link), received.take(), attach.take(), options);
+  auto message = decode_worker_message(received.value().bytes);
+  if (message.ok() && message.value().kind == WorkerMessageKind::attach)
+    attach(*device.value(), std::move(link), received.take(), message.take(), options);
+  if (message.ok() && message.value().kind == WorkerMessageKind::receive)
+    receive(*device.value(), std::move(link), received.take(), message.take(), options);
+  log::error("the daemon sent neither Attach nor Receive");
+  return 1;
 }
 
 }  // namespace

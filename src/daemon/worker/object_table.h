@@ -78,6 +78,9 @@ struct EventEntry {
   InFlightRef command;                    // none: a user event, or its command never got a place in a queue
   bool user = false;
   bool pending = false;  // a user event that is not set, or a command that waits, if only at second hand, for one
+  bool failed = false;   // a user event that was set so
+  bool elsewhere =
+      false;  // its command has ended in another worker, with `outcome`: this one's driver does not know it
 };
 
 using Entry = std::variant<MemoryEntry, SamplerEntry, ProgramEntry, KernelEntry, QueueEntry, EventEntry>;
@@ -133,15 +136,19 @@ class ObjectTable {
     const auto at = slots_.find(id);
     return at == slots_.end() ? nullptr : &at->second.entry;
   }
+  const Entry* find_any(ObjectId id) const {
+    const auto at = slots_.find(id);
+    return at == slots_.end() ? nullptr : &at->second.entry;
+  }
   // How the object was made. Null: the id names nothing, or the event of a command.
   RecordRef record(ObjectId id) const {
     const auto at = slots_.find(id);
     return at == slots_.end() ? nullptr : at->second.record;
   }
-  // check(const Entry&, const RecordRef&), in no order.
+  // check(ObjectId, const Entry&, const RecordRef&), in no order.
   template <typename Check>
   void for_each(Check check) const {
-    for (const auto& [id, slot] : slots_) check(slot.entry, slot.record);
+    for (const auto& [id, slot] : slots_) check(id, slot.entry, slot.record);
   }
 
   // The record stays for as long as one of another object needs it.

@@ -135,9 +135,15 @@ void Scheduler::note_blocked(HeldCommand& held, bool blocked) {
   if (!blocked) held.charge.reset();
 }
 
-// An event was set: what waited for nothing else is ready. In order, so that each sees those before it settled.
+// An event was set: what waited for nothing else is ready.
 Status Scheduler::settle() {
   if (held_.blocked().empty()) return Status();
+  sort_held();
+  return pump();
+}
+
+// In order, so that each sees those before it settled.
+void Scheduler::sort_held() {
   for (const HeldCommand& held : held_.blocked())
     if (held.started.queue != nullptr) held.started.queue->blocked = held.started.queue->blocked_barriers = 0;
   std::deque<HeldCommand> before;
@@ -147,7 +153,32 @@ Status Scheduler::settle() {
     note_blocked(held, blocked);
     (blocked ? held_.blocked() : held_.ready()).push_back(std::move(held));
   }
-  return pump();
+}
+
+// ---- what moves ----
+
+bool Scheduler::held_are_quiet() const {
+  const auto quiet = [](const HeldCommand& held) {
+    return held.started.command == nullptr || Completions::is_quiet(*held.started.command);
+  };
+  return std::all_of(held_.ready().begin(), held_.ready().end(), quiet) &&
+         std::all_of(held_.blocked().begin(), held_.blocked().end(), quiet);
+}
+
+std::size_t Scheduler::held_started() const {
+  const auto started = [](const HeldCommand& held) { return held.started.command != nullptr; };
+  return static_cast<std::size_t>(std::count_if(held_.ready().begin(), held_.ready().end(), started) +
+                                  std::count_if(held_.blocked().begin(), held_.blocked().end(), started));
+}
+
+// All are taken for blocked ones until sort_held() has looked at them.
+Status Scheduler::take_held(const Command& command, const StartedCommand& started, const CutLaunch& cut) {
+  auto charge = held_.charge(command);
+  if (!charge) return too_many_blocked(held_);
+  HeldCommand held{KeptCommand(command), started, duration_key_of(command), cut, cut.unit != 0, std::move(*charge)};
+  if (started.queue != nullptr) note_blocked(held, true);
+  held_.blocked().push_back(std::move(held));
+  return Status();
 }
 
 // ---- when it may go ----

@@ -35,6 +35,17 @@ class Scheduler {
   bool full() const { return held_.ready().size() >= HeldCommands::ready_max; }
   // Commands wait that go before any that is read now.
   bool holds_back() const { return !held_.ready().empty(); }
+  // What is held back, of which no piece runs; false: a piece does.
+  const HeldCommands& held() const { return held_; }
+  bool held_are_quiet() const;
+  std::size_t held_started() const;  // that have a place in their queue
+
+  // A command that another worker held back; they come in the order of its lists, first of the ready ones and then of
+  // the blocked ones. `started`: what its queue gave it here; none for a release. Only before the first pump().
+  Status take_held(const Command& command, const StartedCommand& started, const CutLaunch& cut);
+  // All of them are there.
+  void sort_held();
+
   // Ends all that is held back: the program is gone.
   void drop_held();
 

@@ -5,12 +5,16 @@
 #include <chrono>
 #include <exception>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/contract.h"
+#include "daemon/worker/checkpoint/writer.h"
 
 namespace sluice::worker {
 namespace {
 
+constexpr auto rest_look = std::chrono::microseconds(50);
 constexpr std::uint64_t host_bytes_step_max = 1ull << 42;  // between two looks: 4 TiB are beyond any machine's memcpy
 
 void carry(std::atomic<std::uint64_t>& total, std::uint64_t& seen, std::uint64_t now) {
@@ -27,7 +31,7 @@ void HostCopies::carry_over() {
 }
 
 AttachedSession::AttachedSession(backend::Device& device, const SessionRecord& record, const Limits& limits,
-                                 Connection connection, const DaemonPages& pages)
+                                 Connection connection, const DaemonPages& pages, Arrival arrival)
     : device_(device),
       connection_(std::move(connection)),
       pages_(pages),
@@ -46,8 +50,9 @@ AttachedSession::AttachedSession(backend::Device& device, const SessionRecord& r
   SLUICE_REQUIRE(connection_.control.size() == record.control_bytes && connection_.arena.size() == record.arena_bytes);
   completions_.watch_builds(builds_);
   device_.set_sink(completions_);
-  const bool at_home = reinterpret_cast<std::uintptr_t>(connection_.arena.data()) == record.arena_address;
-  reader_.control().arena_at_home.store(at_home ? 1 : 0, std::memory_order_release);
+  arena_at_home_ = reinterpret_cast<std::uintptr_t>(connection_.arena.data()) == record.arena_address;
+  if (arrival == Arrival::begins)
+    reader_.control().arena_at_home.store(arena_at_home_ ? 1 : 0, std::memory_order_release);
 }
 
 void AttachedSession::follow_daemon() {
@@ -74,7 +79,11 @@ Status AttachedSession::serve() {
 }
 
 Status AttachedSession::serve_until_stopped() {
-  while (!stopping_.load(std::memory_order_acquire)) SLUICE_TRY(serve_one());
+  while (!stopping_.load(std::memory_order_acquire)) {
+    if (has_visitor_.load(std::memory_order_relaxed)) [[unlikely]]
+      receive_visitor();
+    SLUICE_TRY(serve_one());
+  }
   host_copies_.carry_over();
   return Status();
 }
@@ -116,6 +125,78 @@ bool AttachedSession::stop(Nanoseconds deadline_ns) {
     stopped_changed_.wait_for(lock, std::chrono::milliseconds(1));
   }
   return given_back_;
+}
+
+// ---- moving ----
+
+bool AttachedSession::visit(const std::function<void()>& what, Nanoseconds deadline_ns) {
+  Visit mine{&what};
+  std::unique_lock lock(visit_mutex_);
+  visit_ = &mine;
+  has_visitor_.store(true, std::memory_order_release);
+  // As in stop(): a wake-up may be lost.
+  while (!mine.begun && !stopping_.load(std::memory_order_acquire) && now_ns() < deadline_ns) {
+    reader_.wake();
+    visit_changed_.wait_for(lock, std::chrono::milliseconds(1));
+  }
+  if (!mine.begun) {
+    visit_ = nullptr;
+    has_visitor_.store(false, std::memory_order_release);
+    return false;
+  }
+  visit_changed_.wait(lock, [&] { return mine.done; });
+  return true;
+}
+
+void AttachedSession::receive_visitor() {
+  std::unique_lock lock(visit_mutex_);
+  Visit* visit = std::exchange(visit_, nullptr);
+  has_visitor_.store(false, std::memory_order_release);
+  if (visit == nullptr) return;
+  visit->begun = true;
+  lock.unlock();
+  (*visit->what)();
+  lock.lock();
+  visit->done = true;
+  visit_changed_.notify_all();
+}
+
+Status AttachedSession::write_objects(Checkpoint& checkpoint) {
+  if (!device_.traits().buffers_in_arena)
+    return Status(Code::unsupported, "its buffers lie in the memory of the device, which does not move yet");
+  checkpoint.objects = worker::write_objects(commands_->objects());
+  return Status();
+}
+
+Result<Checkpoint> AttachedSession::come_to_rest(Nanoseconds deadline_ns) {
+  SLUICE_REQUIRE(builder_.idle());
+  const Scheduler& scheduler = commands_->scheduler();
+  commands_->flush();
+  while (!scheduler.held_are_quiet() || !completions_.at_rest(scheduler.held_started())) {
+    if (now_ns() >= deadline_ns) return Status(Code::deadline_exceeded, "a command of it still runs");
+    std::this_thread::sleep_for(rest_look);
+  }
+  Checkpoint checkpoint;
+  checkpoint.rested_ns = now_ns();
+  SLUICE_TRY(write_objects(checkpoint));
+  write_progress(commands_->objects(), scheduler, checkpoint);
+  host_copies_.carry_over();
+  checkpoint.durations = gate_.durations().save();
+  checkpoint.ring_position = reader_.position();
+  checkpoint.host_in_seen = host_copies_.seen().in;
+  checkpoint.host_out_seen = host_copies_.seen().out;
+  checkpoint.arena_at_home = arena_at_home_;
+  return checkpoint;
+}
+
+Status AttachedSession::resume(const Checkpoint& checkpoint) {
+  if (checkpoint.arena_at_home && !arena_at_home_)
+    return Status(Code::unsupported, "something else lies where its arena lay");
+  if (!gate_.durations().restore(checkpoint.durations))
+    return Status(Code::protocol_fault, "the checkpoint has other estimates than this worker keeps");
+  reader_.resume_at(checkpoint.ring_position);
+  host_copies_.go_on_from({checkpoint.host_in_seen, checkpoint.host_out_seen});
+  return Status();
 }
 
 }  // namespace sluice::worker

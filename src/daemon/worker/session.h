@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -14,6 +15,7 @@
 #include "daemon/sessions/session_record.h"
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/builder.h"
+#include "daemon/worker/checkpoint/checkpoint.h"
 #include "daemon/worker/command_path.h"
 #include "daemon/worker/completions.h"
 #include "daemon/worker/connection.h"
@@ -30,10 +32,22 @@ class HostCopies {
   HostCopies(const wire::ControlPage& control, metering::MeterPage& meter) : control_(control), meter_(meter) {}
   void carry_over();
 
+  struct Seen {
+    std::uint64_t in = 0, out = 0;
+  };
+  Seen seen() const { return {in_seen_, out_seen_}; }
+  void go_on_from(const Seen& seen) { in_seen_ = seen.in, out_seen_ = seen.out; }
+
  private:
   const wire::ControlPage& control_;
   metering::MeterPage& meter_;
   std::uint64_t in_seen_ = 0, out_seen_ = 0;
+};
+
+// How a session comes to its worker.
+enum class Arrival : std::uint8_t {
+  begins,
+  moves,  // another worker serves it until the move is committed: nothing that the program can see is touched before
 };
 
 class AttachedSession {
@@ -44,7 +58,7 @@ class AttachedSession {
   };
   // `device` and what `pages` refers to outlive the session. REQUIRES: the regions are as large as the record says.
   AttachedSession(backend::Device& device, const SessionRecord& record, const Limits& limits, Connection connection,
-                  const DaemonPages& pages);
+                  const DaemonPages& pages, Arrival arrival = Arrival::begins);
 
   BuildWatch& builds() { return builds_; }
 
@@ -55,12 +69,37 @@ class AttachedSession {
   // the deadline, or cannot be: a kernel still runs. From another thread.
   bool stop(Nanoseconds deadline_ns);
 
+  // ---- moving away: on the command thread, but for visit() ----
+
+  // Runs `what` on the command thread, between two commands, and waits until it has. False: the session ended, or
+  // `deadline_ns` passed first. From one other thread at a time.
+  bool visit(const std::function<void()>& what, Nanoseconds deadline_ns);
+  bool is_building() { return !builder_.idle(); }
+  // unsupported: what cannot move, and why.
+  Status write_objects(Checkpoint& checkpoint);
+  // Waits until no command of it runs, and writes all of it. deadline_exceeded: one still does. REQUIRES: nothing is
+  // being built.
+  Result<Checkpoint> come_to_rest(Nanoseconds deadline_ns);
+
+  // ---- coming here: before serve() ----
+
+  Restorer restorer() { return commands_->restorer(); }
+  // What the restorer does not. unsupported: the arena lies elsewhere than before, which the program may rely on.
+  Status resume(const Checkpoint& checkpoint);
+
+  // ---- the daemon ----
+
   // The daemon is gone. From another thread.
   void lose_daemon() { gate_.set_daemon(false); }
   // There is one again, and its terms page lies where the one before did. From another thread.
   void follow_daemon();
 
  private:
+  struct Visit {
+    const std::function<void()>* what = nullptr;
+    bool begun = false, done = false;
+  };
+  void receive_visitor();
   Status serve_one();
   Status serve_until_stopped();
   bool give_back();
@@ -73,12 +112,18 @@ class AttachedSession {
   LeaseHolder lease_;
   wire::RingReader reader_;
   HostCopies host_copies_;
+  bool arena_at_home_ = false;
   MemoryAccount account_;
   Gate gate_;
   BuildWatch builds_;
   Completions completions_;
   Builder builder_;
   std::unique_ptr<CommandPath> commands_;
+
+  std::mutex visit_mutex_;
+  std::condition_variable visit_changed_;
+  Visit* visit_ = nullptr;  // guarded by visit_mutex_
+  std::atomic<bool> has_visitor_{false};
 
   std::atomic<bool> stopping_{false};
   std::mutex stopped_mutex_;

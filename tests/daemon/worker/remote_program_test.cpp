@@ -191,7 +191,11 @@ TEST_CASE("a remote program does not share its addresses, and a worker says so")
 // ---- the channel ----
 
 Control make_control(std::unique_ptr<wire::Channel> channel, wire::MessageSocket link, BuildWatch& builds) {
-  AdoptionOffer offer{{}, [] { return std::array<int, adopt_fds>(); }, [] {}, [](auto) { return Status(); }};
+  AdoptionOffer offer{{},
+                      [] { return std::array<int, adopt_fds>(); },
+                      [] {},
+                      [](auto) { return Status(); },
+                      [](auto) { return Status(); }};
   return Control(DaemonLink(std::move(link), UniqueFd(), std::move(offer)), std::move(channel), builds);
 }
 

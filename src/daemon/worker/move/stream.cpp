@@ -1,0 +1,133 @@
+#include "daemon/worker/move/stream.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace sluice::worker {
+namespace {
+
+struct Header {
+  MoveFrame kind{};
+  std::uint32_t zero = 0;
+  std::uint64_t bytes = 0;
+};
+static_assert(sizeof(Header) == 16);
+
+constexpr std::size_t step_bytes = 1 << 20;  // so much more memory is taken at a time as was sent before
+
+Status fault(const char* what) { return Status(Code::protocol_fault, std::string("the other worker ") + what); }
+
+int poll_ms(Nanoseconds deadline_ns) {
+  const Nanoseconds now = now_ns();
+  if (deadline_ns <= now) return 0;
+  return static_cast<int>(std::min<Nanoseconds>((deadline_ns - now) / ns_per_ms + 1, 60'000));
+}
+
+// One message with room for one descriptor.
+struct Letter {
+  explicit Letter(std::span<std::byte> bytes) : part{bytes.data(), bytes.size()} {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+  }
+  void with_control() {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+  }
+  void attach(int descriptor) {
+    with_control();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  }
+  UniqueFd attached() {
+    const cmsghdr* header = CMSG_FIRSTHDR(&message);
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) return {};
+    int descriptor = -1;
+    std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    return UniqueFd(descriptor);
+  }
+
+  iovec part;
+  msghdr message{};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+};
+
+}  // namespace
+
+MoveStream::MoveStream(UniqueFd socket) : socket_(std::move(socket)) {}
+
+Status MoveStream::wait(short events, Nanoseconds deadline_ns) const {
+  pollfd awaited{socket_.get(), events, 0};
+  const int ready = poll(&awaited, 1, poll_ms(deadline_ns));
+  if (ready < 0 && errno != EINTR) return errno_status("wait for the other worker", errno);
+  if (ready == 0 && now_ns() >= deadline_ns) return Status(Code::deadline_exceeded, "the other worker does not answer");
+  return Status();
+}
+
+// The descriptor goes with the first bytes.
+Status MoveStream::send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns,
+                        int descriptor) const {
+  const Header header{kind, 0, bytes.size()};
+  const auto front = std::as_bytes(std::span(&header, 1));
+  std::vector<std::byte> all(front.begin(), front.end());
+  all.insert(all.end(), bytes.begin(), bytes.end());
+  for (std::span<std::byte> left(all); !left.empty();) {
+    Letter letter(left);
+    if (descriptor >= 0) letter.attach(descriptor);
+    const ssize_t sent = sendmsg(socket_.get(), &letter.message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      descriptor = -1;
+      left = left.subspan(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN || errno == EINTR) {
+      SLUICE_TRY(wait(POLLOUT, deadline_ns));
+    } else {
+      return Status(Code::unavailable, "the other worker is gone");
+    }
+  }
+  return Status();
+}
+
+Status MoveStream::read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Nanoseconds deadline_ns) const {
+  while (!bytes.empty()) {
+    Letter letter(bytes);
+    letter.with_control();
+    const ssize_t got = recvmsg(socket_.get(), &letter.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got == 0) return Status(Code::unavailable, "the other worker is gone");
+    if (got < 0 && errno != EAGAIN && errno != EINTR) return errno_status("read from the other worker", errno);
+    if (got < 0) {
+      SLUICE_TRY(wait(POLLIN, deadline_ns));
+      continue;
+    }
+    UniqueFd came = letter.attached();
+    if ((letter.message.msg_flags & MSG_CTRUNC) != 0 || (came.valid() && descriptor == nullptr))
+      return fault("sent a descriptor that nobody asked for");
+    if (came.valid()) *descriptor = std::move(came);
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
+  return Status();
+}
+
+// Memory is taken as bytes come, not as the length says.
+Result<MoveStream::Received> MoveStream::receive(MoveFrame kind, std::uint64_t bytes_max,
+                                                 Nanoseconds deadline_ns) const {
+  Header header;
+  Received received;
+  SLUICE_TRY(read_all(std::as_writable_bytes(std::span(&header, 1)), &received.descriptor, deadline_ns));
+  if (header.kind != kind || header.zero != 0) return fault("sent something else than what comes next");
+  if (header.bytes > bytes_max) return fault("sent too much");
+  while (received.bytes.size() < header.bytes) {
+    const std::size_t had = received.bytes.size();
+    received.bytes.resize(had + std::min<std::uint64_t>(header.bytes - had, std::max(step_bytes, had)));
+    SLUICE_TRY(read_all(std::span(received.bytes).subspan(had), nullptr, deadline_ns));
+  }
+  return received;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,46 @@
+// MoveStream: what the two workers of a move send each other, over a connected stream socket.
+//
+// Frames: u32 kind | u32 zero | u64 length, then as many bytes. A frame has a descriptor with it where its kind says
+// so. The other side is hostile: a frame is taken only if it is of the kind that comes next, and no longer than
+// allowed. One owner.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+
+namespace sluice::worker {
+
+enum class MoveFrame : std::uint32_t {
+  objects = 1,  // source to target: a checkpoint of the objects, while the program runs
+  made = 2,     // target to source: they are made; no bytes
+  rest = 3,     // source to target: the whole checkpoint, and the worker's end of the session socket
+};
+
+class MoveStream {
+ public:
+  explicit MoveStream(UniqueFd socket);
+
+  // unavailable: the other side is gone. deadline_exceeded: it does not read.
+  Status send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns, int descriptor = -1) const;
+
+  struct Received {
+    std::vector<std::byte> bytes;
+    UniqueFd descriptor;  // not valid: none came
+  };
+  // protocol_fault: the other side sent something else.
+  Result<Received> receive(MoveFrame kind, std::uint64_t bytes_max, Nanoseconds deadline_ns) const;
+
+ private:
+  Status wait(short events, Nanoseconds deadline_ns) const;
+  Status read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Nanoseconds deadline_ns) const;
+
+  UniqueFd socket_;
+};
+
+}  // namespace sluice::worker
