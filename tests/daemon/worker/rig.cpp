@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,14 +96,82 @@ void Worker::tell(WorkerMessageKind kind) {
   REQUIRE(link_.send(encode_worker_message(message), {}, soon()).ok());
 }
 
-void Worker::attach() {
-  const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_bytes);
-  control_ = wire::SharedMemory::create("test-control", wire::control_bytes).take();
-  arena_ = wire::SharedMemory::create("test-arena", arena_bytes).take();
+// This worker's own.
+void Worker::make_pages() {
   report_ = wire::SharedMemory::create("test-report", report_page_bytes).take();
   terms_ = wire::SharedMemory::create("test-terms", terms_page_bytes, wire::PeersMay::read).take();
   terms().memory_granted_bytes = setting_.memory_bytes;
   lease_.emplace(terms(), report());
+  kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  lease().grant(setting_.lease);
+}
+
+SessionRecord Worker::record() const {
+  SessionRecord record;
+  record.control_bytes = wire::control_bytes;
+  record.arena_bytes = wire::arena_bytes_for(setting_.memory_bytes);
+  record.limits.memory_bytes = setting_.memory_bytes;
+  record.session_id = 99;
+  record.bindings = {{0, 1}};
+  return record;
+}
+
+MoveWord Worker::begin_move(Worker& source) {
+  make_pages();
+  if (setting_.grants_at_once) granting_ = std::jthread([this](const std::stop_token& stop) { grant_at_once(stop); });
+  auto word = MoveWord::make();
+  REQUIRE(word.ok());
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const UniqueFd here(ends[0]), there(ends[1]);
+  int output[2];  // the program reads what the first worker's kernels print
+  REQUIRE(pipe2(output, O_CLOEXEC) == 0);
+  output_.reset(output[0]);
+  const UniqueFd output_end(output[1]);
+  WorkerMessage receive;
+  receive.kind = WorkerMessageKind::receive;
+  receive.record = source.record();
+  std::vector<int> fds{word.value().fd(), source.control_.fd(), source.arena_.fd(), report_.fd(),
+                       terms_.fd(),       kick_.get(),          here.get(),         output_end.get()};
+  REQUIRE(link_.send(encode_worker_message(receive), fds, soon()).ok());
+  WorkerMessage give;
+  give.kind = WorkerMessageKind::give;
+  std::array<int, give_fds> given{};
+  given[give_fd_word] = word.value().fd();
+  given[give_fd_checkpoint] = there.get();
+  REQUIRE(source.link_.send(encode_worker_message(give), given, soon()).ok());
+  return word.take();
+}
+
+void Worker::take_program_from(Worker& source) {
+  control_ = std::move(source.control_);
+  arena_ = std::move(source.arena_);
+  session_ = std::move(source.session_);
+  ring_ = std::move(source.ring_);
+  allocator_ = std::move(source.allocator_);
+  next_id_ = source.next_id_;
+}
+
+MoveReport Worker::move_from(Worker& source) {
+  MoveWord word = begin_move(source);
+  const auto prepared = hear();
+  REQUIRE(prepared);
+  INFO(prepared->text);
+  REQUIRE(prepared->kind == WorkerMessageKind::prepared);
+  REQUIRE(word.commit());
+  const auto moved = hear();
+  REQUIRE(moved);
+  REQUIRE(moved->kind == WorkerMessageKind::moved);
+  REQUIRE(source.wait_for_exit() == 0);
+  take_program_from(source);
+  return moved->move;
+}
+
+void Worker::attach() {
+  const std::uint64_t arena_bytes = wire::arena_bytes_for(setting_.memory_bytes);
+  control_ = wire::SharedMemory::create("test-control", wire::control_bytes).take();
+  arena_ = wire::SharedMemory::create("test-arena", arena_bytes).take();
+  make_pages();
   auto pair = wire::MessageSocket::pair();
   REQUIRE(pair.ok());
   session_ = std::move(pair.value().first);
@@ -110,17 +179,11 @@ void Worker::attach() {
   REQUIRE(pipe2(output, O_CLOEXEC) == 0);
   output_.reset(output[0]);
   const UniqueFd output_end(output[1]);
-  kick_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  lease().grant(setting_.lease);
   std::vector<int> fds{control_.fd(),   arena_.fd(), report_.fd(), terms_.fd(), kick_.get(), pair.value().second.fd(),
                        output_end.get()};
   WorkerMessage message;
   message.kind = WorkerMessageKind::attach;
-  message.record.control_bytes = wire::control_bytes;
-  message.record.arena_bytes = arena_bytes;
-  message.record.limits.memory_bytes = setting_.memory_bytes;
-  message.record.session_id = 99;
-  message.record.bindings = {{0, 1}};
+  message.record = record();
   const UniqueFd cache(setting_.cache_folder.empty() ? -1 : open(setting_.cache_folder.c_str(), O_PATH | O_CLOEXEC));
   if (cache.valid()) fds.push_back(cache.get());
   REQUIRE(link_.send(encode_worker_message(message), fds, soon()).ok());
@@ -128,7 +191,7 @@ void Worker::attach() {
   REQUIRE(attached);
   INFO(attached->text);
   REQUIRE(attached->kind == WorkerMessageKind::attached);
-  ring_.emplace(control_.bytes(), wire::Doorbell());
+  ring_ = std::make_unique<wire::RingWriter>(control_.bytes(), wire::Doorbell());
   allocator_.emplace(arena_bytes);
   if (setting_.grants_at_once) granting_ = std::jthread([this](const std::stop_token& stop) { grant_at_once(stop); });
 }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "daemon/metering/meter_page.h"
 #include "daemon/sessions/lease.h"
 #include "daemon/sessions/memory_grant.h"
+#include "daemon/sessions/move_page.h"
 #include "daemon/sessions/worker_link.h"
 #include "wire/arena.h"
 #include "wire/commands.h"
@@ -76,6 +78,15 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   void attach();
+
+  // ---- moves ----
+
+  // As the daemon: tells both to move the session from `source` to this worker, which serves none.
+  MoveWord begin_move(Worker& source);
+  // What the program has of the session, from the worker that served it.
+  void take_program_from(Worker& source);
+  // All of it: the session is here afterwards, and `source` has ended.
+  MoveReport move_from(Worker& source);
 
   // ---- as the daemon ----
   pid_t pid() const { return pid_; }
@@ -172,6 +183,8 @@ class Worker {
   bool reached(Queue& queue, std::uint64_t sequence);
 
  private:
+  void make_pages();
+  SessionRecord record() const;
   wire::ProgramBuild build_command(ObjectId id, const wire::BuildRequest& request);
   Outcome answer(wire::ReplySlot& slot, const wire::CallHeader& call, std::vector<std::byte>* data);
   void grant_at_once(const std::stop_token& stop);
@@ -187,7 +200,7 @@ class Worker {
   std::optional<LeaseGrantor> lease_;
   UniqueFd kick_, output_;
   std::jthread granting_;
-  std::optional<wire::RingWriter> ring_;
+  std::unique_ptr<wire::RingWriter> ring_;
   std::optional<wire::ArenaAllocator> allocator_;
   ObjectId next_id_ = 1;
   std::atomic<bool> lost_{false};
