@@ -45,6 +45,9 @@ enum class Divisible : std::uint8_t { never, if_local_size_given, always };
 class Kernel : public Object {
  public:
   Divisible divisible = Divisible::never;
+  // By argument: the kernel cannot write what it is given. None is known beyond the last.
+  std::vector<bool> read_only;
+  bool only_reads(std::size_t argument) const { return argument < read_only.size() && read_only[argument]; }
 };
 class Queue : public Object {};
 class Event : public Object {};  // of a submitted command, or a user event

@@ -35,6 +35,7 @@ class CommandPath {
 
   Scheduler& scheduler() { return scheduler_; }
   const ObjectTable& objects() const { return objects_; }
+  ObjectTable& objects() { return objects_; }
 
   // For a session that moves here, before its first command. The path outlives it.
   Restorer restorer() { return Restorer(context_, executor_, scheduler_, replays_); }

@@ -1,6 +1,7 @@
 // What the executor's parts work on, and the places of the arena that a checked command names.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -39,6 +40,13 @@ struct ExecutorContext {
     SLUICE_REQUIRE(slot != nullptr);
     return slot;
   }
+  // A command that is submitted now may write there.
+  void note_written(ObjectId memory, std::uint64_t offset, std::uint64_t bytes) const {
+    const MemoryEntry* entry = objects.find<MemoryEntry>(memory);
+    if (entry != nullptr && entry->written != nullptr)
+      entry->written->note(entry->origin + offset, std::min(bytes, entry->bytes));
+  }
+  void note_written(ObjectId memory) const { note_written(memory, 0, UINT64_MAX); }
   ReplyPlace reply_place(const wire::CallHeader& call) const {
     if (replays != nullptr && *replays) return {};
     return {slot_at<wire::ReplySlot>(call.reply_at), memory_at(call.data_at, call.data_bytes), completions.doorbell()};

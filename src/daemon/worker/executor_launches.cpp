@@ -44,6 +44,16 @@ Outcome LaunchExecutor::look_up_arguments(const Command& command) {
   return outcome;
 }
 
+// Every memory argument, but for those that the kernel cannot write and those that it must not.
+void LaunchExecutor::note_written(const Command& launch, const backend::Kernel& kernel) const {
+  for (std::size_t i = 0; i < launch.arguments.size(); ++i) {
+    const LaunchArgument& argument = launch.arguments[i];
+    if (argument.kind != wire::ArgumentValue::object || kernel.only_reads(i)) continue;
+    const MemoryEntry* memory = to_.objects.find<MemoryEntry>(argument.value);
+    if (memory != nullptr && (memory->access & wire::device_writes) != 0) to_.note_written(argument.value);
+  }
+}
+
 SubmitResult LaunchExecutor::submit(const wire::KernelLaunch& command, const Command& whole, const Part& part) {
   const KernelEntry* entry = to_.objects.find<KernelEntry>(command.kernel);
   Outcome outcome = look_up_arguments(whole);
@@ -52,9 +62,11 @@ SubmitResult LaunchExecutor::submit(const wire::KernelLaunch& command, const Com
   backend::Launch launch{command.dimensions, three(command.global_offset), three(command.global_size),
                          three(command.local_size), arguments_};
   if (part.piece != nullptr) narrow(launch, *part.piece);
-  return enqueuer_.submit(
-      command.enqueue, whole, part, outcome, {Work::launch, 0},
-      [&](const backend::Submission& how) { return to_.device.launch(how, *entry->kernel, launch); });
+  return enqueuer_.submit(command.enqueue, whole, part, outcome, {Work::launch, 0},
+                          [&](const backend::Submission& how) {
+                            note_written(whole, *entry->kernel);
+                            return to_.device.launch(how, *entry->kernel, launch);
+                          });
 }
 
 SubmitResult LaunchExecutor::submit(const wire::Marker& marker, const Command& command, const Part& part) {

@@ -19,6 +19,7 @@ class LaunchExecutor {
   SubmitResult submit(const wire::Barrier& barrier, const Command& command, const Part& part);
 
  private:
+  void note_written(const Command& launch, const backend::Kernel& kernel) const;
   // Fills arguments_.
   Outcome look_up_arguments(const Command& command);
   void look_up(const LaunchArgument& argument, std::span<const std::byte> data, backend::ArgumentRef& found,

@@ -60,6 +60,8 @@ Outcome ObjectExecutor::make_buffer(const wire::BufferCreate& create, MemoryEntr
   entry.charge = to_.account.charge(create.bytes);
   if (entry.charge == nullptr) return Outcome::quota_exceeded;
   entry.bytes = create.bytes;
+  entry.access = create.access;
+  if (!in_arena) entry.written = std::make_shared<WrittenRanges>(create.bytes);
   const auto host = in_arena ? to_.memory_at(create.arena_at, create.bytes) : std::span<std::byte>();
   auto made = to_.device.create_buffer(create.bytes, host, create.access);
   entry.memory = std::move(made.object);
@@ -83,6 +85,9 @@ Outcome ObjectExecutor::make_sub_buffer(const wire::SubBufferCreate& create, Mem
   auto made = to_.device.create_sub_buffer(*parent->memory, create.origin, create.bytes, create.access);
   entry.memory = std::move(made.object);
   entry.charge = parent->charge;
+  entry.access = create.access;
+  entry.written = parent->written;
+  entry.origin = create.origin;
   return made.outcome;
 }
 
@@ -113,6 +118,7 @@ Outcome ObjectExecutor::make_image(const wire::ImageCreate& create, MemoryEntry&
   if (!offers_format(create)) return Outcome::image_format_unsupported;
   entry.is_image = true;
   entry.extent = *extent;
+  entry.access = create.access;
   const auto bytes = image_bytes(create, *extent);
   std::span<std::byte> host;
   backend::Memory* buffer = nullptr;
@@ -130,8 +136,11 @@ Outcome ObjectExecutor::image_over_buffer(const wire::ImageCreate& create, std::
   if (below == nullptr || below->memory == nullptr || below->is_image) return Outcome::invalid_object;
   if (bytes > below->bytes) return Outcome::invalid_image_size;
   buffer = below->memory.get();
+  entry.bytes = bytes;
   entry.is_part = true;
   entry.charge = below->charge;
+  entry.written = below->written;
+  entry.origin = below->origin;
   return Outcome::ok;
 }
 
@@ -146,6 +155,8 @@ Outcome ObjectExecutor::image_of_its_own(const wire::ImageCreate& create, std::u
     if (!to_.arena.range(create.arena_at, bytes)) return Outcome::invalid_value;
     host = to_.memory_at(create.arena_at, bytes);
   }
+  entry.bytes = bytes;
+  if (!in_arena) entry.written = std::make_shared<WrittenRanges>(bytes);
   entry.charge = to_.account.charge(std::max(create.bytes, bytes));
   return entry.charge != nullptr ? Outcome::ok : Outcome::quota_exceeded;
 }

@@ -63,7 +63,11 @@ SubmitResult TransferExecutor::submit(const wire::BufferWrite& write, const Comm
   const Operand dst = buffer_range(write.buffer, write.dst_offset, write.bytes);
   return enqueuer_.submit(
       write.enqueue, command, part, dst.outcome, {Work::to_device, write.bytes},
-      [&](How how) { return to_.device.write_buffer(how, *dst.memory, write.dst_offset, src); }, std::move(owned));
+      [&](How how) {
+        to_.note_written(write.buffer, write.dst_offset, write.bytes);
+        return to_.device.write_buffer(how, *dst.memory, write.dst_offset, src);
+      },
+      std::move(owned));
 }
 
 SubmitResult TransferExecutor::submit(const wire::BufferRead& read, const Command& command, const Part& part) {
@@ -77,6 +81,7 @@ SubmitResult TransferExecutor::submit(const wire::BufferCopy& copy, const Comman
   const Operand src = buffer_range(copy.src, copy.src_offset, copy.bytes);
   const Operand dst = buffer_range(copy.dst, copy.dst_offset, copy.bytes);
   return enqueuer_.submit(copy.enqueue, command, part, first_wrong(src.outcome, dst.outcome), {}, [&](How how) {
+    to_.note_written(copy.dst, copy.dst_offset, copy.bytes);
     return to_.device.copy_buffer(how, *src.memory, copy.src_offset, *dst.memory, copy.dst_offset, copy.bytes);
   });
 }
@@ -88,6 +93,7 @@ SubmitResult TransferExecutor::submit(const wire::BufferFill& fill, const Comman
   if (!power_of_two || fill.offset % pattern_bytes != 0 || fill.bytes % pattern_bytes != 0)
     dst.outcome = Outcome::invalid_value;
   return enqueuer_.submit(fill.enqueue, command, part, dst.outcome, {}, [&](How how) {
+    to_.note_written(fill.buffer, fill.offset, fill.bytes);
     return to_.device.fill_buffer(how, *dst.memory, fill.offset, fill.bytes, command.data);
   });
 }
@@ -100,8 +106,10 @@ SubmitResult TransferExecutor::submit(const wire::BufferWriteRect& write, const 
   const auto packed = packed_bytes(write.region);
   const auto src = to_.memory_at(write.arena_at, packed.value_or(0));
   return enqueuer_.submit(write.enqueue, command, part, packed ? dst.outcome : Outcome::invalid_value,
-                          {Work::to_device, packed.value_or(0)},
-                          [&](How how) { return to_.device.write_buffer_rect(how, *dst.memory, rows, src); });
+                          {Work::to_device, packed.value_or(0)}, [&](How how) {
+                            to_.note_written(write.buffer);
+                            return to_.device.write_buffer_rect(how, *dst.memory, rows, src);
+                          });
 }
 
 SubmitResult TransferExecutor::submit(const wire::BufferReadRect& read, const Command& command, const Part& part) {
@@ -120,6 +128,7 @@ SubmitResult TransferExecutor::submit(const wire::BufferCopyRect& copy, const Co
   const Operand src = buffer_rows(copy.src, from);
   const Operand dst = buffer_rows(copy.dst, to);
   return enqueuer_.submit(copy.enqueue, command, part, first_wrong(src.outcome, dst.outcome), {}, [&](How how) {
+    to_.note_written(copy.dst);
     return to_.device.copy_buffer_rect(how, *src.memory, from, *dst.memory, to);
   });
 }
@@ -132,6 +141,7 @@ SubmitResult TransferExecutor::submit(const wire::ImageWrite& write, const Comma
   if (!to_.arena.range(write.arena_at, dst.packed_bytes)) return faulty(outside);
   const auto src = to_.memory_at(write.arena_at, dst.packed_bytes);
   return enqueuer_.submit(write.enqueue, command, part, dst.outcome, {Work::to_device, dst.packed_bytes}, [&](How how) {
+    to_.note_written(write.image);
     return to_.device.write_image(how, *dst.memory, write.origin, write.region, src);
   });
 }
@@ -149,6 +159,7 @@ SubmitResult TransferExecutor::submit(const wire::ImageCopy& copy, const Command
   const Operand src = image_box(copy.src, copy.src_origin, copy.region);
   const Operand dst = image_box(copy.dst, copy.dst_origin, copy.region);
   return enqueuer_.submit(copy.enqueue, command, part, first_wrong(src.outcome, dst.outcome), {}, [&](How how) {
+    to_.note_written(copy.dst);
     return to_.device.copy_image(how, *src.memory, copy.src_origin, *dst.memory, copy.dst_origin, copy.region);
   });
 }
@@ -156,6 +167,7 @@ SubmitResult TransferExecutor::submit(const wire::ImageCopy& copy, const Command
 SubmitResult TransferExecutor::submit(const wire::ImageFill& fill, const Command& command, const Part& part) {
   const Operand dst = image_box(fill.image, fill.origin, fill.region);
   return enqueuer_.submit(fill.enqueue, command, part, dst.outcome, {}, [&](How how) {
+    to_.note_written(fill.image);
     return to_.device.fill_image(how, *dst.memory, fill.origin, fill.region, fill.color);
   });
 }
@@ -164,6 +176,7 @@ SubmitResult TransferExecutor::submit(const wire::ImageToBuffer& copy, const Com
   const Operand image = image_box(copy.image, copy.origin, copy.region);
   const Operand buffer = buffer_range(copy.buffer, copy.buffer_offset, image.packed_bytes);
   return enqueuer_.submit(copy.enqueue, command, part, first_wrong(image.outcome, buffer.outcome), {}, [&](How how) {
+    to_.note_written(copy.buffer, copy.buffer_offset, image.packed_bytes);
     return to_.device.copy_image_to_buffer(how, *image.memory, copy.origin, copy.region, *buffer.memory,
                                            copy.buffer_offset);
   });
@@ -173,6 +186,7 @@ SubmitResult TransferExecutor::submit(const wire::BufferToImage& copy, const Com
   const Operand image = image_box(copy.image, copy.origin, copy.region);
   const Operand buffer = buffer_range(copy.buffer, copy.buffer_offset, image.packed_bytes);
   return enqueuer_.submit(copy.enqueue, command, part, first_wrong(image.outcome, buffer.outcome), {}, [&](How how) {
+    to_.note_written(copy.image);
     return to_.device.copy_buffer_to_image(how, *buffer.memory, copy.buffer_offset, *image.memory, copy.origin,
                                            copy.region);
   });

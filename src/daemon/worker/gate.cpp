@@ -31,6 +31,11 @@ Nanoseconds Gate::pending_ns() const {
   return admitted_ns_.load(std::memory_order_relaxed) - ended_ns;
 }
 
+bool Gate::bound_in_flight(Nanoseconds pending_ns_max) {
+  pending_ns_max_.store(pending_ns_max, std::memory_order_relaxed);
+  return lease_.in_flight() <= 1 || pending_ns() <= pending_ns_max;
+}
+
 Nanoseconds Gate::piece_ns() {
   if (!lease_.held()) return 0;
   if (lease_.number() != lease_number_) take_up_lease();
@@ -47,6 +52,7 @@ bool Gate::fits(Nanoseconds estimate_ns) {
   if (in_flight >= in_flight_max) return false;
   if (in_flight != 0 && pending + estimate_ns > terms_.window_ns && (limited || in_flight >= in_flight_alone_min))
     return false;
+  if (in_flight != 0 && pending + estimate_ns > pending_ns_max_.load(std::memory_order_relaxed)) return false;
   if (within_lease(pending, in_flight)) return true;
   (void)lease_.give_back(true);
   return false;
@@ -108,7 +114,8 @@ void Gate::ended(Nanoseconds estimate_ns) {
   const std::uint32_t in_flight = lease_.in_flight();
   const LeaseTerms terms = lease_.terms();
   // Not for each of many short ones.
-  const bool room = in_flight < in_flight_alone_min || pending_ns() <= terms.window_ns / 2;
+  const Nanoseconds full_ns = std::min(terms.window_ns, pending_ns_max_.load(std::memory_order_relaxed));
+  const bool room = in_flight < in_flight_alone_min || pending_ns() <= full_ns / 2;
   const auto may_lapse = [&] {
     return terms.linger_ns != UINT64_MAX || compiles_.load(std::memory_order_seq_cst) != 0;
   };

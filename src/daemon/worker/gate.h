@@ -35,6 +35,9 @@ class Gate {
   void set_waiting(bool waiting);
   // Launches longer than this are to be cut; 0: none, or no lease is held.
   Nanoseconds piece_ns();
+  // The commands in flight take no longer together from now on than they must: a session that is about to move stops
+  // soon. True: they do already. UINT64_MAX: no such bound.
+  bool bound_in_flight(Nanoseconds pending_ns_max);
   // To be called before the command thread sleeps. Gives back a lease that was idle for too long; returns when to look
   // again at the latest.
   Nanoseconds rest(Nanoseconds now);
@@ -84,6 +87,7 @@ class Gate {
 
   // The sum of all estimates, of what was admitted and of what has ended.
   std::atomic<Nanoseconds> admitted_ns_{0}, ended_ns_{0};
+  std::atomic<Nanoseconds> pending_ns_max_{UINT64_MAX};
   std::atomic<bool> waiting_{false};
   wire::FutexWord launch_compiles_{0};      // between begin_launch_compile() and end_launch_compile()
   std::atomic<std::uint32_t> resuming_{0};  // threads in end_launch_compile() that want a lease

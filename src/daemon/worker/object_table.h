@@ -22,6 +22,7 @@
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_account.h"
 #include "daemon/worker/rectangles.h"
+#include "daemon/worker/written_ranges.h"
 
 namespace sluice::worker {
 
@@ -31,11 +32,14 @@ using wire::Outcome;
 struct MemoryEntry {
   Outcome outcome = Outcome::ok;
   std::unique_ptr<backend::Memory> memory;
-  ChargeRef charge;         // a part of another object shares that object's
-  std::uint64_t bytes = 0;  // of a buffer
+  ChargeRef charge;  // a part of another object shares that object's
+  std::uint64_t bytes = 0;
   bool is_image = false;
-  bool is_part = false;  // a sub-buffer, or an image over a buffer
-  ImageExtent extent;    // of an image
+  bool is_part = false;                    // a sub-buffer, or an image over a buffer
+  ImageExtent extent;                      // of an image
+  std::uint32_t access = 0;                // wire::MemoryAccess bits
+  std::shared_ptr<WrittenRanges> written;  // of the object that has the memory; null: it lies in the arena
+  std::uint64_t origin = 0;                // in that object
 };
 
 struct SamplerEntry {

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/contract.h"
-#include "daemon/worker/checkpoint/writer.h"
 
 namespace sluice::worker {
 namespace {
@@ -161,25 +160,22 @@ void AttachedSession::receive_visitor() {
   visit_changed_.notify_all();
 }
 
-Status AttachedSession::write_objects(Checkpoint& checkpoint) {
-  if (!device_.traits().buffers_in_arena)
-    return Status(Code::unsupported, "its buffers lie in the memory of the device, which does not move yet");
-  checkpoint.objects = worker::write_objects(commands_->objects());
-  return Status();
-}
-
-Result<Checkpoint> AttachedSession::come_to_rest(Nanoseconds deadline_ns) {
-  SLUICE_REQUIRE(builder_.idle());
+Status AttachedSession::rest(Nanoseconds deadline_ns) {
   const Scheduler& scheduler = commands_->scheduler();
   commands_->flush();
   while (!scheduler.held_are_quiet() || !completions_.at_rest(scheduler.held_started())) {
     if (now_ns() >= deadline_ns) return Status(Code::deadline_exceeded, "a command of it still runs");
     std::this_thread::sleep_for(rest_look);
   }
+  return Status();
+}
+
+Checkpoint AttachedSession::write_all(Nanoseconds rested_ns) {
+  SLUICE_REQUIRE(builder_.idle());
   Checkpoint checkpoint;
-  checkpoint.rested_ns = now_ns();
-  SLUICE_TRY(write_objects(checkpoint));
-  write_progress(commands_->objects(), scheduler, checkpoint);
+  checkpoint.rested_ns = rested_ns;
+  checkpoint.objects = write_objects();
+  write_progress(commands_->objects(), commands_->scheduler(), checkpoint);
   host_copies_.carry_over();
   checkpoint.durations = gate_.durations().save();
   checkpoint.ring_position = reader_.position();

@@ -16,12 +16,14 @@
 #include "daemon/worker/build_watch.h"
 #include "daemon/worker/builder.h"
 #include "daemon/worker/checkpoint/checkpoint.h"
+#include "daemon/worker/checkpoint/writer.h"
 #include "daemon/worker/command_path.h"
 #include "daemon/worker/completions.h"
 #include "daemon/worker/connection.h"
 #include "daemon/worker/gate.h"
 #include "daemon/worker/host_budget.h"
 #include "daemon/worker/memory_account.h"
+#include "daemon/worker/move/contents.h"
 #include "wire/ring.h"
 
 namespace sluice::worker {
@@ -74,12 +76,18 @@ class AttachedSession {
   // Runs `what` on the command thread, between two commands, and waits until it has. False: the session ended, or
   // `deadline_ns` passed first. From one other thread at a time.
   bool visit(const std::function<void()>& what, Nanoseconds deadline_ns);
+  // Its buffers do not lie in the arena.
+  bool keeps_memory_elsewhere() const { return !device_.traits().buffers_in_arena; }
+  // As Gate::bound_in_flight().
+  bool bound_in_flight(Nanoseconds pending_ns_max) { return gate_.bound_in_flight(pending_ns_max); }
   bool is_building() { return !builder_.idle(); }
-  // unsupported: what cannot move, and why.
-  Status write_objects(Checkpoint& checkpoint);
-  // Waits until no command of it runs, and writes all of it. deadline_exceeded: one still does. REQUIRES: nothing is
-  // being built.
-  Result<Checkpoint> come_to_rest(Nanoseconds deadline_ns);
+  std::vector<CheckpointObject> write_objects() const { return worker::write_objects(commands_->objects()); }
+  // Waits until no command of it runs. deadline_exceeded: one still does. Nothing may be submitted meanwhile.
+  Status rest(Nanoseconds deadline_ns);
+  // All of it. REQUIRES: it rests since `rested_ns`, and nothing is being built.
+  Checkpoint write_all(Nanoseconds rested_ns);
+  ObjectTable& objects() { return commands_->objects(); }
+  ContentCopier copier() { return ContentCopier(device_, completions_); }
 
   // ---- coming here: before serve() ----
 

@@ -16,7 +16,10 @@ struct Counting {
       : queue(worker.make_queue()),
         buffer(worker.make_buffer(4096)),
         kernel(make_kernel(worker, "__kernel void add(__global int* a) { a[get_global_id(0)] += 1; }")) {
-    std::memset(worker.at(buffer.arena_at), 0, buffer.bytes);
+    const std::vector<std::byte> zeroes(4096);
+    wire::BufferWrite write;
+    write.buffer = buffer.id, write.bytes = zeroes.size(), write.arena_at = wire::no_offset;
+    worker.enqueue(queue, write, false, {}, zeroes);
   }
   Posted step(Worker& worker, std::vector<ObjectId> waits = {}, bool with_event = false) {
     ++steps;
@@ -24,8 +27,7 @@ struct Counting {
     return worker.enqueue(queue, launch_of(kernel, 1024, arguments), with_event, std::move(waits), arguments.data());
   }
   bool is_right(Worker& worker) {
-    if (!worker.finish(queue)) return false;
-    const auto* values = reinterpret_cast<const int*>(worker.at(buffer.arena_at));
+    const int* values = read_back(worker, queue, buffer);
     return std::all_of(values, values + 1024, [this](int value) { return value == steps; });
   }
 
@@ -36,12 +38,15 @@ struct Counting {
 };
 
 TEST_CASE("a session moves from worker to worker in the middle of its commands") {
-  auto worker = std::make_unique<Worker>();
+  const bool in_arena = GENERATE(true, false);
+  const auto setting = [&] { return in_arena ? Worker::Setting() : Worker::on_rusticl(); };
+  auto worker = std::make_unique<Worker>(setting());
   worker->attach();
+  REQUIRE(worker->traits().buffers_in_arena == in_arena);
   Counting program(*worker);
-  for (int move = 0; move < 4; ++move) {
-    for (int i = 0; i < 200; ++i) program.step(*worker);
-    auto next = std::make_unique<Worker>();
+  for (int move = 0; move < 3; ++move) {
+    for (int i = 0; i < 60; ++i) program.step(*worker);
+    auto next = std::make_unique<Worker>(setting());
     const MoveReport report = next->move_from(*worker);
     worker = std::move(next);
     CHECK(report.objects == 4);
@@ -50,6 +55,74 @@ TEST_CASE("a session moves from worker to worker in the middle of its commands")
     REQUIRE(program.is_right(*worker));
     CHECK(worker->held_bytes() == 4096);
   }
+}
+
+// An int of the buffer's.
+void write_int(Worker& worker, Queue& queue, const Worker::Buffer& buffer, std::uint64_t index, int value) {
+  wire::BufferWrite write;
+  write.buffer = buffer.id, write.bytes = 4, write.dst_offset = 4 * index, write.arena_at = wire::no_offset;
+  worker.enqueue(queue, write, false, {}, std::as_bytes(std::span(&value, 1)));
+}
+
+TEST_CASE("memory of the device moves with what was written of it, parts and all") {
+  auto worker = std::make_unique<Worker>(Worker::on_rusticl());
+  worker->attach();
+  Queue queue = worker->make_queue();
+  const auto large = worker->make_buffer(24 << 20), parent = worker->make_buffer(1 << 20);
+  wire::SubBufferCreate half;
+  half.id = worker->mint();
+  half.parent = parent.id;
+  half.origin = half.bytes = 1 << 19;
+  half.access = wire::device_reads | wire::device_writes;
+  worker->post(half);
+  const Worker::Buffer part{half.id, wire::no_offset, half.bytes};
+  write_int(*worker, queue, large, 5, 50);
+  write_int(*worker, queue, large, 6'000'000, 60);
+  write_int(*worker, queue, parent, (1 << 17) + 3, 70);  // in the part
+  worker->release(parent.id);
+  for (int move = 0; move < 3; ++move) {
+    auto next = std::make_unique<Worker>(Worker::on_rusticl());
+    const MoveReport report = next->move_from(*worker);
+    worker = std::move(next);
+    CHECK(report.bytes < 4 << 20);  // the rest of it was never written
+    write_int(*worker, queue, part, 4, 80 + move);
+    const int* values = read_back(*worker, queue, large);
+    CHECK((values[5] == 50 && values[6'000'000] == 60));
+    values = read_back(*worker, queue, part);
+    CHECK((values[3] == 70 && values[4] == 80 + move));
+    CHECK(worker->held_bytes() == 25 << 20);
+  }
+}
+
+TEST_CASE("an image of the device's own memory moves") {
+  auto source = std::make_unique<Worker>(Worker::on_rusticl());
+  source->attach();
+  Queue queue = source->make_queue();
+  wire::ImageCreate create;
+  create.id = source->mint();
+  create.width = create.height = 64;
+  create.bytes = 64 * 64 * 4;
+  create.channel_order = 0x10B5, create.channel_type = 0x10DA;  // RGBA, UNSIGNED_INT8
+  create.kind = static_cast<std::uint32_t>(wire::ImageKind::d2);
+  create.access = wire::device_reads | wire::device_writes;
+  REQUIRE(source->call(create) == Outcome::ok);
+  wire::ImageFill fill;
+  fill.image = create.id;
+  fill.origin = {8, 8, 0};
+  fill.region = {4, 4, 1};
+  for (auto& channel : fill.color) channel = 9;
+  source->enqueue(queue, fill);
+  Worker target(Worker::on_rusticl());
+  target.move_from(*source);
+  wire::ImageRead read;
+  read.image = create.id;
+  read.origin = {8, 8, 0};
+  read.region = {4, 4, 1};
+  read.arena_at = target.allocate(64);
+  target.enqueue(queue, read);
+  REQUIRE(target.finish(queue));
+  const auto* bytes = target.at(read.arena_at);
+  CHECK(std::all_of(bytes, bytes + 64, [](std::byte byte) { return byte == std::byte{9}; }));
 }
 
 TEST_CASE("what waits for the program's own event when the session moves runs once it is set") {
@@ -62,7 +135,6 @@ TEST_CASE("what waits for the program's own event when the session moves runs on
   const Posted first = program.step(source, {gate.id}, true);
   program.step(source, {first.event});
   target.move_from(source);
-  CHECK(*reinterpret_cast<const int*>(target.at(program.buffer.arena_at)) == 0);
   wire::UserEventSet set;
   set.id = gate.id;
   target.post(set);

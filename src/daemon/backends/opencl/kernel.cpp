@@ -26,6 +26,12 @@ bool suits(const wire::ArgumentTraits& argument, const ArgumentRef& ref) {
   return false;
 }
 
+// `const` proves nothing: a kernel may cast it away.
+bool cannot_be_written(const wire::ArgumentTraits& argument) {
+  return argument.kind == ArgumentKind::memory &&
+         (argument.address_space == wire::AddressSpace::constant || argument.access == wire::ArgumentAccess::read_only);
+}
+
 std::uint64_t serial_of(const ArgumentRef& ref) {
   if (ref.memory != nullptr) return static_cast<MemoryObject*>(ref.memory)->serial;
   return ref.sampler != nullptr ? static_cast<SamplerObject*>(ref.sampler)->serial : 0;
@@ -75,6 +81,7 @@ Made<Kernel> OpenClDevice::create_kernel(Program& program, std::uint32_t index) 
   kernel->traits = from.kernels[index].arguments;
   const auto division = from.divisions.find(from.kernels[index].name);
   if (division != from.divisions.end()) kernel->divisible = division->second.divisible;
+  for (const wire::ArgumentTraits& argument : kernel->traits) kernel->read_only.push_back(cannot_be_written(argument));
   kernel->set.resize(kernel->traits.size());
   return {std::move(kernel), Outcome::ok};
 }

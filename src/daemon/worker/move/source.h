@@ -7,7 +7,7 @@
 // Methods on the control thread.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,12 +45,19 @@ class MoveSource {
     Nanoseconds deadline_ns;
   };
   void run(Move& move);
+  Status visit(const Move& move, const std::function<Status()>& what);
+  Status slow_down(const Move& move);
   Status copy(Move& move);
+  Status begin_round(Checkpoint& checkpoint, std::vector<ContentPiece>& pieces);
+  Status send_objects(Move& move, const Checkpoint& checkpoint);
+  Status send_contents(Move& move, const std::vector<ContentPiece>& pieces);
+  Status send_piece(Move& move, const ContentPiece& piece, std::span<const std::byte> bytes);
   Status hand_over(Move& move);
-  Status rest(Move& move);
+  Status switch_over(Move& move);
   void give_up(Move& move, const Status& why);
 
   AttachedSession& session_;
+  ContentCopier copier_;  // the command thread's
   const int session_socket_;
   UniqueFd given_up_;
   std::mutex mutex_;

@@ -71,20 +71,30 @@ Status MoveStream::wait(short events, Nanoseconds deadline_ns) const {
   return Status();
 }
 
-// The descriptor goes with the first bytes.
 Status MoveStream::send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns,
                         int descriptor) const {
   const Header header{kind, 0, bytes.size()};
-  const auto front = std::as_bytes(std::span(&header, 1));
-  std::vector<std::byte> all(front.begin(), front.end());
-  all.insert(all.end(), bytes.begin(), bytes.end());
-  for (std::span<std::byte> left(all); !left.empty();) {
-    Letter letter(left);
+  SLUICE_TRY(write_all(std::as_bytes(std::span(&header, 1)), descriptor, deadline_ns));
+  return write_all(bytes, -1, deadline_ns);
+}
+
+Status MoveStream::send(MoveFrame kind, std::span<const std::byte> first, std::span<const std::byte> second,
+                        Nanoseconds deadline_ns) const {
+  const Header header{kind, 0, first.size() + second.size()};
+  SLUICE_TRY(write_all(std::as_bytes(std::span(&header, 1)), -1, deadline_ns));
+  SLUICE_TRY(write_all(first, -1, deadline_ns));
+  return write_all(second, -1, deadline_ns);
+}
+
+// The descriptor goes with the first bytes.
+Status MoveStream::write_all(std::span<const std::byte> bytes, int descriptor, Nanoseconds deadline_ns) const {
+  while (!bytes.empty()) {
+    Letter letter(std::span(const_cast<std::byte*>(bytes.data()), bytes.size()));  // sendmsg() only reads
     if (descriptor >= 0) letter.attach(descriptor);
     const ssize_t sent = sendmsg(socket_.get(), &letter.message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
       descriptor = -1;
-      left = left.subspan(static_cast<std::size_t>(sent));
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EINTR) {
       SLUICE_TRY(wait(POLLOUT, deadline_ns));
     } else {
@@ -115,12 +125,14 @@ Status MoveStream::read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Na
 }
 
 // Memory is taken as bytes come, not as the length says.
-Result<MoveStream::Received> MoveStream::receive(MoveFrame kind, std::uint64_t bytes_max,
+Result<MoveStream::Received> MoveStream::receive(std::initializer_list<MoveFrame> kinds, std::uint64_t bytes_max,
                                                  Nanoseconds deadline_ns) const {
   Header header;
   Received received;
   SLUICE_TRY(read_all(std::as_writable_bytes(std::span(&header, 1)), &received.descriptor, deadline_ns));
-  if (header.kind != kind || header.zero != 0) return fault("sent something else than what comes next");
+  received.kind = header.kind;
+  if (std::find(kinds.begin(), kinds.end(), header.kind) == kinds.end() || header.zero != 0)
+    return fault("sent something else than what comes next");
   if (header.bytes > bytes_max) return fault("sent too much");
   while (received.bytes.size() < header.bytes) {
     const std::size_t had = received.bytes.size();

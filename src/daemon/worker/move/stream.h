@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -17,9 +18,10 @@
 namespace sluice::worker {
 
 enum class MoveFrame : std::uint32_t {
-  objects = 1,  // source to target: a checkpoint of the objects, while the program runs
-  made = 2,     // target to source: they are made; no bytes
-  rest = 3,     // source to target: the whole checkpoint, and the worker's end of the session socket
+  objects = 1,   // source to target: a checkpoint of the objects that there are now
+  made = 2,      // target to source, for each of those but the last: they are made; no bytes
+  contents = 3,  // source to target: a ContentPiece, and its bytes
+  rest = 4,      // source to target, the last: the whole checkpoint, and the worker's end of the session socket
 };
 
 class MoveStream {
@@ -28,16 +30,22 @@ class MoveStream {
 
   // unavailable: the other side is gone. deadline_exceeded: it does not read.
   Status send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns, int descriptor = -1) const;
+  // Both parts as one.
+  Status send(MoveFrame kind, std::span<const std::byte> first, std::span<const std::byte> second,
+              Nanoseconds deadline_ns) const;
 
   struct Received {
+    MoveFrame kind{};
     std::vector<std::byte> bytes;
     UniqueFd descriptor;  // not valid: none came
   };
-  // protocol_fault: the other side sent something else.
-  Result<Received> receive(MoveFrame kind, std::uint64_t bytes_max, Nanoseconds deadline_ns) const;
+  // protocol_fault: the other side sent something else than one of these.
+  Result<Received> receive(std::initializer_list<MoveFrame> kinds, std::uint64_t bytes_max,
+                           Nanoseconds deadline_ns) const;
 
  private:
   Status wait(short events, Nanoseconds deadline_ns) const;
+  Status write_all(std::span<const std::byte> bytes, int descriptor, Nanoseconds deadline_ns) const;
   Status read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Nanoseconds deadline_ns) const;
 
   UniqueFd socket_;
