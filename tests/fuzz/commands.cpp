@@ -2,8 +2,6 @@
 // over a fake device.
 //
 // Input: one byte of choices, two bytes of length, that many bytes for the front of the arena, and then the ring.
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -12,34 +10,10 @@
 #include "tests/daemon/worker/open_gate.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/fake_device.h"
-#include "tests/wire/ring_rig.h"
+#include "tests/fuzz/session_memory.h"
 
 namespace sluice {
 namespace {
-
-constexpr std::size_t arena_bytes = 64 * 1024;
-constexpr std::uint64_t limit_bytes = 48 * 1024;
-
-// What the daemon would have made for the session: heap blocks of their exact size, for AddressSanitizer. Made once,
-// because fresh pages would take most of the time.
-constexpr std::align_val_t page{4096};
-
-struct Memory {
-  wire::ControlMemory control;
-  std::byte* const arena = new (page) std::byte[arena_bytes];
-  TermsPage terms{};
-  ReportPage report{};
-  UniqueFd kick{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-
-  void clear() {
-    new (&control.page()) wire::ControlPage{};
-    std::memset(arena, 0, arena_bytes);
-    new (&report) ReportPage{};
-    new (&terms) TermsPage{};
-    terms.memory_granted_bytes = limit_bytes;
-  }
-  wire::ArenaView arena_view() const { return wire::ArenaView({arena, arena_bytes}); }
-};
 
 // Builds run on threads of their own. Here each is awaited, so that the same input always does the same.
 void await_build(std::span<const std::byte> command, const wire::ArenaView& arena) {
@@ -53,7 +27,7 @@ void await_build(std::span<const std::byte> command, const wire::ArenaView& aren
   FUZZ_CHECK(wire::wait_reply(*slot, not_lost, {}) || slot->state.load() > 1);
 }
 
-void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
+void serve(fuzz::SessionMemory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
   metering::MeterPage& meter = memory.report.meter;
   MemoryHolder granted(memory.terms, memory.report, memory.kick.get(), 0);
   worker::MemoryAccount account(granted, meter);
@@ -72,7 +46,7 @@ void serve(Memory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_se
       break;
     }
     await_build(command.value(), memory.arena_view());
-    FUZZ_CHECK(meter.memory_bytes.load() <= limit_bytes);
+    FUZZ_CHECK(meter.memory_bytes.load() <= fuzz::limit_bytes);
   }
   path.scheduler().drop_held();  // what waits for an event that the program never set
   path.flush();
@@ -85,9 +59,9 @@ void run(std::span<const std::byte> input) {
   const auto choices = static_cast<unsigned>(input[0]);
   std::size_t front = static_cast<std::size_t>(input[1]) | static_cast<std::size_t>(input[2]) << 8;
   input = input.subspan(3);
-  front = std::min({front, input.size(), arena_bytes});
+  front = std::min({front, input.size(), fuzz::arena_bytes});
 
-  static Memory& memory = *new Memory;
+  static fuzz::SessionMemory& memory = *new fuzz::SessionMemory;
   memory.clear();
   std::memcpy(memory.arena, input.data(), front);
   input = input.subspan(front).first(std::min(input.size() - front, wire::ring_bytes));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/sessions/worker_link.h"
+#include "daemon/worker/checkpoint/checkpoint.h"
 #include "tests/wire/samples.h"
 #include "wire/commands.h"
 #include "wire/handshake.h"
@@ -310,6 +311,64 @@ void launch_seed() {
   seed("commands", "launches", session.take(blob));
 }
 
+// ---- checkpoints ----
+
+Bytes sections_of(const worker::Checkpoint& checkpoint) {
+  const Bytes whole = worker::encode_checkpoint(checkpoint);
+  return {whole.begin() + worker::checkpoint_header_bytes, whole.end()};
+}
+
+template <typename Create>
+worker::CheckpointObject object(Create create) {
+  worker::CheckpointObject object;
+  object.command = posted(create);
+  return object;
+}
+
+template <typename Create>
+worker::CheckpointObject called_object(Create create) {
+  create.call.reply_at = 0;
+  return object(create);
+}
+
+worker::CheckpointHeld held_marker(std::uint64_t sequence, wire::ObjectId waits_for) {
+  wire::Marker marker;
+  marker.enqueue.queue = 1;
+  marker.enqueue.sequence = sequence;
+  marker.enqueue.event = 1000 + sequence;
+  marker.enqueue.event_at = event_at;
+  marker.enqueue.wait_count = 1;
+  return {posted(marker, raw(waits_for)), 0, 0, wire::Outcome::ok};
+}
+
+void checkpoint_seed(bool in_arena) {
+  worker::Checkpoint checkpoint;
+  wire::QueueCreate queue;
+  queue.id = 1, queue.timeline_at = timeline_at, queue.out_of_order = in_arena ? 0 : 1;
+  wire::BufferCreate buffer;
+  buffer.id = 2, buffer.bytes = 1024, buffer.arena_at = in_arena ? 2 * data_at : wire::no_offset;
+  wire::SubBufferCreate part;
+  part.id = 3, part.parent = 2, part.origin = 128, part.bytes = 256, part.access = 1;
+  wire::ProgramBuild build;
+  build.id = 4;
+  wire::KernelCreate kernel;
+  kernel.id = 5, kernel.program = 4;
+  wire::UserEventCreate unset, set;
+  unset.id = 6, set.id = 7;
+  checkpoint.objects = {object(queue),  called_object(buffer), object(part), called_object(build),
+                        object(kernel), object(unset),         object(set)};
+  checkpoint.objects[1].released = checkpoint.objects[3].released = true;
+  checkpoint.objects[3].request = encoded(wire::BuildRequest{});
+  checkpoint.objects[5].user_event = worker::UserEventState::unset;
+  checkpoint.objects[6].user_event = worker::UserEventState::complete;
+  checkpoint.queues = {{1, 9, 7, in_arena ? 7u : 8u}};
+  checkpoint.events = {{900, wire::Outcome::ok}, {901, wire::Outcome::wait_list_failed}};
+  checkpoint.held = {held_marker(8, 6), held_marker(9, 7)};
+  if (!in_arena) checkpoint.held.pop_back();
+  checkpoint.durations = {1, 2, 3};
+  seed("checkpoint", in_arena ? "arena" : "staged", selecting(in_arena ? 1 : 0, sections_of(checkpoint)));
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -327,5 +386,6 @@ int main(int count, char** arguments) {
     image_seed(in_arena);
   }
   launch_seed();
+  for (const bool in_arena : {false, true}) checkpoint_seed(in_arena);
   return 0;
 }

@@ -158,13 +158,17 @@ std::vector<std::byte> encode_checkpoint(const Checkpoint& checkpoint) {
   put(session, checkpoint);
   body.put(Tag::session);
   body.put_bytes(session.bytes());
+  return frame_checkpoint(body.bytes());
+}
+
+std::vector<std::byte> frame_checkpoint(std::span<const std::byte> sections) {
   wire::Encoder encoder;
   encoder.put(magic);
   encoder.put(checkpoint_version);
-  encoder.put(static_cast<std::uint64_t>(body.bytes().size()));
-  encoder.put(checksum_of(body.bytes()));
+  encoder.put(static_cast<std::uint64_t>(sections.size()));
+  encoder.put(checksum_of(sections));
   encoder.put(std::uint32_t{0});
-  encoder.append(body.bytes());
+  encoder.append(sections);
   return encoder.take();
 }
 

@@ -74,7 +74,11 @@ struct Checkpoint {
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
+inline constexpr std::size_t checkpoint_header_bytes = 24;
+
 std::vector<std::byte> encode_checkpoint(const Checkpoint& checkpoint);
+// What encode_checkpoint() puts in front of these sections, and the sections.
+std::vector<std::byte> frame_checkpoint(std::span<const std::byte> sections);
 // protocol_fault: cut short, changed, of another kind or of another version; the reason says which.
 Result<Checkpoint> decode_checkpoint(std::span<const std::byte> bytes);
 
