@@ -43,6 +43,22 @@ void Arbiter::remove_tenant(TenantId id) {
   tenants_.erase(found);
 }
 
+Standing Arbiter::standing(TenantId id, Nanoseconds now) {
+  Tenant& tenant = *tenants_.at(id);
+  tenant.cap.fill(now);
+  tenant.guarantee.flow_in(now);
+  return {tenant.cap.level(), tenant.guarantee.level(), tenant.tag > virtual_time_ ? tenant.tag - virtual_time_ : 0};
+}
+
+void Arbiter::take_on(TenantId id, const Standing& there, Nanoseconds now) {
+  Tenant& tenant = *tenants_.at(id);
+  tenant.cap.fill(now);
+  tenant.cap.lower_to(there.cap_level);
+  tenant.guarantee.flow_in(now);
+  tenant.guarantee.lower_to(there.guarantee_level);
+  tenant.tag = std::max(tenant.tag, virtual_time_ + there.tag_ahead);
+}
+
 void Arbiter::open(SessionId id, TenantId tenant, Nanoseconds now, metering::Proof proof) {
   SLUICE_REQUIRE(tenants_.contains(tenant) && !sessions_.contains(id));
   auto session = std::make_unique<Contender>();

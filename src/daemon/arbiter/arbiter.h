@@ -89,6 +89,12 @@ struct Why {
   Nanoseconds beyond_waited_ns = 0, beyond_floor_ns = 0;
 };
 
+// How a tenant stands at one device: what a session that moves takes along to another.
+struct Standing {
+  std::int64_t cap_level = 0, guarantee_level = 0;  // of its buckets (bucket.h); below zero: debt
+  std::uint64_t tag_ahead = 0;                      // of the device's virtual time
+};
+
 class Arbiter {
  public:
   explicit Arbiter(const Settings& settings = {});
@@ -100,6 +106,11 @@ class Arbiter {
   void set_tenant(TenantId id, const ComputeTerms& terms, Nanoseconds now);
   // REQUIRES: it has no session.
   void remove_tenant(TenantId id);
+
+  // REQUIRES, of both: the tenant is known.
+  Standing standing(TenantId id, Nanoseconds now);
+  // The tenant stands no better here than it did there: a move pays no debt. Its standing there stays as it is.
+  void take_on(TenantId id, const Standing& there, Nanoseconds now);
 
   // REQUIRES: the tenant is known, the session is not.
   void open(SessionId id, TenantId tenant, Nanoseconds now, metering::Proof proof = metering::Proof::processor_time);

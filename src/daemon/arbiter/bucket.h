@@ -56,6 +56,10 @@ class Bucket {
   // As of the last fill.
   std::int64_t level_ns() const { return level_ / 1000; }
   Nanoseconds debt_ns() const { return level_ < 0 ? static_cast<Nanoseconds>(-level_ / 1000) : 0; }
+  // What is in it, debt too, for another bucket that goes on from there: as of the last fill.
+  std::int64_t level() const { return level_; }
+  // Holds no more than another did.
+  void lower_to(std::int64_t level) { level_ = std::min(level_, level); }
   // When it will hold `wanted_ns`, which is no more than its depth; no sooner than the last fill. REQUIRES: rate > 0.
   Nanoseconds time_of(Nanoseconds wanted_ns) const {
     SLUICE_REQUIRE(rate_ > 0);

@@ -14,6 +14,7 @@
 
 #include "base/contract.h"
 #include "base/log.h"
+#include "daemon/server/admin/move_admin.h"
 
 namespace sluice::server {
 namespace {
@@ -130,6 +131,7 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
                                options_.config.jail_without);
           },
           build_limit(options_.config)),
+      mover_({loop_, folder_, cache_, devices_, pool_, sessions_, grants_, options_.config.jail_without}, slices_),
       tenant_listener_(loop_, tasks_),
       opener_(loop_, folder_, cache_, devices_, identification_, slices_, pool_, sessions_, tenant_listener_,
               options_.config.jail_without, {options_.config.attach_per_s, options_.config.workers_ready}),
@@ -145,17 +147,31 @@ Server::Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups,
   connect_signals();
 }
 
-void Server::connect_signals() {
+void Server::connect_workers() {
   pool_.ready.connect([this](std::uint32_t device) {
     watch_.worker_started(device);
     opener_.worker_ready(device);
+    mover_.worker_ready(device);
   });
   pool_.start_failed.connect(
       [this](std::uint32_t device, const std::string& why) { watch_.start_failed(device, why); });
   pool_.crashed.connect([this](std::uint32_t device, const std::string& how) { watch_.worker_crashed(device, how); });
   pool_.attached.connect([this](Worker& worker) { opener_.worker_attached(worker); });
-  pool_.released.connect([this](Worker& worker, const std::string& why) { opener_.worker_released(worker, why); });
-  pool_.gone.connect([this](Worker& worker, const std::string& why) { opener_.worker_gone(worker, why); });
+  pool_.prepared.connect([this](Worker& worker) { mover_.worker_prepared(worker); });
+  pool_.moved.connect([this](Worker& worker, const MoveReport& report) { mover_.worker_moved(worker, report); });
+  pool_.kept.connect([this](Worker& worker, const std::string& why) { mover_.worker_kept(worker, why); });
+  pool_.released.connect([this](Worker& worker, const std::string& why) {
+    mover_.worker_released(worker, why);
+    opener_.worker_released(worker, why);
+  });
+  pool_.gone.connect([this](Worker& worker, const std::string& why) {
+    mover_.worker_gone(worker, why);
+    opener_.worker_gone(worker, why);
+  });
+}
+
+void Server::connect_signals() {
+  connect_workers();
   tenant_listener_.asks.connect([this](Caller& caller) { opener_.caller_asks(caller); });
   tenant_listener_.left.connect([this](Caller& caller) { opener_.caller_left(caller); });
   sessions_.began.connect([this](std::uint64_t tenant) { janitor_.session_changed(tenant, true); });
@@ -325,7 +341,10 @@ Result<nlohmann::json> Server::answer(const nlohmann::json& request) {
   if (verb == "sessions") sessions_.settle_books();
   if (verb == "sessions") return sessions_view(pool, {asks_for(request, "ended"), asks_for(request, "why")});
   if (TenantAdmin::knows(verb)) return tenant_admin_.answer(verb, request);
-  return Status(Code::invalid_argument, "unknown verb; there are status, devices, sessions, " + TenantAdmin::verbs());
+  if (verb == session_move_verb) return start_move(mover_, request);
+  if (verb == session_move_show_verb) return show_move(mover_, request);
+  return Status(Code::invalid_argument, "unknown verb; there are status, devices, sessions, session-move, " +
+                                            std::string(session_move_show_verb) + ", " + TenantAdmin::verbs());
 }
 
 }  // namespace sluice::server

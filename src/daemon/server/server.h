@@ -26,6 +26,7 @@
 #include "daemon/server/runtime/runtime_folder.h"
 #include "daemon/server/sessions/adoption.h"
 #include "daemon/server/sessions/session_ids.h"
+#include "daemon/server/sessions/session_mover.h"
 #include "daemon/server/sessions/session_opener.h"
 #include "daemon/server/sessions/session_table.h"
 #include "daemon/server/tenants/slice_table.h"
@@ -63,6 +64,7 @@ class Server {
   Server(ServerOptions options, RuntimeFolder folder, WorkerGroups groups, store::Registry registry);
 
   void connect_signals();
+  void connect_workers();
   void terms_changed(const Tenant& tenant);
   void limit(const LiveSession& session);
   Status start_leases();
@@ -95,6 +97,7 @@ class Server {
   LeaseScheduler leases_;
   Identification identification_;
   SessionTable sessions_;
+  SessionMover mover_;
   TenantListener tenant_listener_;
   SessionOpener opener_;
   Adoption adoption_;

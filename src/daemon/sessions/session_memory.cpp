@@ -27,13 +27,6 @@ Status make_terms(BindingMemory& binding, FenceSet without) {
   return binding.kick.valid() ? Status() : errno_status("make an eventfd", errno);
 }
 
-Result<BindingMemory> make_binding(FenceSet without) {
-  BindingMemory binding;
-  binding.report = SLUICE_TRY(wire::SharedMemory::create("report", report_page_bytes));
-  SLUICE_TRY(make_terms(binding, without));
-  return binding;
-}
-
 Status not_noted(const char* what) {
   return Status(Code::permission_denied, std::string("its ") + what + " is not the memory that the session was given");
 }
@@ -48,12 +41,24 @@ const BindingMemoryNote* find_binding(const SessionMemoryNote& note, int report)
 
 }  // namespace
 
+Result<BindingMemory> make_binding_memory(FenceSet without) {
+  BindingMemory binding;
+  binding.report = SLUICE_TRY(wire::SharedMemory::create("report", report_page_bytes));
+  SLUICE_TRY(make_terms(binding, without));
+  return binding;
+}
+
+BindingMemoryNote note_of(const BindingMemory& binding) {
+  return {identity_of(binding.report.fd()), identity_of(binding.terms.fd()), {}};
+}
+
 Result<SessionMemory> SessionMemory::make(const SessionRecord& record, FenceSet without) {
   SLUICE_REQUIRE(!record.bindings.empty());
   SessionMemory memory;
   memory.control = SLUICE_TRY(make_held("control", record.control_bytes));
   memory.arena = SLUICE_TRY(make_held("arena", record.arena_bytes));
-  for (std::size_t i = 0; i < record.bindings.size(); ++i) memory.bindings.push_back(SLUICE_TRY(make_binding(without)));
+  for (std::size_t i = 0; i < record.bindings.size(); ++i)
+    memory.bindings.push_back(SLUICE_TRY(make_binding_memory(without)));
   return memory;
 }
 
@@ -76,8 +81,7 @@ Result<SessionMemory> SessionMemory::attach(const SessionRecord& record, std::ve
 
 SessionMemoryNote SessionMemory::note() const {
   SessionMemoryNote note{identity_of(control.fd()), identity_of(arena.fd()), {}};
-  for (const BindingMemory& binding : bindings)
-    note.bindings.push_back({identity_of(binding.report.fd()), identity_of(binding.terms.fd()), {}});
+  for (const BindingMemory& binding : bindings) note.bindings.push_back(note_of(binding));
   return note;
 }
 

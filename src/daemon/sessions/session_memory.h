@@ -28,6 +28,12 @@ struct BindingMemory {
   TermsPage& terms_page() const { return *reinterpret_cast<TermsPage*>(terms.data()); }
 };
 
+// The daemon's: pages for one more binding. `without`: as with SessionMemory::make.
+Result<BindingMemory> make_binding_memory(FenceSet without);
+
+// Which memory it is, for the daemon's note.
+BindingMemoryNote note_of(const BindingMemory& binding);
+
 struct SessionMemory {
   // The daemon holds these without mapping them: it looks at how much memory lies behind them, and never into it.
   wire::SharedMemory control, arena;

@@ -47,6 +47,11 @@ void visit_device(Visitor& v, Identity& device) {
   v(device.card), v(device.cards), v(device.cpus_hash);
 }
 
+template <typename Visitor, typename Move>
+void visit_move(Visitor& v, Move& move) {
+  v(move.move), v(move.role), v(move.peer);
+}
+
 void put_bindings(wire::Encoder& fields, const std::vector<SessionBinding>& bindings) {
   fields.put(static_cast<std::uint32_t>(bindings.size()));
   for (const SessionBinding& binding : bindings) fields.put(binding.device), fields.put(binding.worker);
@@ -103,6 +108,7 @@ std::vector<std::byte> encode_session_note(const SessionNote& note) {
   for (const BindingMemoryNote& binding : note.memory.bindings)
     visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
   for (const DeviceIdentity& device : note.devices) visit_device(visitor, device);
+  visit_move(visitor, note.move);
   wire::Encoder encoder;
   encoder.put(note_magic);
   put_frame(encoder, session_note_version, fields.bytes());
@@ -125,6 +131,8 @@ Result<SessionNote> decode_session_note(std::span<const std::byte> bytes) {
     visit_identities(visitor, {&binding.report, &binding.terms, &binding.terms_before});
   note.devices.resize(note.record.bindings.size());
   for (DeviceIdentity& device : note.devices) visit_device(visitor, device);
+  visit_move(visitor, note.move);
+  if (note.move.role > MoveRole::target) fields.fail();
   SLUICE_TRY(check_whole(fields, "the note of the session"));
   return note;
 }

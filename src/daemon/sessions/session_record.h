@@ -64,7 +64,7 @@ void put_session_record(wire::Encoder& encoder, const SessionRecord& record);
 Result<SessionRecord> get_session_record(wire::Decoder& decoder);
 
 // What the daemon notes of a session beside the worker's folder, where no worker can write.
-inline constexpr std::uint32_t session_note_version = 4;
+inline constexpr std::uint32_t session_note_version = 5;
 inline constexpr std::size_t session_note_bytes_max = 4096;
 
 // Which memory the daemon gave the session. A worker could hand over any other.
@@ -88,10 +88,20 @@ struct DeviceIdentity {
   friend bool operator==(const DeviceIdentity&, const DeviceIdentity&) = default;
 };
 
+// Of a session that was moving when the daemon died: both its workers have a note, and one of them goes on with it.
+enum class MoveRole : std::uint32_t { none, source, target };
+struct MoveNote {
+  std::uint64_t move = 0;  // its number; 0: it was not moving
+  MoveRole role = MoveRole::none;
+  std::uint32_t peer = 0;  // the other worker's number
+  friend bool operator==(const MoveNote&, const MoveNote&) = default;
+};
+
 struct SessionNote {  // REQUIRES: as many bindings in all three
   SessionRecord record;
   SessionMemoryNote memory;
   std::vector<DeviceIdentity> devices = {};  // of the bindings
+  MoveNote move = {};
 };
 
 std::vector<std::byte> encode_session_note(const SessionNote& note);

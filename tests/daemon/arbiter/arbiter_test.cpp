@@ -49,6 +49,40 @@ TEST_CASE("a program alone on a device is asked nothing after its first command"
   CHECK(model.grants() == 1);
 }
 
+TEST_CASE("a tenant that goes on at another device takes its debts and its place in the queue along") {
+  Arbiter here, there;
+  for (Arbiter* device : {&here, &there}) {
+    device->set_tenant(1, terms(100, 500), 0);
+    device->set_tenant(2, terms(100), 0);
+  }
+  here.open(1, 1, 0);
+  here.wants(1, 0);
+  REQUIRE(here.decide(0).kind == LeaseDecision::Kind::grant);
+  here.observe({100 * ms, 100 * ms}, 100 * ms);
+  REQUIRE(here.close(1, 100 * ms).cap_debt_ns > 0);
+  const Standing standing = here.standing(1, 100 * ms);
+  CHECK(standing.cap_level < 0);
+  there.take_on(1, standing, 100 * ms);
+  there.open(1, 1, 100 * ms);
+  there.open(2, 2, 100 * ms);
+  there.wants(1, 100 * ms);
+  there.wants(2, 100 * ms);
+  const LeaseDecision next = there.decide(100 * ms);
+  CHECK(next.session == 2);
+  CHECK(there.why(1, 100 * ms).state == Why::State::held_by_cap);
+  CHECK(there.why(1, 100 * ms).cap_debt_ns == static_cast<Nanoseconds>(standing.cap_level / -1000));
+}
+
+TEST_CASE(
+    "a tenant with debts at the other device, too, owes the larger of both, and what it is ahead of others stays") {
+  Arbiter there;
+  there.set_tenant(1, terms(100, 500), 0);
+  there.take_on(1, {-5'000'000'000, 0, 70}, 0);
+  there.take_on(1, {-3'000'000'000, 0, 50}, 0);
+  CHECK(there.standing(1, 0).cap_level == -5'000'000'000);
+  CHECK(there.standing(1, 0).tag_ahead == 70);
+}
+
 TEST_CASE("an idle holder loses the lease to whoever asks, at once") {
   DeviceModel model;
   model.tenant(1, terms(100));

@@ -16,6 +16,15 @@
 //   vanished  is not found by a probe any more; not ready either
 //   changed   opens another device than the daemon has found
 //   swap      hands another page than its own to a new daemon
+//   two       says that there are two such cards; odd: that the second is another one
+//   of the target of a move, once it was sent Receive:
+//     t-dies  exits        t-bad    finds the checkpoint damaged    t-hangs  never has all of the session
+//     t-twice says twice that it is prepared                        t-early  says that it serves before the commit
+//     t-falls exits at the commit                                   t-late   takes a second to say that it serves
+//     t-asks  asks for more memory than its tenant may have
+//   of the source of a move, once it was sent Give:
+//     s-pins  keeps the session            s-dies  exits                   s-stays  does not leave at the commit
+//     s-twice says twice that it keeps it
 //   builds    uses a processor without end once attached, as a compiler would, and asks for no lease
 #include <netinet/in.h>
 #include <poll.h>
@@ -33,6 +42,7 @@
 
 #include "daemon/sessions/lease.h"
 #include "daemon/sessions/memory_grant.h"
+#include "daemon/sessions/move_page.h"
 #include "daemon/sessions/worker_link.h"
 #include "wire/ring.h"
 #include "wire/transport/message_socket.h"
@@ -49,6 +59,38 @@ bool told_to(const char* word) {
   if (path == nullptr) return false;
   std::ifstream file(path);
   return std::find(std::istream_iterator<std::string>(file), {}, word) != std::istream_iterator<std::string>();
+}
+
+void send_descriptor(int stream, int fd) {
+  char byte = 's';
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  (void)sendmsg(stream, &message, MSG_NOSIGNAL);
+}
+
+UniqueFd receive_descriptor(int stream) {
+  char byte = 0;
+  iovec part{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (recvmsg(stream, &message, MSG_CMSG_CLOEXEC) != 1 || CMSG_FIRSTHDR(&message) == nullptr) return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+  return UniqueFd(fd);
 }
 
 wire::DeviceTraits fake_card() {
@@ -151,6 +193,25 @@ class Serving {
     if (!memory().reserve(held_bytes).ok()) std::exit(4);
   }
 
+  // REQUIRES: the session's socket is the checkpoint's stream so far.
+  void arrive(const MoveWord& word) {
+    if (told_to("t-dies")) std::exit(0);
+    if (told_to("t-bad")) leave("the checkpoint is damaged");
+    if (told_to("t-asks") && !memory().reserve(1ull << 40).ok()) leave("no room for it");
+    if (told_to("t-early")) tell(link_, message_of(WorkerMessageKind::moved));
+    UniqueFd session = receive_descriptor(session_.get());
+    if (!session.valid()) leave("the source is gone");
+    session_ = std::move(session);
+    if (!told_to("t-hangs")) tell(link_, message_of(WorkerMessageKind::prepared));
+    if (told_to("t-twice")) tell(link_, message_of(WorkerMessageKind::prepared));
+    if (word.wait(now_ns() + 20 * ns_per_s) != MoveState::committed) leave("the move was aborted");
+    if (told_to("t-falls")) std::exit(0);
+    if (told_to("t-late")) sleep(1);
+    WorkerMessage moved = message_of(WorkerMessageKind::moved);
+    moved.move = {3'000'000, 5000, 1000, 12, 2};
+    (void)link_.send(encode_worker_message(moved), {}, 0);  // a daemon that is gone is looked for later
+  }
+
   void say_attached() { tell(link_, message_of(WorkerMessageKind::attached)); }
 
   [[noreturn]] void serve() {
@@ -184,6 +245,54 @@ class Serving {
     sleep_for_ever();
   }
 
+  [[noreturn]] void leave(const char* why) {
+    (void)link_.send(encode_worker_message(message_of(WorkerMessageKind::ended, why)), {}, 0);
+    std::exit(0);
+  }
+
+  void give(std::vector<UniqueFd> fds) {
+    if (told_to("s-dies")) std::exit(0);
+    MoveWord word = MoveWord::map(std::move(fds[give_fd_word])).take();
+    if (told_to("s-pins") || told_to("s-twice")) {
+      word_abort(word, "program 7 exists only as a binary");
+      if (told_to("s-twice")) tell(link_, message_of(WorkerMessageKind::kept, "again"));
+      return;
+    }
+    word.page().bytes_known = 5000;
+    send_descriptor(fds[give_fd_checkpoint].get(), session_.get());
+    await_word(word);
+  }
+
+  static void abort_of(MoveWord& word) {
+    if (!word.abort()) _exit(0);
+  }
+
+  void word_abort(MoveWord& word, const char* why) {
+    abort_of(word);
+    (void)link_.send(encode_worker_message(message_of(WorkerMessageKind::kept, why)), {}, 0);
+  }
+
+  void await_word(MoveWord& word) {
+    const Nanoseconds deadline = now_ns() + 4 * ns_per_s;
+    while (word.state() == MoveState::prepared) {
+      (void)word.wait(now_ns() + 5 * ns_per_ms);
+      pollfd awaited[] = {{session_.get(), 0, 0}, {link_.fd(), 0, 0}};
+      poll(awaited, 2, 0);
+      if (awaited[0].revents != 0) {
+        abort_of(word);
+        leave("the program has gone");
+      }
+      if (awaited[1].revents != 0) {  // no daemon
+        sleep(1);
+        return abort_of(word);
+      }
+      if (now_ns() > deadline) return word_abort(word, "it did not end in time");
+    }
+    if (word.state() == MoveState::aborted) return word_abort(word, "it was aborted");
+    if (told_to("s-stays")) sleep_for_ever();
+    _exit(0);
+  }
+
   TermsPage& terms_page() { return *reinterpret_cast<TermsPage*>(terms_.data()); }
   ReportPage& report_page() { return *reinterpret_cast<ReportPage*>(report_.data()); }
   MemoryHolder memory() { return {terms_page(), report_page(), kick_.get()}; }
@@ -196,6 +305,7 @@ class Serving {
       return false;
     }
     const auto message = decode_worker_message(received.value().bytes);
+    if (message.ok() && message.value().kind == WorkerMessageKind::give) give(std::move(received.value().fds));
     if (message.ok() && message.value().kind == WorkerMessageKind::adopted) follow(std::move(received.value().fds));
     return message.ok() && message.value().kind == WorkerMessageKind::program_gone;
   }
@@ -257,6 +367,8 @@ int main(int argc, char** argv) {
     WorkerMessage probed =
         message_of(WorkerMessageKind::probed, one && told_to("broken") ? "the driver is on fire" : "");
     if (probed.text.empty() && !(one && told_to("vanished"))) probed.devices.push_back(fake_card());
+    if (told_to("two")) probed.devices.push_back(fake_card());
+    if (told_to("odd")) probed.devices.back().name = "odd card";
     tell(link, probed);
     return 0;
   }
@@ -278,8 +390,16 @@ int main(int argc, char** argv) {
   if (told_to("deaf")) sleep_for_ever();
   UniqueFd adoption_socket(worker_adoption_fd);
   if (listen(adoption_socket.get(), 1) != 0) return 7;
-  Serving serving(std::move(adoption_socket), std::move(link), attach.take(), std::move(received.value().fds));
+  std::vector<UniqueFd> fds = std::move(received.value().fds);
+  const bool moves = attach.value().kind == WorkerMessageKind::receive;
+  UniqueFd word_fd;
+  if (moves) {
+    word_fd = std::move(fds[receive_fd_word]);
+    fds.erase(fds.begin() + receive_fd_word);
+  }
+  Serving serving(std::move(adoption_socket), std::move(link), attach.take(), std::move(fds));
   serving.work();
-  serving.say_attached();
+  if (moves) serving.arrive(MoveWord::map(std::move(word_fd)).take());
+  else serving.say_attached();
   serving.serve();
 }

@@ -12,6 +12,7 @@ SessionNote example() {
   note.record.limits = {1u << 30, 250};
   note.record.bindings = {{0, 4}, {2, 5}};
   note.memory.arena = {1, 2};
+  note.move = {3, MoveRole::target, 9};
   note.memory.bindings = {{{1, 3}, {1, 4}, {}}, {{1, 5}, {1, 6}, {1, 7}}};
   note.devices = {{{7, 8}, 1, 2, 99}, {}};
   wire::set_text(note.record.tenant, "alice");
@@ -30,6 +31,7 @@ TEST_CASE("a session's note comes back as it was") {
   CHECK(read.value().record == example().record);
   CHECK(read.value().memory == example().memory);
   CHECK(read.value().devices == example().devices);
+  CHECK(read.value().move == example().move);
 }
 
 TEST_CASE("a note that is cut short anywhere, or too long, is refused") {

@@ -177,6 +177,7 @@ json live_json(const PoolView& pool, const LiveSession& session) {
 json explained_json(const PoolView& pool, const LiveSession& session) {
   json view = live_json(pool, session);
   view["terms"] = terms_json(session.use.tenant->terms);
+  if (!session.unmoved.empty()) view["unmoved"] = session.unmoved;
   if (const auto why = pool.leases.why(session.bindings.front().id)) view["why"] = why_json(*why);
   return view;
 }

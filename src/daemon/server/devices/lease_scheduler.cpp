@@ -229,18 +229,35 @@ void LeaseScheduler::enter(DeviceQueue& queue, LeaseClient& client, const Openin
 metering::Account LeaseScheduler::close(const BindingId& binding) {
   const std::lock_guard lock(mutex_);
   LeaseClient* client = find(binding);
-  if (client == nullptr) return {};
-  DeviceQueue& queue = *client->queue;
-  const Nanoseconds now = now_ns();
-  (void)epoll_ctl(poll_.get(), EPOLL_CTL_DEL, client->kick_fd, nullptr);
-  bring_up_to(*client, now);
-  const metering::Account books = client->account(queue.arbiter.close(binding.session_id, now), now);
-  muted_ -= client->muted_until_ns != 0 ? 1 : 0;
-  std::erase(queue.kicked, client);
-  std::erase(queue.draining, client);
-  queue.clients.erase(binding.session_id);
-  by_serial_.erase(client->serial);
+  return client != nullptr ? remove(*client, now_ns()) : metering::Account();
+}
+
+metering::Account LeaseScheduler::remove(LeaseClient& client, Nanoseconds now) {
+  DeviceQueue& queue = *client.queue;
+  (void)epoll_ctl(poll_.get(), EPOLL_CTL_DEL, client.kick_fd, nullptr);
+  bring_up_to(client, now);
+  const metering::Account books = client.account(queue.arbiter.close(client.id.session_id, now), now);
+  muted_ -= client.muted_until_ns != 0 ? 1 : 0;
+  std::erase(queue.kicked, &client);
+  std::erase(queue.draining, &client);
+  queue.clients.erase(client.id.session_id);
+  by_serial_.erase(client.serial);
   settle(queue, now);
+  wake_thread();
+  return books;
+}
+
+metering::Account LeaseScheduler::hand_over(const BindingId& from, const BindingId& to) {
+  const std::lock_guard lock(mutex_);
+  LeaseClient* const source = find(from);
+  LeaseClient* const target = find(to);
+  SLUICE_REQUIRE(source != nullptr && target != nullptr && source->queue != target->queue);
+  DeviceQueue& left = *source->queue;
+  const Nanoseconds now = now_ns();
+  const metering::Account books = remove(*source, now);
+  const arbiter::Standing standing = left.arbiter.standing(tenant_of(left, target->tenant), now);
+  target->queue->arbiter.take_on(tenant_of(*target->queue, target->tenant), standing, now);
+  settle(*target->queue, now);
   wake_thread();
   return books;
 }

@@ -88,6 +88,9 @@ class LeaseScheduler {
   // What it was charged in all, up to now: also for a lease that it still held, and for what was in flight. Zeroes: it
   // is not here.
   metering::Account close(const BindingId& binding);
+  // close(from), for a session that goes on as `to`: its tenant stands no better at that device than it did at the
+  // other (arbiter::Standing). REQUIRES: both are open, on two devices.
+  metering::Account hand_over(const BindingId& from, const BindingId& to);
   // Brings the session's books up to now.
   metering::Account settle_books(const BindingId& binding);
   // Of all bindings of the tenant's sessions, at once.
@@ -117,6 +120,7 @@ class LeaseScheduler {
   static void grant(LeaseClient& client, const LeaseTerms& terms, Nanoseconds now);
   LeaseClient* find(const BindingId& id) const;
   void enter(DeviceQueue& queue, LeaseClient& client, const Opening& opening, Nanoseconds now);
+  metering::Account remove(LeaseClient& client, Nanoseconds now);
   bool drained(DeviceQueue& queue);
   void check_overdue(LeaseClient& client, Nanoseconds now);
   void note_cap(const LeaseClient& client, const arbiter::Why& why, Nanoseconds now);

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "daemon/server/runtime/files.h"
 #include "daemon/server/runtime/process_identity.h"
@@ -25,7 +26,7 @@ constexpr std::size_t path_bytes_max =
 constexpr std::string_view life_suffix = ".life";
 constexpr std::string_view session_suffix = ".session";
 constexpr std::string_view charges_suffix = ".charges";
-constexpr std::uint32_t charges_version = 1;
+constexpr std::uint32_t charges_version = 2;
 constexpr std::size_t charges_bytes_max = 256;
 
 // What is true of one process alone, over number reuse and reboots.
@@ -64,33 +65,67 @@ Result<SessionNote> read_session(const std::string& worker_folder) {
   return decode_session_note(std::as_bytes(std::span(bytes)));
 }
 
-template <typename Visitor, typename Account>
-void visit(Visitor& v, Account& a) {
-  v(a.books.measured_ns), v(a.books.charged_ns), v(a.books.build_ns), v(a.cpu_ns), v(a.noted_ns);
+struct Charges {
+  metering::Account account;
+  metering::Usage past;
+};
+
+template <typename Visitor, typename Books>
+void visit_books(Visitor& v, Books& b) {
+  v(b.measured_ns), v(b.charged_ns), v(b.build_ns);
+}
+
+template <typename Visitor, typename Account, typename Usage>
+void visit(Visitor& v, Account& a, Usage& past) {
+  visit_books(v, a.books);
+  v(a.cpu_ns), v(a.noted_ns);
+  visit_books(v, past.books);
+  v(past.device_ns), v(past.launches), v(past.commands), v(past.failures), v(past.bytes_in), v(past.bytes_out);
+  v(past.memory_peak_bytes);
 }
 
 // A file of another version, or of another session, says nothing: then all that the worker has used is charged again,
 // as what it used without a lease.
-metering::Account read_account(const std::string& worker_folder, std::uint64_t session_id) {
+std::optional<Charges> read_charges(const std::string& worker_folder, std::uint64_t session_id) {
   const auto bytes = read_own_file(worker_folder + std::string(charges_suffix), charges_bytes_max);
-  if (!bytes.ok()) return {};
+  if (!bytes.ok()) return std::nullopt;
   wire::Decoder decoder(std::as_bytes(std::span(bytes.value())));
   const auto framed = get_frame(decoder, charges_version, "what a session was charged");
-  if (!framed.ok()) return {};
+  if (!framed.ok()) return std::nullopt;
   wire::Decoder fields(framed.value());
   const bool its_own = fields.get<std::uint64_t>() == session_id;
-  metering::Account account;
+  Charges charges;
   wire::DecodeVisitor visitor(fields);
-  visit(visitor, account);
-  return its_own && check_whole(fields, "what a session was charged").ok() ? account : metering::Account{};
+  visit(visitor, charges.account, charges.past);
+  const bool whole = check_whole(fields, "what a session was charged").ok();
+  return its_own && whole ? std::optional(charges) : std::nullopt;
 }
 
-LivingWorker living_worker(std::uint32_t number, Process process, const std::string& folder) {
-  LivingWorker worker{number, std::move(process), {}, {}, {}};
-  auto note = read_session(folder);
+// The target of a move has charges of its own from the commit on, which hold what was used before; without them, what
+// its source was charged comes before it.
+Charges charges_of(const std::string& workers, std::uint32_t number, const SessionNote& note) {
+  const auto of = [&](std::uint32_t worker) {
+    return read_charges(workers + "/" + std::to_string(worker), note.record.session_id);
+  };
+  if (const auto own = of(number)) return *own;
+  const auto source = note.move.role == MoveRole::target ? of(note.move.peer) : std::nullopt;
+  if (!source) return {};
+  Charges charges;
+  charges.past = source->past;
+  charges.past.books += source->account.books;
+  charges.past.device_ns += source->account.books.measured_ns;
+  return charges;
+}
+
+LivingWorker living_worker(std::uint32_t number, Process process, const std::string& workers) {
+  LivingWorker worker{number, std::move(process), {}, {}, {}, {}};
+  auto note = read_session(workers + "/" + std::to_string(number));
   if (note.ok()) worker.session = note.take();
   else if (note.status().code() != Code::not_found) worker.unreadable = note.status();
-  if (worker.session) worker.account = read_account(folder, worker.session->record.session_id);
+  if (!worker.session) return worker;
+  const Charges charges = charges_of(workers, number, *worker.session);
+  worker.account = charges.account;
+  worker.past = charges.past;
   return worker;
 }
 
@@ -171,12 +206,12 @@ Status RuntimeFolder::record_session(std::uint32_t number, const SessionNote& no
                         std::span(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
-Status RuntimeFolder::record_account(std::uint32_t number, std::uint64_t session_id,
-                                     const metering::Account& account) const {
+Status RuntimeFolder::record_account(std::uint32_t number, std::uint64_t session_id, const metering::Account& account,
+                                     const metering::Usage& past) const {
   wire::Encoder fields;
   fields.put(session_id);
   wire::EncodeVisitor visitor(fields);
-  visit(visitor, account);
+  visit(visitor, account, past);
   wire::Encoder file;
   put_frame(file, charges_version, fields.bytes());
   return write_own_file(worker_folder(number) + std::string(charges_suffix),
@@ -193,17 +228,29 @@ std::function<void()> RuntimeFolder::worker_folder_removal(std::uint32_t number)
 }
 
 std::vector<LostSession> RuntimeFolder::lost_sessions() const {
-  std::vector<LostSession> lost;
+  std::map<std::uint64_t, LostSession> dead;
+  std::set<std::uint64_t> living;
+  const std::string workers = folders_.runtime + "/workers";
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folders_.runtime + "/workers", error)) {
+  for (const auto& entry : std::filesystem::directory_iterator(workers, error)) {
     if (entry.path().extension() != session_suffix) continue;
     const auto number = whole_number(entry.path().stem().native());
-    if (!number || find_living(worker_folder(*number) + std::string(life_suffix))) continue;
-    const auto note = read_session(worker_folder(*number));
+    const auto note = number ? read_session(worker_folder(*number)) : Result<SessionNote>(Status(Code::not_found, ""));
     if (!note.ok()) continue;
     const SessionRecord& record = note.value().record;
-    lost.push_back({record, read_account(worker_folder(*number), record.session_id)});
+    if (find_living(worker_folder(*number) + std::string(life_suffix))) {
+      living.insert(record.session_id);
+      continue;
+    }
+    // The books of a move's target hold its source's.
+    const Charges charges = charges_of(workers, *number, note.value());
+    const LostSession lost{record, charges.account, charges.past};
+    if (note.value().move.role == MoveRole::source) dead.try_emplace(record.session_id, lost);
+    else dead.insert_or_assign(record.session_id, lost);
   }
+  std::vector<LostSession> lost;
+  for (auto& [id, session] : dead)
+    if (!living.contains(id)) lost.push_back(std::move(session));
   return lost;
 }
 
@@ -217,7 +264,7 @@ std::vector<LivingWorker> RuntimeFolder::sweep(std::uint32_t& number_max) const 
     if (entry.extension() != life_suffix) continue;
     const auto number = whole_number(entry.stem().native());
     auto process = number ? find_living(entry) : std::nullopt;
-    if (process) living[*number] = living_worker(*number, std::move(*process), worker_folder(*number));
+    if (process) living[*number] = living_worker(*number, std::move(*process), folders_.runtime + "/workers");
   }
   for (const auto& entry : entries) {
     const auto number = whole_number(entry.stem().native());

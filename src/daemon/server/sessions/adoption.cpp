@@ -49,8 +49,18 @@ Status Adoption::expect(LivingWorker living) {
     return Status();
   }
   if (!expected.worker.session) return Status();  // it leaves by itself
-  if (Status called = connect_to(expected); !called.ok()) reject(number, called.message());
+  call_on(expected);
   return Status();
+}
+
+// One that a session moves to may listen only once the session is its own.
+void Adoption::call_on(Expected& expected) {
+  const std::uint32_t number = expected.worker.number;
+  const Status called = connect_to(expected);
+  if (called.ok()) return;
+  if (expected.worker.session->move.role != MoveRole::target || called.code() == Code::permission_denied)
+    return reject(number, called.message());
+  expected.again = loop_.at(now_ns() + retry_ns, [this, &expected] { call_on(expected); });
 }
 
 // The adoption socket's file is the worker's own to replace: who answers there is the kernel's word.
@@ -76,8 +86,15 @@ void Adoption::on_readable(std::uint32_t number) {
   Status taken = check_claim(message, note);
   if (taken.ok()) taken = take_over(expected, message.fds);
   tasks_.close(note.record.client_uid, std::move(message.fds));
-  if (taken.ok()) return forget(number);
-  reject(number, taken.message());
+  if (!taken.ok()) return reject(number, taken.message());
+  reject_others(note.record.session_id, number);
+  forget(number);
+}
+
+void Adoption::reject_others(std::uint64_t session_id, std::uint32_t number) {
+  for (const auto& [other, expected] : expected_)
+    if (other != number && expected.worker.session && expected.worker.session->record.session_id == session_id)
+      kill_process(expected.worker.process);
 }
 
 // Its worker runs where it was started: what it is charged, and what it may use, would be another device's.
@@ -99,6 +116,8 @@ Status Adoption::check_device(const SessionNote& note) const {
 // Moves out of `fds` what it keeps.
 Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   const SessionRecord& record = expected.worker.session->record;
+  if (sessions_.live().contains(record.session_id))
+    return Status(Code::permission_denied, "another worker has it already");
   if (!registry_.list().ids().contains(record.tenant_id))
     return Status(Code::not_found, "its tenant, " + std::string(record.tenant) + ", is not there any more");
   if (record.bindings.size() != 1)
@@ -123,9 +142,9 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   sent[adopted_fd_log] = log.write_end.get();
   sent[adopted_fd_terms] = pages.terms.fd();
   sent[adopted_fd_kick] = pages.kick.get();
-  const SessionNote note{record, note_of(memory), expected.worker.session->devices};
-  Status adopted =
-      sessions_.adopt(record, use, *worker.value(), std::move(memory.memory), before, expected.worker.account);
+  const SessionNote note{record, note_of(memory), expected.worker.session->devices, {}};
+  Status adopted = sessions_.adopt(record, use, *worker.value(), std::move(memory.memory), before,
+                                   expected.worker.account, expected.worker.past);
   if (adopted.ok()) send_adopted(*worker.value(), note, sent);
   else slices_.release(use);
   return adopted;
@@ -144,7 +163,10 @@ void Adoption::send_adopted(Worker& worker, const SessionNote& note, std::span<c
 // Its end is seen by its exit_watch, which does the rest.
 void Adoption::reject(std::uint32_t number, const std::string& why) {
   const LivingWorker& worker = expected_.at(number).worker;
-  if (worker.session)
+  if (worker.session && worker.session->move.role != MoveRole::none)
+    log::info("session {} was moving, and worker {} has not gone on with it: {}", worker.session->record.session_id,
+              number, why);
+  else if (worker.session)
     log::warn("session {} could not be taken over, and is ended: {}", worker.session->record.session_id, why);
   kill_process(worker.process);
 }

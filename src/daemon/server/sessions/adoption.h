@@ -4,6 +4,10 @@
 // adoption socket of each, and the worker says what it serves. The daemon believes only what agrees with the notes and
 // with the kernel's word about which process answered. It admits no program before all workers have answered or died,
 // so that the books are whole; a worker that has not answered after patience_ns_max is ended.
+//
+// Of a session that was moving, both workers live: the source aborts and goes on, or leaves because the move was
+// committed; the target leaves or takes over (move_page.h). The one that claims the session has it, and the other is
+// ended.
 #pragma once
 
 #include <functional>
@@ -25,6 +29,7 @@ namespace sluice::server {
 class Adoption {
  public:
   static constexpr Nanoseconds patience_ns_max = 10 * ns_per_s;
+  static constexpr Nanoseconds retry_ns = 20 * ns_per_ms;
   static constexpr Nanoseconds idle_patience_ns_max = ns_per_s;  // for workers without a session: they leave
 
   // REQUIRES: all of these outlive the adoption.
@@ -53,13 +58,15 @@ class Adoption {
   struct Expected {
     LivingWorker worker;
     Watch exit_watch;
-    Timer patience;
+    Timer patience, again;
     wire::MessageSocket link;
     UniqueFd pidfd;  // of who answered
     Watch link_watch;
   };
   Status expect(LivingWorker living);
+  void call_on(Expected& expected);
   Status connect_to(Expected& expected);
+  void reject_others(std::uint64_t session_id, std::uint32_t number);
   void on_readable(std::uint32_t number);
   Status check_device(const SessionNote& note) const;
   Status take_over(Expected& expected, std::vector<UniqueFd>& fds);

@@ -34,8 +34,15 @@ class MemoryGrants {
   // grant stays as it is, and other sessions of its tenant that ask for what it has wait for that.
   void take_over(const BindingId& binding, const std::string& tenant, std::uint64_t limit_bytes,
                  std::unique_ptr<MemoryGrantor> grantor, std::uint64_t granted_bytes);
-  // What it held is free for its tenant's others.
+  // What it held is free for its tenant's others. Of a move's target: the session stays where it is.
   void close(const BindingId& binding);
+
+  // The session moves: `target` makes its memory again, while `source` still has it. The two count once, and neither
+  // may hold more than the session may. REQUIRES: `source` is open and no target, and has none; `target` is not open.
+  void open_target(const BindingId& source, const BindingId& target, std::unique_ptr<MemoryGrantor> grantor);
+  // The target holds the session's memory alone from now on, and the source is closed. REQUIRES: it is open as a
+  // target.
+  void commit_target(const BindingId& target);
 
   // Sessions of an earlier daemon are still to come: no wish is answered until release().
   void hold();
@@ -59,6 +66,12 @@ class MemoryGrants {
     std::uint64_t pinned_bytes = 0;  // granted to the wish `answered`, and perhaps not taken yet
     std::uint64_t answered = 0;
     bool current = true;
+    // While it moves: the pages of the target, which is granted what the session may hold.
+    std::unique_ptr<MemoryGrantor> target;
+    std::uint64_t target_pinned_bytes = 0, target_answered = 0;
+
+    // What it may hold under its grant, or holds from a higher one.
+    std::uint64_t entitled_bytes() const { return granted_bytes > owed_bytes ? granted_bytes : owed_bytes; }
   };
   struct Tenant {
     std::string key;
@@ -72,17 +85,21 @@ class MemoryGrants {
   static std::uint64_t counted_of(const Grantee& session);
   static std::uint64_t pinned_of(const Grantee& session);
   static std::uint64_t counted_beside(const Tenant& tenant, const Grantee* session);
+  static void write_grant(Grantee& session, std::uint64_t bytes);
+  static void entitle_target(Grantee& session);
   static void set_granted(Grantee& session, std::uint64_t bytes);
   static void lower(Grantee& session, std::uint64_t to_bytes);
   static void fit(Tenant& tenant);
   static bool within_limit(const Tenant& tenant);
   static bool make_room(Tenant& tenant, const Grantee& session, std::uint64_t bytes);
   static void answer(Tenant& tenant, Grantee& session);
+  static void answer_target(Tenant& tenant, Grantee& session);
   void answer_all(Tenant& tenant);
 
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, std::unique_ptr<Tenant>> tenants_;
   std::map<BindingId, Tenant*> tenant_of_;
+  std::map<BindingId, BindingId> source_of_;  // by a move's target
   bool holds_ = false;
 };
 

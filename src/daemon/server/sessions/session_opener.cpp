@@ -155,7 +155,7 @@ SessionRecord SessionOpener::record_for(const Waiting& waiting, const Worker& wo
   record.arena_address = wire::arena_home(record.session_id);
   record.started_unix_ns = unix_now_ns();
   record.api = caller.request.api;
-  record.bindings = {{tenant.slice.device(), worker.number}};
+  record.bindings = {{waiting.use.device, worker.number}};
   record.client_pid = static_cast<std::uint32_t>(caller.peer.credentials.pid);
   record.client_uid = caller.peer.credentials.uid;
   record.client_gid = caller.peer.credentials.gid;
@@ -174,11 +174,11 @@ Status SessionOpener::give(const Waiting& waiting, Worker& worker) {
   auto ends = SLUICE_TRY(wire::MessageSocket::pair());
   OutputPipe output = SLUICE_TRY(make_output_pipe());
   Attaching attaching{waiting.caller, nullptr, std::move(ends.first), std::move(output.program_end)};
-  const WorkerEnds worker_ends{std::move(ends.second), std::move(output.worker_end)};
+  WorkerEnds worker_ends{std::move(ends.second), std::move(output.worker_end)};
   SLUICE_TRY(send_session(record, worker, memory, worker_ends));
   Worker* const workers[] = {&worker};
-  attaching.session = SLUICE_TRY(
-      sessions_.begin(record, waiting.use, workers, std::move(memory), std::move(waiting.caller->peer.pidfd)));
+  attaching.session = SLUICE_TRY(sessions_.begin(record, waiting.use, workers, std::move(memory),
+                                                 std::move(waiting.caller->peer.pidfd), std::move(worker_ends.output)));
   attaching_.insert_or_assign(worker.number, std::move(attaching));
   return Status();
 }

@@ -74,12 +74,12 @@ class SessionOpener {
     wire::MessageSocket program_end;
     UniqueFd output;  // what the worker prints comes out here
   };
-  // Handed to the worker, and not kept.
+  // Handed to the worker. Of these the output alone is kept, for a worker that the session moves to.
   struct WorkerEnds {
     wire::MessageSocket session;
     UniqueFd output;
   };
-  std::uint32_t device_of(const SliceUse& use) const { return use.tenant->slice.device(); }
+  std::uint32_t device_of(const SliceUse& use) const { return use.device; }
   Result<SliceUse> admit(Caller& caller);
   void serve_waiting(std::uint32_t device);
   std::deque<Waiting>::iterator next_of(std::deque<Waiting>& queue, std::uint32_t device);

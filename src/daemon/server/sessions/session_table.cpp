@@ -37,49 +37,25 @@ std::string devices_text(const SessionRecord& record) {
   return text;
 }
 
-void add(Usage& sum, const Usage& part) {
-  sum.books += part.books;
-  sum.device_ns += part.device_ns;
-  sum.launches += part.launches;
-  sum.commands += part.commands;
-  sum.failures += part.failures;
-  sum.bytes_in += part.bytes_in;
-  sum.bytes_out += part.bytes_out;
-  sum.memory_bytes += part.memory_bytes;
-  sum.memory_peak_bytes += part.memory_peak_bytes;
+Usage usage_of(const LiveBinding& binding, const BindingMemory& memory) {
+  Usage usage = metering::read_meter(memory.report_page().meter);
+  usage.books = binding.account.books;
+  return metering::after(binding.past, usage);
 }
 
 }  // namespace
 
 std::string lease_key(const Tenant& tenant) { return std::to_string(tenant.key.id); }
 
-Usage read_meter(const metering::MeterPage& meter) {
-  const auto read = [](const std::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
-  Usage usage;
-  usage.device_ns = read(meter.device_ns);
-  usage.launches = read(meter.launches);
-  usage.commands = read(meter.commands);
-  usage.failures = read(meter.failures);
-  usage.bytes_in = read(meter.bytes_in) + read(meter.host_bytes_in);
-  usage.bytes_out = read(meter.bytes_out) + read(meter.host_bytes_out);
-  usage.memory_bytes = read(meter.memory_bytes);
-  usage.memory_peak_bytes = read(meter.memory_peak_bytes);
-  return usage;
-}
-
 Usage usage_of(const LiveSession& session) {
   Usage usage;
-  for (std::size_t i = 0; i < session.bindings.size(); ++i) {
-    Usage part = read_meter(session.memory.bindings[i].report_page().meter);
-    part.books = session.bindings[i].account.books;
-    add(usage, part);
-  }
+  for (std::size_t i = 0; i < session.bindings.size(); ++i)
+    usage += usage_of(session.bindings[i], session.memory.bindings[i]);
   return usage;
 }
 
-Status SessionTable::open_lease(LiveSession& session, std::size_t index, const Start& start) {
-  LiveBinding& binding = session.bindings[index];
-  const BindingMemory& memory = session.memory.bindings[index];
+Status SessionTable::open_lease(const LiveSession& session, const LiveBinding& binding, const BindingMemory& memory,
+                                const Start& start) {
   LeaseScheduler::Opening opening;
   opening.binding = binding.id;
   opening.tenant = lease_key(*session.use.tenant);
@@ -91,11 +67,14 @@ Status SessionTable::open_lease(LiveSession& session, std::size_t index, const S
   opening.kicked = [&grants = grants_, id = binding.id] { grants.answer_request(id); };
   opening.evidence = evidence_(*binding.worker);
   opening.before = start.before;
-  SLUICE_TRY(leases_.open(opening));
+  return leases_.open(opening);
+}
+
+void SessionTable::begin_books(LiveBinding& binding) {
   settle(binding);
+  const Evidence evidence = evidence_(*binding.worker);
   if (build_cpu_ns_max_)
-    binding.build_budget.emplace(*build_cpu_ns_max_, opening.evidence.units, opening.evidence.proof, binding.account);
-  return Status();
+    binding.build_budget.emplace(*build_cpu_ns_max_, evidence.units, evidence.proof, binding.account);
 }
 
 Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceUse& use,
@@ -108,12 +87,14 @@ Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceU
   session->use = use;
   session->memory = std::move(memory);
   for (std::size_t i = 0; i < workers.size(); ++i)
-    session->bindings.push_back({{record.session_id, record.bindings[i].device}, workers[i], {}, {}});
-  for (std::size_t i = 0; i < workers.size(); ++i)
-    if (Status opened = open_lease(*session, i, starts[i]); !opened.ok()) {
-      while (i-- > 0) (void)leases_.close(session->bindings[i].id);
-      return opened;
-    }
+    session->bindings.push_back({{record.session_id, record.bindings[i].device}, workers[i], {}, starts[i].past, {}});
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    Status opened = open_lease(*session, session->bindings[i], session->memory.bindings[i], starts[i]);
+    if (opened.ok()) continue;
+    while (i-- > 0) (void)leases_.close(session->bindings[i].id);
+    return opened;
+  }
+  for (LiveBinding& binding : session->bindings) begin_books(binding);
   began.raise(record.tenant_id);
   if (sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
   arena_wait_ns_ = arena_look_ns;
@@ -122,19 +103,23 @@ Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceU
 }
 
 Result<LiveSession*> SessionTable::begin(const SessionRecord& record, const SliceUse& use,
-                                         std::span<Worker* const> workers, SessionMemory memory, UniqueFd client) {
+                                         std::span<Worker* const> workers, SessionMemory memory, UniqueFd client,
+                                         UniqueFd output) {
   std::vector<Start> starts;
   for (std::size_t i = 0; i < record.bindings.size(); ++i) {
     TermsPage& terms = memory.bindings[i].terms_page();
     ReportPage& report = memory.bindings[i].report_page();
     grants_.open({record.session_id, record.bindings[i].device}, lease_key(*use.tenant), use.tenant->slice.memory_bytes,
                  std::make_unique<PageMemoryGrantor>(terms, report));
-    starts.push_back({LeaseGrantor(terms, report), {}});
+    starts.push_back({LeaseGrantor(terms, report), {}, {}});
   }
   auto session = add(record, use, workers, std::move(memory), starts);
-  if (session.ok()) session.value()->client = std::move(client);
-  else
+  if (!session.ok()) {
     for (const SessionBinding& binding : record.bindings) grants_.close({record.session_id, binding.device});
+    return session.status();
+  }
+  session.value()->client = std::move(client);
+  session.value()->output = std::move(output);
   return session;
 }
 
@@ -151,7 +136,8 @@ void SessionTable::settle_books() {
 }
 
 void SessionTable::note(const LiveBinding& binding) {
-  const Status noted = folder_.record_account(binding.worker->number, binding.id.session_id, binding.account);
+  const Status noted =
+      folder_.record_account(binding.worker->number, binding.id.session_id, binding.account, binding.past);
   if (!noted.ok() && !note_failed_)
     log::warn("what sessions are charged would not survive this daemon: {}", noted.message());
   note_failed_ = !noted.ok();
@@ -176,6 +162,45 @@ void SessionTable::keep_books() {
   settle_books();
   check_builds();
   if (!sessions_.empty()) next_books_ = loop_.at(now_ns() + books_every_ns, [this] { keep_books(); });
+}
+
+// ---- moves ----
+
+LiveSession* SessionTable::find(std::uint64_t id) {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+metering::Account SessionTable::account_of(const Worker& worker) const {
+  const Evidence evidence = evidence_(worker);
+  metering::Account account;
+  if (evidence.cpu != nullptr) account.cpu_ns = evidence.cpu->cpu_ns().value_or(0);
+  account.noted_ns = now_ns();
+  return account;
+}
+
+// Until the commit the target has no file of charges: what one holds is all of the session's.
+Status SessionTable::rebind(LiveSession& session, TargetBinding& target, const std::function<bool()>& commit) {
+  SLUICE_REQUIRE(session.bindings.size() == 1 && target.worker != nullptr);
+  LiveBinding& from = session.bindings.front();
+  settle(from);
+  LiveBinding to{target.id, target.worker, {}, {}, {}};
+  const LeaseGrantor lease(target.memory.terms_page(), target.memory.report_page());
+  SLUICE_TRY(open_lease(session, to, target.memory, {lease, target.before, {}}));
+  if (!commit()) {
+    (void)leases_.close(to.id);
+    return Status(Code::unavailable, "it was given up meanwhile");
+  }
+  from.account = leases_.hand_over(from.id, to.id);
+  to.past = usage_of(from, session.memory.bindings.front());
+  grants_.commit_target(to.id);
+  from = std::move(to);
+  session.memory.bindings.front() = std::move(target.memory);
+  session.record.bindings.front() = {from.id.device, from.worker->number};
+  slices_.move(session.use, from.id.device);
+  begin_books(from);
+  note(from);
+  return Status();
 }
 
 // ---- beginnings and ends ----
@@ -208,7 +233,7 @@ void SessionTable::find_program(LiveSession& session) {
 }
 
 Status SessionTable::adopt(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
-                           const TermsPage& terms_before, const metering::Account& before) {
+                           const TermsPage& terms_before, const metering::Account& before, const Usage& past) {
   SLUICE_REQUIRE(record.bindings.size() == 1);
   ids_.skip(record.session_id);
   const BindingId id{record.session_id, record.bindings.front().device};
@@ -218,8 +243,8 @@ Status SessionTable::adopt(const SessionRecord& record, const SliceUse& use, Wor
                     std::make_unique<PageMemoryGrantor>(terms, report),
                     terms_before.memory_granted_bytes.load(std::memory_order_relaxed));
   Worker* const workers[] = {&worker};
-  const auto session =
-      add(record, use, workers, std::move(memory), {{LeaseGrantor::take_over(terms, report, terms_before), before}});
+  const auto session = add(record, use, workers, std::move(memory),
+                           {{LeaseGrantor::take_over(terms, report, terms_before), before, past}});
   if (!session.ok()) {
     grants_.close(id);
     return session.status();
@@ -341,7 +366,8 @@ void SessionTable::remember_lost(const std::vector<LostSession>& lost) {
     Usage usage;
     usage.books = session.account.books;
     usage.device_ns = usage.books.measured_ns;
-    ended_.push_front({session.record, usage, unix_now_ns(), "it ended while no daemon lived"});
+    ended_.push_front(
+        {session.record, metering::after(session.past, usage), unix_now_ns(), "it ended while no daemon lived"});
     if (ended_.size() > ended_sessions_max) ended_.pop_back();
   }
 }

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "daemon/metering/build_budget.h"
-#include "daemon/metering/meter_page.h"
+#include "daemon/metering/usage.h"
 #include "daemon/server/devices/lease_scheduler.h"
 #include "daemon/server/runtime/event_loop.h"
 #include "daemon/server/runtime/runtime_folder.h"
@@ -33,21 +33,14 @@
 
 namespace sluice::server {
 
-// The meter page at one moment, which is the worker's word, and the session's books, which are not. Bytes count what
-// the worker moved and what the program says it copied itself.
-struct Usage {
-  metering::Books books;
-  std::uint64_t device_ns = 0, launches = 0, commands = 0, failures = 0;
-  std::uint64_t bytes_in = 0, bytes_out = 0;
-  std::uint64_t memory_bytes = 0, memory_peak_bytes = 0;
-};
-Usage read_meter(const metering::MeterPage& meter);
+using metering::Usage;
 
 // What serves a session on one device.
 struct LiveBinding {
   BindingId id;
   Worker* worker = nullptr;
   metering::Account account;  // as it was noted last, or asked for
+  Usage past;                 // of the session on devices that it moved away from
   std::optional<metering::BuildBudget> build_budget;
 };
 
@@ -56,7 +49,9 @@ struct LiveSession {
   SliceUse use;
   SessionMemory memory;
   std::vector<LiveBinding> bindings;  // in the order of the record, as those of `memory` are
-  UniqueFd client;                    // a pidfd of the program
+  UniqueFd output;      // the write end of its output pipe, for the next worker; none if an earlier daemon made it
+  std::string unmoved;  // why its last move did not come about; empty: it did, or there was none
+  UniqueFd client;      // a pidfd of the program
   Watch client_watch;
   Timer patience;
   bool live = false;  // the program has been told
@@ -69,6 +64,14 @@ struct EndedSession {
   Usage usage;
   std::uint64_t ended_unix_ns = 0;
   std::string reason;
+};
+
+// A binding that a session may move to. Its worker has the session's memory, and the pages here.
+struct TargetBinding {
+  BindingId id;
+  Worker* worker = nullptr;
+  BindingMemory memory;
+  metering::Account before;  // of its worker, when it was given the session
 };
 
 inline constexpr std::size_t ended_sessions_max = 100;
@@ -98,12 +101,22 @@ class SessionTable {
   // The workers, one for each binding of the record, have been given the session. Not ok: it can have no lease, and is
   // not here.
   Result<LiveSession*> begin(const SessionRecord& record, const SliceUse& use, std::span<Worker* const> workers,
-                             SessionMemory memory, UniqueFd client);
+                             SessionMemory memory, UniqueFd client, UniqueFd output);
   // The program has been told. From now on its death ends the session.
   void go_live(LiveSession& session);
   // A session of an earlier daemon, whose books of it ended with `before`. REQUIRES: it has one binding.
   Status adopt(const SessionRecord& record, const SliceUse& use, Worker& worker, SessionMemory memory,
-               const TermsPage& terms_before, const metering::Account& before);
+               const TermsPage& terms_before, const metering::Account& before, const Usage& past);
+
+  // Null: there is no such session.
+  LiveSession* find(std::uint64_t id);
+  // What a worker that is given a session now has used: that is not the session's.
+  metering::Account account_of(const Worker& worker) const;
+  // Moves the session's one binding to `target`, if `commit` says true once all that could fail is done: its lease and
+  // its memory, its books and its slice go on there. Not ok: it stays where it is. REQUIRES: MemoryGrants has the
+  // target open as one.
+  Status rebind(LiveSession& session, TargetBinding& target, const std::function<bool()>& commit);
+
   // Null: the worker serves none here.
   const LiveSession* of(const Worker& worker) const;
   // The worker has nothing of its session any more: that ends the session, and its other workers. Nothing happens if it
@@ -132,10 +145,13 @@ class SessionTable {
   struct Start {
     LeaseGrantor lease;
     std::optional<metering::Account> before;
+    Usage past;
   };
   Result<LiveSession*> add(const SessionRecord& record, const SliceUse& use, std::span<Worker* const> workers,
                            SessionMemory memory, const std::vector<Start>& starts);
-  Status open_lease(LiveSession& session, std::size_t binding, const Start& start);
+  Status open_lease(const LiveSession& session, const LiveBinding& binding, const BindingMemory& memory,
+                    const Start& start);
+  void begin_books(LiveBinding& binding);
   void close_binding(LiveBinding& binding);
   void dismiss(LiveSession& session, const std::string& reason);
   void watch_program(LiveSession& session);

@@ -38,6 +38,21 @@ Request request_for(std::uint64_t tenant, MilliGpu gpu, std::uint64_t memory_byt
   return request;
 }
 
+// What a tenant's slice is called in the books on the second device of a move. No tenant has such an id.
+constexpr std::uint64_t other_bit = 1ull << 63;
+
+std::uint64_t other_id(const Tenant& tenant) { return tenant.key.id | other_bit; }
+
+Request request_of(const Tenant& tenant) {
+  return request_for(tenant.key.id, tenant.slice.gpu, tenant.slice.memory_bytes);
+}
+
+// "250m and 2 GiB of memory"
+std::string amounts_text(std::uint64_t milli, std::uint64_t memory_bytes) {
+  return format_milli_gpu(MilliGpu{static_cast<std::uint32_t>(milli)}) + " and " + format_bytes(memory_bytes) +
+         " of memory";
+}
+
 }  // namespace
 
 Result<SliceUse> SliceTable::admit(const TenantKey& key, MilliGpu gpu, std::uint64_t memory_bytes) {
@@ -80,8 +95,9 @@ Result<SliceUse> SliceTable::acquire(const TenantKey& key, std::uint32_t uid, co
   SLUICE_INVARIANT(tenant != nullptr);
   if (!Tenants::join(*tenant))
     return Status(Code::exhausted, "tenant " + key.name + " has no room for another session");
-  count_session(*tenant, uid);
-  return SliceUse{tenant, uid};
+  const SliceUse use{tenant, uid, tenant->slice.device()};
+  count_session(use);
+  return use;
 }
 
 Result<Tenant*> SliceTable::place(const TenantKey& key, Request request) {
@@ -102,9 +118,10 @@ Result<Tenant*> SliceTable::place(const TenantKey& key, Request request) {
   return tenants_.create(key, slice);
 }
 
-void SliceTable::count_session(Tenant& tenant, std::uint32_t uid) {
+void SliceTable::count_session(const SliceUse& use) {
   ++taken_;
-  tenants_of_users_[uid].insert(tenant.key.id);
+  ++use.tenant->sessions_on[use.device];
+  tenants_of_users_[use.uid].insert(use.tenant->key.id);
 }
 
 Result<SliceUse> SliceTable::adopt(const SessionRecord& record, const store::TenantRecord* registered) {
@@ -128,9 +145,15 @@ Result<SliceUse> SliceTable::adopt(const SessionRecord& record, const store::Ten
     const Status placed = pool_.pool().place(key.id, request, slice.site, Overcommit::allow);
     SLUICE_INVARIANT(placed.ok());
   }
-  count_session(tenant, record.client_uid);
+  if (!tenant.is_on(device)) {
+    tenant.other_device = device;
+    const Status placed = pool_.pool().place(other_id(tenant), request_of(tenant), slice.site, Overcommit::allow);
+    SLUICE_INVARIANT(placed.ok());
+  }
+  const SliceUse use{&tenant, record.client_uid, device};
+  count_session(use);
   if (is_new && registered != nullptr) set_terms(tenant, *registered);
-  return SliceUse{&tenant, record.client_uid};
+  return use;
 }
 
 void SliceTable::release(const SliceUse& use) {
@@ -142,20 +165,106 @@ void SliceTable::release(const SliceUse& use) {
   SLUICE_REQUIRE(one != of_user.end());
   of_user.erase(one);
   if (of_user.empty()) tenants_of_users_.erase(use.uid);
-  if (!tenants_.leave(*use.tenant)) return;
+  --use.tenant->sessions_on[use.device];
+  if (!tenants_.leave(*use.tenant)) return drop_unused(*use.tenant);
   const Status released = pool_.pool().release(id);
   SLUICE_INVARIANT(released.ok());
+  (void)pool_.pool().release(id | other_bit);
   pool_.placer().departed();
 }
 
+// ---- moves ----
+
+Status SliceTable::check_move(const Tenant& tenant, std::uint32_t from, std::uint32_t to) const {
+  const auto refused = [&](const std::string& why) {
+    return Status(Code::invalid_argument, "tenant " + tenant.key.name + why);
+  };
+  if (tenant.moving) return refused("'s slice is being moved already");
+  if (tenant.is_on(to)) return Status();
+  if (tenant.other_device)
+    return refused(" is on the devices " + std::to_string(tenant.slice.device()) + " and " +
+                   std::to_string(*tenant.other_device) + ": its last move did not end; move it to one of them first");
+  if (tenant.slice.device() != from) return refused("'s slice is on another device");
+  const allocator::Device& device = pool_.pool().view(0).devices[to];
+  const TenantSlice& slice = tenant.slice;
+  if (device.healthy && device.milli_free >= slice.gpu.value && device.memory_free >= slice.memory_bytes)
+    return Status();
+  return Status(Code::exhausted, "device " + std::to_string(to) + " has no room for tenant " + tenant.key.name +
+                                     "'s slice: it is " + amounts_text(slice.gpu.value, slice.memory_bytes) + ", and " +
+                                     amounts_text(device.milli_free, device.memory_free) + " are free there");
+}
+
+Status SliceTable::begin_move(Tenant& tenant, std::uint32_t from, std::uint32_t to) {
+  SLUICE_TRY(check_move(tenant, from, to));
+  if (!tenant.is_on(to)) {
+    SLUICE_TRY(pool_.pool().place(other_id(tenant), request_of(tenant), site_on(to)));
+    tenant.other_device = to;
+  }
+  tenant.moving = true;
+  return Status();
+}
+
+void SliceTable::move(SliceUse& use, std::uint32_t to) {
+  Tenant& tenant = *use.tenant;
+  SLUICE_REQUIRE(tenant.is_on(to));
+  --tenant.sessions_on[use.device];
+  ++tenant.sessions_on[to];
+  use.device = to;
+  if (tenant.slice.device() != to) swap_devices(tenant);
+}
+
+void SliceTable::end_move(std::uint64_t id) {
+  Tenant* tenant = tenants_.find(id);
+  if (tenant == nullptr) return;
+  tenant->moving = false;
+  drop_unused(*tenant);
+}
+
+// The books of both, too.
+void SliceTable::swap_devices(Tenant& tenant) {
+  SLUICE_REQUIRE(tenant.other_device.has_value());
+  const std::uint32_t other = *tenant.other_device;
+  tenant.other_device = tenant.slice.device();
+  tenant.slice.site = site_on(other);
+  allocator::Pool& books = pool_.pool();
+  for (const std::uint64_t id : {tenant.key.id, other_id(tenant)}) {
+    const Status released = books.release(id);
+    SLUICE_INVARIANT(released.ok());
+  }
+  const Request request = request_of(tenant);
+  const Status placed = books.place(tenant.key.id, request, tenant.slice.site, Overcommit::allow);
+  const Status kept = books.place(other_id(tenant), request, site_on(*tenant.other_device), Overcommit::allow);
+  SLUICE_INVARIANT(placed.ok() && kept.ok());
+}
+
+// Of two devices, the one without a session.
+void SliceTable::drop_unused(Tenant& tenant) {
+  if (tenant.moving || !tenant.other_device) return;
+  if (tenant.sessions_on[tenant.slice.device()] == 0 && tenant.sessions_on[*tenant.other_device] > 0)
+    swap_devices(tenant);
+  if (tenant.sessions_on[*tenant.other_device] > 0) return;
+  const Status released = pool_.pool().release(other_id(tenant));
+  SLUICE_INVARIANT(released.ok());
+  tenant.sessions_on.erase(*tenant.other_device);
+  tenant.other_device.reset();
+  pool_.placer().departed();
+}
+
+// ---- changes ----
+
 Status SliceTable::check(std::span<const store::TenantRecord> tenants) const {
   std::vector<allocator::Resize> resizes;
-  for (const store::TenantRecord& to : tenants)
-    if (tenants_.find(to.id) != nullptr)
-      resizes.push_back({to.id, request_for(to.id, to.terms.guarantee, to.memory_bytes)});
+  for (const store::TenantRecord& to : tenants) {
+    const Tenant* tenant = tenants_.find(to.id);
+    if (tenant == nullptr) continue;
+    const Request request = request_for(to.id, to.terms.guarantee, to.memory_bytes);
+    resizes.push_back({to.id, request});
+    if (tenant->other_device) resizes.push_back({other_id(*tenant), request});
+  }
   const auto refusal = allocator::check_resizes(pool_.pool(), resizes, pool_.class_names());
   if (!refusal) return Status();
-  return Status(Code::exhausted, "tenant " + tenants_.find(refusal->slice)->key.name + " runs on " + refusal->reason);
+  return Status(Code::exhausted,
+                "tenant " + tenants_.find(refusal->slice & ~other_bit)->key.name + " runs on " + refusal->reason);
 }
 
 void SliceTable::change(const store::TenantRecord& record) {
@@ -163,9 +272,9 @@ void SliceTable::change(const store::TenantRecord& record) {
   if (tenant == nullptr) return;
   tenant->slice = {tenant->slice.site, record.terms.guarantee, record.memory_bytes};
   // check() allowed the changes of several tenants together; one of them may grow before another shrinks.
-  const Status resized = pool_.pool().resize(
-      record.id, request_for(record.id, record.terms.guarantee, record.memory_bytes), Overcommit::allow);
+  const Status resized = pool_.pool().resize(record.id, request_of(*tenant), Overcommit::allow);
   SLUICE_INVARIANT(resized.ok());
+  if (tenant->other_device) (void)pool_.pool().resize(other_id(*tenant), request_of(*tenant), Overcommit::allow);
   set_terms(*tenant, record);
 }
 

@@ -23,6 +23,7 @@ namespace sluice::server {
 struct SliceUse {
   Tenant* tenant = nullptr;
   std::uint32_t uid = 0;  // the user whose program it is
+  std::uint32_t device = 0;
 };
 
 class SliceTable {
@@ -49,6 +50,17 @@ class SliceTable {
   // REQUIRES: `use` came from here, and was not released since.
   void release(const SliceUse& use);
 
+  // ---- moves: all sessions of a tenant on a device, one after another ----
+  // Could begin_move() be called? exhausted: the device has no room for the slice; invalid_argument: the slice is
+  // there, or moves already, or is on two devices, and this is neither.
+  Status check_move(const Tenant& tenant, std::uint32_t from, std::uint32_t to) const;
+  // Books the slice on `to` as well, until end_move() finds no session of it there, or none elsewhere.
+  Status begin_move(Tenant& tenant, std::uint32_t from, std::uint32_t to);
+  // The session is on that device from now on, and new ones of the tenant begin there. REQUIRES: booked there.
+  void move(SliceUse& use, std::uint32_t to);
+  // Nothing happens if the tenant is gone.
+  void end_move(std::uint64_t tenant);
+
   // Could change() be called for all of these? exhausted: a device of one of them has no room for
   // more.
   Status check(std::span<const store::TenantRecord> tenants) const;
@@ -66,7 +78,9 @@ class SliceTable {
   // The tenant's slice: its live one, or a new one for `request`.
   Result<SliceUse> acquire(const TenantKey& key, std::uint32_t uid, const std::optional<allocator::Request>& request);
   Result<Tenant*> place(const TenantKey& key, allocator::Request request);
-  void count_session(Tenant& tenant, std::uint32_t uid);
+  void count_session(const SliceUse& use);
+  void swap_devices(Tenant& tenant);
+  void drop_unused(Tenant& tenant);
   void set_terms(Tenant& tenant, const store::TenantRecord& record);
 
   DevicePool& pool_;

@@ -1,7 +1,8 @@
 // Tenants: who has a slice now. A tenant is here for as long as it has sessions, and is known by its id alone. The
 // slice of one that is registered is what the registry says; one that is not, ad hoc, is a user's.
 //
-// The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice.
+// The first session fixes the device, and of an ad-hoc tenant the amounts too. All sessions share the slice. While it
+// moves to another device, it is booked on both.
 #pragma once
 
 #include <bit>
@@ -34,7 +35,7 @@ struct TenantSlice {
   MilliGpu gpu;
   std::uint64_t memory_bytes = 0;
 
-  // The device that the tenant's sessions run on: the first of the site. REQUIRES: the site has devices.
+  // The device that the tenant's new sessions run on: the first of the site. REQUIRES: the site has devices.
   std::uint32_t device() const {
     SLUICE_REQUIRE(site.devices != 0);
     return static_cast<std::uint32_t>(std::countr_zero(site.devices));
@@ -47,9 +48,14 @@ struct Tenant {
   TenantSlice slice;  // its compute is terms.guarantee
   arbiter::ComputeTerms terms;
   std::size_t session_count = 0;
+  std::map<std::uint32_t, std::size_t> sessions_on;  // by device
+  // The slice is booked there, too: it moves, or could not be moved whole.
+  std::optional<std::uint32_t> other_device;
+  bool moving = false;
 
   bool registered() const { return key.uid == TenantKey::no_uid; }
   std::size_t sessions() const { return session_count; }
+  bool is_on(std::uint32_t device) const { return slice.device() == device || other_device == device; }
 };
 
 class Tenants {

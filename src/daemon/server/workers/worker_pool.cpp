@@ -26,19 +26,19 @@ Nanoseconds backoff_ns(std::uint32_t failures) {
   return std::min(backoff_min_ns << std::min(failures - 1, backoff_doublings_max), backoff_max_ns);
 }
 
-// A worker runs its tenant's kernels, so its words may be theirs: bounded and printable before anybody reads them.
-std::string plain_text(std::string text) {
-  constexpr std::size_t text_bytes_max = 400;
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  text.resize(std::min(text.size(), text_bytes_max));
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
-}
-
-void set_state(Worker& worker, WorkerState state) {
-  worker.state = state;
-  worker.since_ns = now_ns();
+bool has_session(const Worker& worker) {
+  switch (worker.state) {
+    case WorkerState::attaching:
+    case WorkerState::serving:
+    case WorkerState::receiving:
+    case WorkerState::prepared:
+    case WorkerState::taking_over: return true;
+    case WorkerState::starting:
+    case WorkerState::ready:
+    case WorkerState::leaving:
+    case WorkerState::given_away: break;
+  }
+  return false;
 }
 
 // Its own process, and whatever it has started.
@@ -68,7 +68,7 @@ void WorkerPool::refill(std::uint32_t device) {
   const auto found = devices_.find(device);
   if (shutting_down_ || found == devices_.end() || found->second.retry_ns != 0) return;
   const DeviceView now = view(device);
-  const std::uint32_t wanted = settings_.ready_per_device + found->second.waiting;
+  const std::uint32_t wanted = settings_.ready_per_device + found->second.waiting + found->second.moves_waiting;
   // While starting fails, one at a time is enough to learn that it still does.
   const std::uint32_t starting_max = found->second.failures > 0 ? 1 : settings_.starting_max;
   std::uint32_t starting = now.starting;
@@ -111,7 +111,7 @@ void WorkerPool::start_one(std::uint32_t device) {
 void WorkerPool::begin(std::uint32_t number, std::uint32_t device, LaunchedWorker launched) {
   UniqueFd log = std::move(launched.log);
   auto worker = take_in(number, device, std::move(launched));
-  set_state(*worker, WorkerState::starting);
+  worker->enter(WorkerState::starting);
   worker->deadline = loop_.at(now_ns() + settings_.start_ns_max, [this, w = worker.get()] {
     end(*w, "was not ready within " + format_duration(settings_.start_ns_max));
   });
@@ -134,7 +134,7 @@ Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, La
   UniqueFd log = std::move(process.log);
   auto worker = take_in(number, device, std::move(process));
   worker->uid = uid;
-  set_state(*worker, WorkerState::serving);
+  worker->enter(WorkerState::serving);
   if (Status watched = watch(*worker, std::move(log)); !watched.ok()) {
     tasks_.close(uid, one_fd(worker->link.take_fd()));
     return watched;
@@ -166,6 +166,16 @@ Status WorkerPool::watch(Worker& worker, UniqueFd log) {
 
 // ---- what workers say ----
 
+// A worker runs its tenant's kernels, so its words may be theirs: bounded and printable before anybody reads them.
+std::string WorkerPool::plain_text(std::string text) {
+  constexpr std::size_t text_bytes_max = 400;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  text.resize(std::min(text.size(), text_bytes_max));
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
 // True: there was a message in its place, and there may be another.
 bool WorkerPool::on_readable(Worker& worker) {
   if (!worker.link.valid()) return false;
@@ -184,21 +194,20 @@ bool WorkerPool::on_readable(Worker& worker) {
 }
 
 void WorkerPool::handle(Worker& worker, const WorkerMessage& message) {
-  const bool has_session = worker.state == WorkerState::attaching || worker.state == WorkerState::serving;
   if (message.kind == WorkerMessageKind::ready && worker.state == WorkerState::starting)
     return now_ready(worker, message);
   if (message.kind == WorkerMessageKind::attached && worker.state == WorkerState::attaching) {
     worker.deadline.reset();
-    set_state(worker, WorkerState::serving);
+    worker.enter(WorkerState::serving);
     return attached.raise(worker);
   }
-  if (message.kind == WorkerMessageKind::ended && has_session && !std::exchange(worker.said_ended, true)) {
+  if (message.kind == WorkerMessageKind::ended && has_session(worker) && !std::exchange(worker.said_ended, true)) {
     if (worker.end_reason.empty()) worker.end_reason = plain_text(message.text);
     return;  // it exits by itself, which closes the link
   }
   if (message.kind == WorkerMessageKind::released && worker.state == WorkerState::serving)
     return session_released(worker);
-  break_off(worker, "an unexpected message");
+  if (!handle_move(worker, message)) break_off(worker, "an unexpected message");
 }
 
 void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
@@ -207,7 +216,7 @@ void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
     return end(worker, "it opened another device than it was started for");
   worker.deadline.reset();
   log::debug("worker {}: ready after {}", worker.number, format_duration(now_ns() - worker.since_ns));
-  set_state(worker, WorkerState::ready);
+  worker.enter(WorkerState::ready);
   DeviceState& device = devices_[worker.device];
   if (!device.failure.empty()) log::info("device {}: workers start again", worker.device);
   device.failure.clear();  // but not their count: this one has yet to prove that it lives
@@ -216,7 +225,7 @@ void WorkerPool::now_ready(Worker& worker, const WorkerMessage& message) {
 }
 
 void WorkerPool::session_released(Worker& worker) {
-  set_state(worker, WorkerState::leaving);
+  worker.enter(WorkerState::leaving);
   released.raise(worker, worker.end_reason);
   worker.deadline = loop_.at(now_ns() + leaving_ns_max, [this, &worker] { end(worker, "it does not leave"); });
 }
@@ -224,7 +233,7 @@ void WorkerPool::session_released(Worker& worker) {
 Worker* WorkerPool::take(std::uint32_t device) {
   for (auto& [number, worker] : workers_) {
     if (worker->device != device || worker->state != WorkerState::ready || !worker->end_reason.empty()) continue;
-    set_state(*worker, WorkerState::attaching);
+    worker->enter(WorkerState::attaching);
     devices_[device].failures = 0;
     worker->deadline = loop_.at(now_ns() + attach_ns_max, [this, w = worker.get()] {
       end(*w, "its worker did not take it within " + format_duration(attach_ns_max));
@@ -277,12 +286,13 @@ void WorkerPool::tell_program_gone(Worker& worker) {
 void WorkerPool::link_closed(Worker& worker) {
   worker.link_watch.reset();
   tasks_.close(worker.uid, one_fd(worker.link.take_fd()));  // unread messages in it may hold descriptors
-  if (worker.state == WorkerState::leaving) return;         // its deadline stands
+  if (worker.state == WorkerState::leaving || worker.state == WorkerState::given_away) return;  // its deadline stands
   worker.deadline = loop_.at(now_ns() + goodbye_ns_max, [this, &worker] { end(worker, "worker closed its link"); });
 }
 
 void WorkerPool::exited(Worker& worker) {
-  for (int i = 0; i < worker_messages_max && on_readable(worker); ++i) {
+  worker.exited = true;
+  for (int i = 0; i <= worker_messages_max && on_readable(worker); ++i) {
   }
   worker.log->finish();
   const std::string how = "worker " + describe_end(worker.process);

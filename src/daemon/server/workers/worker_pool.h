@@ -30,7 +30,17 @@
 
 namespace sluice::server {
 
-enum class WorkerState { starting, ready, attaching, serving, leaving };
+enum class WorkerState {
+  starting,
+  ready,
+  attaching,
+  serving,
+  leaving,
+  receiving,    // a session moves to it
+  prepared,     // it has all of that session, and waits for the word
+  taking_over,  // the word names it
+  given_away,   // the word names another: it holds nothing any more, and must be gone soon
+};
 
 struct Worker {
   std::uint32_t number = 0;
@@ -43,9 +53,16 @@ struct Worker {
   unsigned uid = BlockingTasks::no_user;  // of the program that it serves
   Nanoseconds since_ns = 0;               // in this state
   bool said_ended = false;
+  bool giving = false;  // was sent Give, and has not said Kept
+  bool exited = false;
   std::string end_reason;  // set once somebody knows why it ends
   Watch exit_watch, link_watch;
   Timer deadline;  // it is killed then
+
+  void enter(WorkerState next) {
+    state = next;
+    since_ns = now_ns();
+  }
 };
 
 class WorkerPool {
@@ -70,6 +87,10 @@ class WorkerPool {
   Signal<std::uint32_t> ready;  // a worker of this device waits to be taken
   // A worker that was given a session has mapped its memory and serves.
   Signal<Worker&> attached;
+  // Of moves: the target waits for the word; it serves; the source serves on, and why.
+  Signal<Worker&> prepared;
+  Signal<Worker&, const MoveReport&> moved;
+  Signal<Worker&, const std::string&> kept;
   // The worker holds nothing of its session any more, and leaves soon; why.
   Signal<Worker&, const std::string&> released;
   // The process of a worker that was given a session has ended; why. The worker is gone after this.
@@ -89,11 +110,26 @@ class WorkerPool {
   void serve(std::uint32_t device);
   // How many programs wait for a worker of the device, beyond the ones kept ready.
   void set_waiting(std::uint32_t device, std::uint32_t waiting);
+  // The same of one more session that is to move there, or of one less.
+  void move_waits(std::uint32_t device);
+  void move_waits_no_more(std::uint32_t device) { --devices_[device].moves_waiting; }
 
   // Takes in a worker that was just started. Only serve() and tests call it.
   void begin(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
   // A ready worker, now attaching; null: there is none yet. A replacement is started soon.
   Worker* take(std::uint32_t device);
+
+  // ---- moves (worker_link.h) ----
+  // A worker that take() gave is sent Receive. Its time is the caller's to watch. Not ok: it could not be sent.
+  Status receive(Worker& target, const SessionRecord& record, std::span<const int> fds);
+  // It serves, and has answered to every Give before.
+  static bool can_give(const Worker& source);
+  // Is sent Give. REQUIRES: can_give(). Not ok: it could not be sent.
+  Status give(Worker& source, std::span<const int> fds);
+  // The word names the target from now on. Both have little time: to say Moved, and to be gone. REQUIRES: the target is
+  // prepared.
+  void commit(Worker& source, Worker& target);
+
   // Takes over a worker that serves a program of user `uid` already.
   Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid);
   // Bounds what it may take of the host for a session with such an arena (worker_groups.h).
@@ -116,7 +152,7 @@ class WorkerPool {
 
  private:
   struct DeviceState {
-    std::uint32_t waiting = 0;
+    std::uint32_t waiting = 0, moves_waiting = 0;
     std::uint32_t failures = 0;
     Nanoseconds failed_ns = 0;  // last
     std::string failure;
@@ -131,6 +167,8 @@ class WorkerPool {
   Status watch(Worker& worker, UniqueFd log);
   bool on_readable(Worker& worker);
   void handle(Worker& worker, const WorkerMessage& message);
+  static std::string plain_text(std::string text);
+  bool handle_move(Worker& worker, const WorkerMessage& message);
   void now_ready(Worker& worker, const WorkerMessage& message);
   void session_released(Worker& worker);
   void break_off(Worker& worker, const std::string& why);

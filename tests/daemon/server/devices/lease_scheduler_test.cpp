@@ -153,5 +153,27 @@ TEST_CASE("a worker that kicks without end costs the scheduler little, and its n
   take_lease(noisy);  // what it wants is heard in the end
 }
 
+TEST_CASE("a session that goes on at another device is charged on both once, and its cap's debt goes with it") {
+  PlayedBinding here(1), there(1);
+  there.id.device = 1;
+  ComputeTerms capped;
+  capped.cap = MilliGpu{100};
+  Scheduler scheduler;
+  REQUIRE(scheduler.open(here.proved("alice", capped)).ok());
+  take_lease(here);
+  pass(20 * ns_per_ms);
+  here.meter.device_ns = 20 * ns_per_ms;
+  REQUIRE(scheduler.open(there.proved("alice", capped)).ok());
+  there.holder.want();
+  const metering::Account last = scheduler.hand_over(here.id, there.id);
+  CHECK(last.books.measured_ns == 20 * ns_per_ms);
+  CHECK(last.books.charged_ns >= 10 * ns_per_ms);
+  CHECK(scheduler.close(here.id).books == metering::Books{});
+  const auto why = scheduler.why(there.id);
+  REQUIRE(why);
+  CHECK(why->charged_ns == 0);
+  CHECK(why->cap_debt_ns > 0);
+}
+
 }  // namespace
 }  // namespace sluice::test

@@ -127,16 +127,17 @@ TEST_CASE("a sweep finds the living and removes what the dead have left") {
   for (const auto& [number, pid] : {std::pair(4u, living.pid), std::pair(9u, dead.pid)}) {
     REQUIRE(folder.value().make_worker_folder(number).ok());
     REQUIRE(folder.value().record_life(number, pid).ok());
+    record.session_id = number == 4 ? 77 : 78;
     REQUIRE(folder.value().record_session(number, {record, {{}, {}, {{}}}, {{}}}).ok());
   }
   REQUIRE(folder.value().make_worker_folder(11).ok());  // of a daemon that died before it could note the worker
   CHECK(folder.value().lost_sessions().empty());
   const metering::Account account{{1, 2, 3}, 4, 5};
-  REQUIRE(folder.value().record_account(9, 77, account).ok());
+  REQUIRE(folder.value().record_account(9, 78, account).ok());
   dead.end();
   const auto lost = folder.value().lost_sessions();
   REQUIRE(lost.size() == 1);
-  CHECK(lost[0].record.session_id == 77);
+  CHECK(lost[0].record.session_id == 78);
   CHECK(lost[0].account == account);
   std::uint32_t number_max = 0;
   const auto found = folder.value().sweep(number_max);
@@ -175,6 +176,56 @@ TEST_CASE("what a session was charged is found by the next daemon, if it is that
   CHECK(found() == metering::Account{});
   folder.value().worker_folder_removal(4)();
   CHECK(fs::is_empty(temporary.path + "/run/workers"));
+}
+
+TEST_CASE("of a session that was moving, the living worker has the books of both, and nothing is lost") {
+  const TemporaryFolder temporary;
+  const auto opened = RuntimeFolder::open(temporary.folders(), false);
+  const RuntimeFolder& folder = opened.value();
+  Sleeper source, target;
+  SessionRecord record;
+  record.session_id = 77;
+  record.bindings = {{0, 4}};
+  REQUIRE(folder.record_life(4, source.pid).ok());
+  REQUIRE(folder.record_session(4, {record, {{}, {}, {{}}}, {{}}, {1, MoveRole::source, 9}}).ok());
+  metering::Usage before;
+  before.books = {10, 20, 30};
+  before.launches = 3;
+  REQUIRE(folder.record_account(4, 77, {{1, 2, 3}, 4, 5}, before).ok());
+  record.bindings = {{1, 9}};
+  REQUIRE(folder.record_life(9, target.pid).ok());
+  REQUIRE(folder.record_session(9, {record, {{}, {}, {{}}}, {{}}, {1, MoveRole::target, 4}}).ok());
+  const metering::Books sum{11, 22, 33};
+  const auto living = [&](std::uint32_t number) {
+    std::uint32_t number_max = 0;
+    for (LivingWorker& worker : folder.sweep(number_max))
+      if (worker.number == number) return std::move(worker);
+    return LivingWorker{};
+  };
+  SECTION("both live, and the target has no charges of its own: the source's come before it") {
+    CHECK(living(4).account == metering::Account{{1, 2, 3}, 4, 5});
+    CHECK(living(4).past == before);
+    CHECK(living(9).account == metering::Account{});
+    CHECK(living(9).past.books == sum);
+    CHECK(living(9).past.launches == 3);
+  }
+  SECTION("the target lives, with charges that hold the source's") {
+    metering::Usage all = before;
+    all.books = sum;
+    REQUIRE(folder.record_account(9, 77, {{5, 6, 7}, 8, 9}, all).ok());
+    source.end();
+    CHECK(folder.lost_sessions().empty());
+    CHECK(living(9).account == metering::Account{{5, 6, 7}, 8, 9});
+    CHECK(living(9).past == all);
+  }
+  SECTION("neither lives: it is lost once") {
+    source.end();
+    target.end();
+    const auto lost = folder.lost_sessions();
+    REQUIRE(lost.size() == 1);
+    CHECK(lost[0].account.books == metering::Books{});
+    CHECK(lost[0].past.books == sum);
+  }
 }
 
 TEST_CASE("a process that has a dead worker's number is not taken for it") {

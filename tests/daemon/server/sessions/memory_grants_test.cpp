@@ -227,6 +227,86 @@ TEST_CASE("a binding is not opened twice") {
   CHECK_THAT(test::run_apart(again).words, Catch::Contains("a requirement is broken"));
 }
 
+// ---- moves ----
+
+struct MovingRig : Rig {
+  Words target;
+  MovingRig() : Rig(2) {
+    REQUIRE(reserve(0, 400));
+    grants.open_target({0, 0}, {0, 1}, std::make_unique<ModelGrantor>(target));
+  }
+  bool reserve_at_target(std::uint64_t bytes) {
+    while (!target.take(bytes)) {
+      target.ask(bytes);
+      grants.answer_request({0, 1});
+      REQUIRE(target.answered == target.wish);
+      if (target.granted >= target.wanted) continue;
+      target.settle();
+      return false;
+    }
+    target.settle();
+    return true;
+  }
+};
+
+TEST_CASE("a session that moves is counted once while both its workers hold its memory") {
+  MovingRig rig;
+  CHECK(rig.reserve_at_target(400));
+  CHECK(rig.grants.held_by("alice") == 400);
+  CHECK(rig.reserve(1, 600));
+  CHECK_FALSE(rig.reserve(1, 1));
+  CHECK_FALSE(rig.reserve_at_target(1));
+  CHECK_FALSE(rig.reserve(0, 1));
+}
+
+TEST_CASE("the target of a move has what the session has, and may ask for more in its place") {
+  MovingRig rig;
+  REQUIRE(rig.reserve(1, 300));
+  CHECK(rig.target.granted == rig.words[0].granted);
+  CHECK(rig.reserve_at_target(700));
+  CHECK_FALSE(rig.reserve_at_target(1));
+  CHECK_FALSE(rig.reserve(1, 1));
+  CHECK(rig.grants.held_by("alice") == 1000);
+}
+
+TEST_CASE("what a target holds is the session's after the commit, and nothing of it is before an end without one") {
+  MovingRig rig;
+  REQUIRE(rig.reserve_at_target(400));
+  SECTION("committed") {
+    rig.grants.commit_target({0, 1});
+    CHECK(rig.grants.held_by("alice") == 400);
+    rig.words[0].held = 0;
+    CHECK(rig.grants.held_by("alice") == 400);
+    REQUIRE(rig.reserve(1, 600));
+    CHECK_FALSE(rig.reserve_at_target(1));
+    rig.grants.close({0, 1});
+    CHECK(rig.reserve(1, 400));
+  }
+  SECTION("undone") {
+    rig.grants.close({0, 1});
+    CHECK(rig.grants.held_by("alice") == 400);
+    CHECK(rig.reserve(0, 600));
+    CHECK(rig.target.granted == 0);
+  }
+  SECTION("the session ends") {
+    rig.grants.close({0, 0});
+    rig.grants.close({0, 1});
+    CHECK(rig.reserve(1, 1000));
+  }
+}
+
+TEST_CASE("a limit that falls while a session moves is no more than before for either of its workers") {
+  MovingRig rig;
+  rig.grants.set_limit("alice", 100);
+  CHECK(rig.words[0].granted == 0);
+  CHECK(rig.reserve_at_target(400));  // what the session holds already
+  CHECK_FALSE(rig.reserve_at_target(1));
+  CHECK_FALSE(rig.reserve(1, 1));
+  rig.grants.commit_target({0, 1});
+  CHECK(rig.grants.held_by("alice") == 400);
+  CHECK_FALSE(rig.reserve(1, 1));
+}
+
 TEST_CASE("while sessions of an earlier daemon are still to come, no wish is answered") {
   MemoryGrants grants;
   Words first, second;

@@ -216,6 +216,120 @@ TEST_CASE("an adopted session with another slice or a missing device is refused"
   CHECK(slices.taken() == 1);
 }
 
+// ---- moves ----
+
+namespace {
+
+DevicePool three_devices() {
+  wire::DeviceTraits traits;
+  traits.name = "card";
+  traits.global_memory_bytes = 64 * mib;
+  return DevicePool(split_into_cards({traits, traits, traits}, {}, {}).take(), {}, 1ull << 40);
+}
+
+struct MovingSlice {
+  DevicePool pool = three_devices();
+  SliceTable slices{pool, {}};
+  SliceUse first = slices.admit({1, 1, "a"}, MilliGpu{300}, 16 * mib).take();
+  SliceUse second = slices.admit({1, 1, "a"}, {}, 0).take();
+  std::uint32_t from = first.device;
+  std::uint32_t to = from == 0 ? 1 : 0, third = 3 - from - to;
+
+  std::uint64_t booked(std::uint32_t device) const { return pool.promised(device).memory_bytes; }
+};
+
+}  // namespace
+
+TEST_CASE("a slice that moves is booked on both devices until its last session has moved") {
+  MovingSlice rig;
+  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  CHECK(rig.booked(rig.from) == 16 * mib);
+  CHECK(rig.booked(rig.to) == 16 * mib);
+  CHECK(rig.slices.check_move(*rig.first.tenant, rig.from, rig.third).code() == Code::invalid_argument);
+  rig.slices.move(rig.first, rig.to);
+  CHECK(rig.slices.admit({1, 1, "a"}, {}, 0).value().device == rig.to);
+  rig.slices.move(rig.second, rig.to);
+  CHECK(rig.booked(rig.from) == 16 * mib);
+  rig.slices.end_move(1);
+  CHECK(rig.booked(rig.from) == 0);
+  CHECK(rig.booked(rig.to) == 16 * mib);
+  CHECK(rig.first.tenant->slice.device() == rig.to);
+}
+
+TEST_CASE("a move without a session that moved leaves no booking") {
+  MovingSlice rig;
+  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  rig.slices.end_move(1);
+  CHECK(rig.booked(rig.to) == 0);
+  CHECK(rig.booked(rig.from) == 16 * mib);
+}
+
+TEST_CASE("a slice on two devices is on one as soon as its sessions are, and is moved to no third") {
+  MovingSlice rig;
+  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  rig.slices.move(rig.first, rig.to);
+  rig.slices.end_move(1);
+  CHECK(rig.booked(rig.from) == 16 * mib);
+  CHECK(rig.booked(rig.to) == 16 * mib);
+  CHECK(rig.slices.check_move(*rig.first.tenant, rig.from, rig.third).code() == Code::invalid_argument);
+  SECTION("the moved one ends") {
+    rig.slices.release(rig.first);
+    CHECK(rig.booked(rig.to) == 0);
+    CHECK(rig.booked(rig.from) == 16 * mib);
+    CHECK(rig.second.tenant->slice.device() == rig.from);
+  }
+  SECTION("the other one ends") {
+    rig.slices.release(rig.second);
+    CHECK(rig.booked(rig.from) == 0);
+    CHECK(rig.booked(rig.to) == 16 * mib);
+  }
+  SECTION("both end") {
+    rig.slices.release(rig.second);
+    rig.slices.release(rig.first);
+    CHECK(rig.booked(rig.from) + rig.booked(rig.to) == 0);
+  }
+  SECTION("the other one follows") {
+    REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+    rig.slices.move(rig.second, rig.to);
+    rig.slices.end_move(1);
+    CHECK(rig.booked(rig.from) == 0);
+  }
+}
+
+TEST_CASE("a tenant whose last session ends while its slice moves leaves no booking") {
+  MovingSlice rig;
+  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  rig.slices.release(rig.first);
+  rig.slices.release(rig.second);
+  rig.slices.end_move(1);
+  CHECK(rig.booked(rig.from) + rig.booked(rig.to) == 0);
+}
+
+TEST_CASE("a device without room for a slice takes none of it") {
+  MovingSlice rig;
+  REQUIRE(rig.slices.admit({2, 2, "b"}, {}, 60 * mib).ok());
+  const std::uint32_t full = rig.booked(rig.to) > 0 ? rig.to : rig.third;
+  const Status refused = rig.slices.begin_move(*rig.first.tenant, rig.from, full);
+  CHECK(refused.code() == Code::exhausted);
+  CHECK(refused.message() == "device " + std::to_string(full) +
+                                 " has no room for tenant a's slice: it is 300m and 16 MiB of memory, and 1000m and "
+                                 "4 MiB of memory are free there");
+}
+
+TEST_CASE("new amounts hold on both devices of a slice that moves") {
+  MovingSlice rig;
+  const SliceUse carol = rig.slices.admit(registered("carol", 100, 8 * mib), 3, {}, 0).take();
+  const std::uint32_t other = carol.device == rig.third ? rig.to : rig.third;
+  store::TenantRecord larger = registered("carol", 200, 12 * mib);
+  larger.id = carol.tenant->key.id;
+  if (carol.tenant->key.id >> 63 != 0) return;  // no registry gives such an id
+  REQUIRE(rig.slices.begin_move(*carol.tenant, carol.device, other).ok());
+  const std::uint64_t beside = rig.booked(other) - 8 * mib;
+  CHECK(rig.slices.check(std::vector{larger}).ok());
+  rig.slices.change(larger);
+  CHECK(rig.booked(other) - beside == 12 * mib);
+}
+
 TEST_CASE("a user who names no tenant is one under their own name") {
   CHECK(default_tenant_name(0) == "root");
   CHECK(default_tenant_name(3999999999u) == "uid-3999999999");
