@@ -38,10 +38,11 @@ Outcome run_in(const PoolUnderTest& pool, const std::string& arguments, const st
 }  // namespace
 
 TEST_CASE("without a daemon every command says so in one line and ends with 69") {
-  for (const char* command : {"run --runtime-dir /nonexistent -- true", "status --runtime-dir /nonexistent",
-                              "devices --runtime-dir /nonexistent", "sessions --runtime-dir /nonexistent",
-                              "tenant list --runtime-dir /nonexistent", "tenant token a --runtime-dir /nonexistent",
-                              "apply -f /dev/null --runtime-dir /nonexistent"}) {
+  for (const char* command :
+       {"run --runtime-dir /nonexistent -- true", "status --runtime-dir /nonexistent",
+        "devices --runtime-dir /nonexistent", "sessions --runtime-dir /nonexistent",
+        "session move 1 --to 1 --runtime-dir /nonexistent", "tenant list --runtime-dir /nonexistent",
+        "tenant token a --runtime-dir /nonexistent", "apply -f /dev/null --runtime-dir /nonexistent"}) {
     const Outcome outcome = run(command);
     INFO(command << ": " << outcome.text);
     CHECK(outcome.exit_code() == 69);
@@ -62,6 +63,11 @@ TEST_CASE("a wrong command line ends with 64") {
                                 "status --user --socket x",
                                 "status extra",
                                 "sessions --no-such-option",
+                                "session",
+                                "session move",
+                                "session move 7",
+                                "session move x --to 1",
+                                "session move 7 --to -1",
                                 "tenant",
                                 "tenant fly",
                                 "tenant create",
@@ -88,8 +94,8 @@ TEST_CASE("a wrong command line ends with 64") {
 }
 
 TEST_CASE("help teaches with examples and exit codes") {
-  for (const char* arguments :
-       {"--help", "run --help", "status --help", "devices --help", "sessions --help", "doctor --help"}) {
+  for (const char* arguments : {"--help", "run --help", "status --help", "devices --help", "sessions --help",
+                                "session move --help", "doctor --help"}) {
     const Outcome outcome = run(arguments);
     INFO(arguments);
     CHECK(outcome.exit_code() == 0);
@@ -104,6 +110,27 @@ TEST_CASE("a program keeps its exit code, its input and its output") {
   const Outcome cat = run_in(pool, "-- cat", "echo from outside |");
   CHECK(cat.exit_code() == 0);
   CHECK(cat.text == "from outside\n");
+}
+
+TEST_CASE("a session is moved, and what cannot be is refused with its reason, which is shown with the session") {
+  const PoolUnderTest pool({}, "two");
+  const Program program(pool, {"alice", 250, 1 << 30});
+  const std::string id = std::to_string(pool.sessions()[0].at("id").get<std::uint64_t>());
+  const auto ask = [&](const std::string& arguments) { return run(arguments + " --runtime-dir " + pool.folder()); };
+  const Outcome dry = ask("session move " + id + " --to 1 --dry-run");
+  CHECK(dry.exit_code() == 0);
+  CHECK(dry.text == "would move to device 1: session " + id + "\n");
+  const Outcome refused = ask("session move " + id + " --to 0");
+  CHECK(refused.exit_code() == 1);
+  CHECK(refused.text == "sluice: session " + id + " cannot be moved: it is on device 0 already\n");
+  CHECK_THAT(ask("sessions --why").text,
+             Catch::Contains("session " + id + " was not moved: it is on device 0 already"));
+  const Outcome moved = ask("session move " + id + " --to 1");
+  CHECK(moved.exit_code() == 0);
+  CHECK_THAT(moved.text, Catch::Contains("PAUSE") && Catch::Contains("3.00 ms"));
+  CHECK_THAT(ask("sessions --why").text, !Catch::Contains("was not moved"));
+  const auto json = nlohmann::json::parse(ask("session move " + id + " --to 0 --json").text);
+  CHECK(json.at("moved")[0].at("objects") == 12);
 }
 
 TEST_CASE("a signal ends the program, not a wrapper around it") {

@@ -12,6 +12,7 @@ constexpr const char* footer = R"(Examples:
   sluice run -- clinfo                               a program in your default slice
   sluice run --gpu 250m --memory 2GiB -- clpeak      a quarter of a device and 2 GiB
   sluice sessions                                    who uses what
+  sluice session move 17 --to 1                      to another device, while it runs
   sluice tenant create alice --memory 2GiB --uid alice
                                                      who may use how much
   sluice doctor                                      what this machine lacks to jail workers
@@ -48,6 +49,7 @@ int run_command_line(int argc, char** argv) {
   add_status(app, exit_code);
   add_devices(app, exit_code);
   add_sessions(app, exit_code);
+  add_session(app, exit_code);
   add_tenant(app, exit_code);
   add_apply(app, exit_code);
   add_doctor(app, exit_code);

@@ -13,6 +13,7 @@ void add_run(CLI::App& app, const std::vector<std::string>& program, int& exit_c
 void add_status(CLI::App& app, int& exit_code);
 void add_devices(CLI::App& app, int& exit_code);
 void add_sessions(CLI::App& app, int& exit_code);
+void add_session(CLI::App& app, int& exit_code);
 void add_tenant(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);

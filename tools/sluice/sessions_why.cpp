@@ -38,6 +38,13 @@ std::string charge_sentence(const json& session) {
   return text + "\n";
 }
 
+// Why it is still where it is, after a move that was asked for. Empty: none was refused.
+std::string unmoved_sentence(const json& session) {
+  const auto why = session.find("unmoved");
+  if (why == session.end()) return "";
+  return "session " + std::to_string(number(session, "id")) + " was not moved: " + why->get<std::string>() + "\n";
+}
+
 }  // namespace
 
 std::string print_why(const json& reply) {
@@ -66,7 +73,7 @@ std::string print_why(const json& reply) {
   }
   if (table.empty()) return "no sessions\n";
   std::string text = table.text();
-  for (const json& session : reply.at("sessions")) text += charge_sentence(session);
+  for (const json& session : reply.at("sessions")) text += charge_sentence(session) + unmoved_sentence(session);
   return text;
 }
 

@@ -125,10 +125,10 @@ TEST_CASE("what cannot be moved is refused before anything happens, with its rea
     const Program program(pool, alice);
     const std::uint64_t id = id_of(only_session(pool));
     CHECK(start_move(pool, 999, 1).at("error") == "there is no session 999");
-    CHECK(start_move(pool, id, 7).at("error") == "there is no device 7");
-    const std::string same = start_move(pool, id, 0).at("error");
-    CHECK(same == "session " + std::to_string(id) + " cannot be moved: it is on device 0 already");
-    CHECK(only_session(pool).at("unmoved") == same);
+    const std::string refused = "session " + std::to_string(id) + " cannot be moved: ";
+    CHECK(start_move(pool, id, 7).at("error") == refused + "there is no device 7");
+    CHECK(start_move(pool, id, 0).at("error") == refused + "it is on device 0 already");
+    CHECK(only_session(pool).at("unmoved") == "it is on device 0 already");
     CHECK(pool.ask({{"verb", "session-move"}, {"session", "x"}, {"device", 1}}).at("code") == "invalid_argument");
     CHECK(start_move(pool, id, 1, true).at("ok") == true);
     CHECK(promised(pool, 1) == 0);

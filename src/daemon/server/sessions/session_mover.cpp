@@ -47,37 +47,40 @@ void log_moved(const MoveView& view, std::uint64_t session_id, const MoveReport&
 Status SessionMover::check(std::uint64_t session_id, std::uint32_t device) const {
   const LiveSession* session = tools_.sessions.find(session_id);
   if (session == nullptr) return Status(Code::not_found, "there is no session " + std::to_string(session_id));
-  const auto about = [&](const Status& why) {
-    return Status(why.code(), "session " + std::to_string(session_id) + " cannot be moved: " + why.message());
-  };
-  if (Status movable = check_movable(*session); !movable.ok()) return about(movable);
-  const std::uint32_t from = session->bindings.front().id.device;
+  const Status may = check(*session, device);
+  if (may.ok()) return may;
+  return Status(may.code(), "session " + std::to_string(session_id) + " cannot be moved: " + may.message());
+}
+
+Status SessionMover::check(const LiveSession& session, std::uint32_t device) const {
+  const std::string name = "device " + std::to_string(device);
+  SLUICE_TRY(check_movable(session));
+  const std::uint32_t from = session.bindings.front().id.device;
   const PoolDevice* to = tools_.devices.find(device);
-  if (to == nullptr) return Status(Code::not_found, "there is no device " + std::to_string(device));
-  if (from == device)
-    return about(Status(Code::invalid_argument, "it is on device " + std::to_string(device) + " already"));
-  if (!to->enabled)
-    return about(Status(Code::unavailable, "device " + std::to_string(device) + " is not enabled in this pool"));
-  if (Status same = check_class(*tools_.devices.find(from), *to); !same.ok()) return about(same);
-  if (Status room = slices_.check_move(*session->use.tenant, from, device); !room.ok()) return about(room);
-  return Status();
+  if (to == nullptr) return Status(Code::not_found, "there is no " + name);
+  if (from == device) return Status(Code::invalid_argument, "it is on " + name + " already");
+  if (!to->enabled) return Status(Code::unavailable, name + " is not enabled in this pool");
+  SLUICE_TRY(check_class(*tools_.devices.find(from), *to));
+  return slices_.check_move(*session.use.tenant, from, device);
 }
 
 Result<std::uint64_t> SessionMover::start(std::uint64_t session_id, std::uint32_t device) {
-  LiveSession* session = tools_.sessions.find(session_id);
-  Status may = check(session_id, device);
-  if (may.ok()) may = slices_.begin_move(*session->use.tenant, session->bindings.front().id.device, device);
-  if (!may.ok()) {
-    if (session != nullptr) session->unmoved = may.message();
+  if (Status may = check(session_id, device); !may.ok()) {
+    LiveSession* session = tools_.sessions.find(session_id);
+    if (session != nullptr) session->unmoved = check(*session, device).message();
     return may;
   }
+  const LiveSession& session = *tools_.sessions.find(session_id);
+  Tenant& tenant = *session.use.tenant;
+  const std::uint32_t from = session.bindings.front().id.device;
+  SLUICE_TRY(slices_.begin_move(tenant, from, device));
   const std::uint64_t number = ++last_number_;
   SliceMove& slice = moves_[number];
   slice.view.number = number;
-  slice.view.tenant = session->use.tenant->key.name;
-  slice.view.from = session->bindings.front().id.device;
+  slice.view.tenant = tenant.key.name;
+  slice.view.from = from;
   slice.view.to = device;
-  slice.tenant_id = session->use.tenant->key.id;
+  slice.tenant_id = tenant.key.id;
   move_next(slice, session_id);
   return number;
 }

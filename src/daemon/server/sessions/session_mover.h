@@ -72,6 +72,7 @@ class SessionMover {
     std::uint64_t tenant_id = 0;
     std::unique_ptr<SessionMove> session;
   };
+  Status check(const LiveSession& session, std::uint32_t device) const;
   void move_next(SliceMove& slice, std::uint64_t session_id);
   void session_done(std::uint64_t number, std::uint64_t session_id, const Status& status, const MoveReport& report);
   void fail(SliceMove& slice, std::uint64_t session_id, const Status& why);
