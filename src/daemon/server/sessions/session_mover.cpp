@@ -11,11 +11,13 @@
 namespace sluice::server {
 namespace {
 
-// What programs see of the device through any slice. Which of several like devices it is differs all the same.
+// What programs see of the device through any slice, but for what tells like devices apart: a program keeps what it saw
+// of the first. (PoCL gives each of its devices a vendor's number of its own.)
 std::vector<std::byte> visible_traits(const PoolDevice& device) {
   wire::DeviceTraits traits = slice_traits(device.traits, MilliGpu{}, 0);
   traits.allocation_bytes_max = 0;
   std::memset(traits.uuid, 0, sizeof traits.uuid);
+  traits.vendor_id = 0;
   wire::Encoder encoder;
   encode(encoder, traits);
   return encoder.take();
