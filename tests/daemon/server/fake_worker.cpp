@@ -283,8 +283,10 @@ class Serving {
         leave("the program has gone");
       }
       if (awaited[1].revents != 0) {  // no daemon
-        sleep(1);
-        return abort_of(word);
+        usleep(300'000);
+        abort_of(word);
+        kept_late_ = true;
+        return;
       }
       if (now_ns() > deadline) return word_abort(word, "it did not end in time");
     }
@@ -315,6 +317,7 @@ class Serving {
     kick_ = std::move(fds[adopted_fd_kick]);
     LeaseHolder(terms_page(), report_page(), kick_.get()).follow_daemon(false);
     report_page().epoch = terms_page().epoch.load();
+    if (std::exchange(kept_late_, false)) tell(link_, message_of(WorkerMessageKind::kept, "the daemon is gone"));
     const std::uint64_t one = 1;
     if (::write(kick_.get(), &one, sizeof one) != sizeof one) std::exit(8);
   }
@@ -342,6 +345,7 @@ class Serving {
     tell(link_, claim, fds);
   }
 
+  bool kept_late_ = false;
   UniqueFd adoption_socket_;
   wire::MessageSocket link_;
   WorkerMessage attach_;

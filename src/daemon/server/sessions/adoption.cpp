@@ -133,7 +133,8 @@ Status Adoption::take_over(Expected& expected, std::vector<UniqueFd>& fds) {
   process.pid = expected.worker.process.pid;
   process.pidfd = std::move(expected.pidfd);
   auto worker = pool_.adopt(expected.worker.number, record.bindings.front().device,
-                            {std::move(process), std::move(expected.link), std::move(log.read_end)}, record.client_uid);
+                            {std::move(process), std::move(expected.link), std::move(log.read_end)}, record.client_uid,
+                            expected.worker.session->move.role == MoveRole::source);
   if (!worker.ok()) {
     slices_.release(use);
     return worker.status();

@@ -151,7 +151,7 @@ void SessionMover::fail(SliceMove& slice, std::uint64_t session_id, const Status
   slice.view.failed = session_id;
   slice.view.failure = why.message();
   if (LiveSession* session = tools_.sessions.find(session_id); session != nullptr) session->unmoved = why.message();
-  log::warn("session {} was not moved to device {}: {}", session_id, slice.view.to, why.message());
+  log::info("session {} was not moved to device {}: {}", session_id, slice.view.to, why.message());
   end(slice);
 }
 

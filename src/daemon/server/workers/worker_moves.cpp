@@ -64,12 +64,10 @@ bool WorkerPool::handle_move(Worker& worker, const WorkerMessage& message) {
     moved.raise(worker, message.move);
     return true;
   }
-  if (message.kind == WorkerMessageKind::kept && worker.state == WorkerState::serving &&
-      std::exchange(worker.giving, false)) {
-    kept.raise(worker, plain_text(message.text));
-    return true;
-  }
-  return false;
+  if (message.kind != WorkerMessageKind::kept || worker.state != WorkerState::serving) return false;
+  if (!std::exchange(worker.giving, false)) return std::exchange(worker.giving_before, false);
+  kept.raise(worker, plain_text(message.text));
+  return true;
 }
 
 }  // namespace sluice::server

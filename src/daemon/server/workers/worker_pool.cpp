@@ -124,7 +124,8 @@ void WorkerPool::begin(std::uint32_t number, std::uint32_t device, LaunchedWorke
   workers_.emplace(number, std::move(worker));
 }
 
-Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid) {
+Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid,
+                                  bool gives) {
   auto group = launcher_.groups().adopt(number);
   if (!group.ok()) {
     tasks_.close(uid, one_fd(process.link.take_fd()));
@@ -134,6 +135,7 @@ Result<Worker*> WorkerPool::adopt(std::uint32_t number, std::uint32_t device, La
   UniqueFd log = std::move(process.log);
   auto worker = take_in(number, device, std::move(process));
   worker->uid = uid;
+  worker->giving_before = gives;
   worker->enter(WorkerState::serving);
   if (Status watched = watch(*worker, std::move(log)); !watched.ok()) {
     tasks_.close(uid, one_fd(worker->link.take_fd()));

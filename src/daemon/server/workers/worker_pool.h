@@ -53,7 +53,8 @@ struct Worker {
   unsigned uid = BlockingTasks::no_user;  // of the program that it serves
   Nanoseconds since_ns = 0;               // in this state
   bool said_ended = false;
-  bool giving = false;  // was sent Give, and has not said Kept
+  bool giving = false;         // was sent Give, and has not said Kept
+  bool giving_before = false;  // the same of the daemon before: it may say Kept to this one
   bool exited = false;
   std::string end_reason;  // set once somebody knows why it ends
   Watch exit_watch, link_watch;
@@ -130,8 +131,9 @@ class WorkerPool {
   // prepared.
   void commit(Worker& source, Worker& target);
 
-  // Takes over a worker that serves a program of user `uid` already.
-  Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid);
+  // Takes over a worker that serves a program of user `uid` already. `gives`: the daemon before had sent it Give.
+  Result<Worker*> adopt(std::uint32_t number, std::uint32_t device, LaunchedWorker process, unsigned uid,
+                        bool gives = false);
   // Bounds what it may take of the host for a session with such an arena (worker_groups.h).
   Status limit(Worker& worker, std::uint64_t arena_bytes, std::optional<std::uint32_t> milli_cores) const;
   // All that worker `number` leaves behind, as work to be run elsewhere.
