@@ -90,7 +90,7 @@ Bytes joined(std::initializer_list<Bytes> parts) {
 }
 
 void worker_link_seeds() {
-  constexpr unsigned with_fds = 2 << 4, to_log = 10, take = 11;
+  constexpr unsigned with_fds = 2 << 4, to_log = 10, take = 11, move = 15;
   const auto kind = [](WorkerMessageKind of) { return static_cast<unsigned>(of); };
   WorkerMessage message;
   message.kind = WorkerMessageKind::ready;
@@ -109,6 +109,11 @@ void worker_link_seeds() {
   seed("worker_link", "serving", selecting(2, joined({step(to_log, text), ended, released})));
   seed("worker_link", "descriptors", selecting(2, step(kind(WorkerMessageKind::ended) | with_fds, text)));
   seed("worker_link", "twice", selecting(2, joined({ended, ended})));
+  const Bytes prepared = step(kind(WorkerMessageKind::prepared)), kept = step(kind(WorkerMessageKind::kept), text);
+  seed("worker_link", "move-target", selecting(1, joined({ready, step(take), step(move), prepared, ended})));
+  seed("worker_link", "move-uncommitted",
+       selecting(1, joined({ready, step(take), step(move), prepared, step(kind(WorkerMessageKind::moved))})));
+  seed("worker_link", "move-source", selecting(2, joined({step(move), kept, step(move), kept, kept})));
 }
 
 void adoption_seeds() {
@@ -126,6 +131,9 @@ void adoption_seeds() {
   claim.record.session_id = 8;
   seed("adoption", "other-session", joined({noted, encode_worker_message(claim)}));
   seed("adoption", "wrong-descriptor", step(0x01, encode_session_note(note)));
+  note.move = {1, MoveRole::target, 2};
+  claim.record = note.record;
+  seed("adoption", "moving", joined({step(0xf0, encode_session_note(note)), encode_worker_message(claim)}));
 }
 
 // ---- sessions, for fuzz_commands ----

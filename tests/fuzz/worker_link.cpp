@@ -25,7 +25,8 @@ namespace {
 using namespace sluice;
 using namespace sluice::server;
 
-enum Step : unsigned { raw_message, /* 1 to 9: a whole message of that kind, with this text */ log_bytes = 10, take };
+// Not named: a whole message of that kind, with this text.
+enum Step : unsigned { raw_message, log_bytes = 10, take, /* 12 to 14: what workers say of moves */ move = 15 };
 constexpr std::size_t steps_max = 64;
 
 void check_decoding(std::span<const std::byte> bytes) {
@@ -43,11 +44,15 @@ void check_decoding(std::span<const std::byte> bytes) {
 // Checks that the daemon is told of a worker in the order that the rest of it relies on.
 struct Listener {
   int ready = 0, attached = 0, released = 0, gone = 0;
-  bool taken = false;
+  int prepared = 0, kept = 0, gives = 0;
+  bool taken = false, receives = false;
 
   void connect(WorkerPool& pool) {
     pool.ready.connect([this](std::uint32_t) { FUZZ_CHECK(++ready == 1 && !taken); });
     pool.attached.connect([this](Worker&) { FUZZ_CHECK(++attached == 1 && taken && released == 0 && gone == 0); });
+    pool.prepared.connect([this](Worker&) { FUZZ_CHECK(++prepared == 1 && receives && attached == 0 && gone == 0); });
+    pool.moved.connect([](Worker&, const MoveReport&) { FUZZ_CHECK(false); });  // nothing is committed here
+    pool.kept.connect([this](Worker&, const std::string&) { FUZZ_CHECK(++kept <= gives && gone == 0); });
     pool.released.connect([this](Worker&, const std::string&) { FUZZ_CHECK(++released == 1 && taken && gone == 0); });
     pool.gone.connect([this](Worker&, const std::string& reason) { check_gone(reason); });
   }
@@ -97,7 +102,7 @@ class Rig {
     launched.process.pidfd.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     process_ = UniqueFd(dup(launched.process.pidfd.get()));
     listener_.taken = serving;
-    if (serving) FUZZ_CHECK(pool_.adopt(1, 0, std::move(launched), 0).ok());
+    if (serving) FUZZ_CHECK((now_ = pool_.adopt(1, 0, std::move(launched), 0).take()) != nullptr);
     else pool_.begin(1, 0, std::move(launched));
   }
 
@@ -126,13 +131,26 @@ class Rig {
     if (what == raw_message) return send(bytes, fds);
     if (what == log_bytes) return (void)!write(log_.get(), bytes.data(), bytes.size());
     if (what == take) {
-      if (pool_.take(0) != nullptr) listener_.taken = true;
+      if (Worker* worker = pool_.take(0); worker != nullptr) now_ = worker, listener_.taken = true;
       return;
     }
+    if (what == move) return begin_move();
     WorkerMessage message;
     message.kind = static_cast<WorkerMessageKind>(what);
     message.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     send(encode_worker_message(message), fds);
+  }
+
+  // The worker becomes a target if it was just taken, or a source if it serves.
+  void begin_move() {
+    if (now_ == nullptr || listener_.gone != 0 || !now_->link.valid()) return;
+    if (now_->state == WorkerState::attaching) {
+      SessionRecord record;
+      record.bindings = {{0, 1}};
+      listener_.receives = pool_.receive(*now_, record, {}).ok();
+    } else if (WorkerPool::can_give(*now_) && pool_.give(*now_, {}).ok()) {
+      ++listener_.gives;
+    }
   }
 
   void send(std::span<const std::byte> bytes, std::size_t fds) {
@@ -149,6 +167,7 @@ class Rig {
   BlockingTasks tasks_;
   Listener listener_;
   WorkerPool pool_;
+  Worker* now_ = nullptr;  // the worker, once it was given a session
   wire::MessageSocket worker_;
   UniqueFd log_, process_;
   std::span<const std::byte> steps_;
