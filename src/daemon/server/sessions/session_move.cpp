@@ -36,7 +36,8 @@ Status check_movable(const LiveSession& session) {
   if (!session.live) return refused("it is just beginning");
   if (session.bindings.size() != 1) return Status(Code::unsupported, "it has several devices at once");
   const Worker& worker = *session.bindings.front().worker;
-  if (worker.giving) return refused("its worker has not yet given up an earlier move");
+  const bool gave_before = worker.giving_before && now_ns() - worker.since_ns < SessionMove::move_ns_max;
+  if (worker.giving || gave_before) return refused("its worker has not yet given up an earlier move");
   if (worker.state == WorkerState::taking_over) return refused("it has just moved, and its worker is taking over");
   if (!WorkerPool::can_give(worker)) return refused("it is ending");
   if (!is_current(session.memory.bindings.front())) return refused("this daemon is just taking it over");

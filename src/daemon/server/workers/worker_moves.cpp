@@ -44,7 +44,8 @@ Status WorkerPool::give(Worker& source, std::span<const int> fds) {
 void WorkerPool::commit(Worker& source, Worker& target) {
   SLUICE_REQUIRE(target.state == WorkerState::prepared);
   source.enter(WorkerState::given_away);
-  source.deadline = loop_.at(now_ns() + give_away_ns_max, [this, &source] { end(source, "its session has moved"); });
+  source.end_reason = "its session has moved";
+  source.deadline = loop_.at(now_ns() + give_away_ns_max, [this, &source] { end(source, "it does not leave"); });
   target.enter(WorkerState::taking_over);
   target.deadline = loop_.at(now_ns() + take_over_ns_max, [this, &target] {
     end(target, "its worker did not take it over within " + format_duration(take_over_ns_max));
