@@ -240,7 +240,7 @@ Worker* WorkerPool::take(std::uint32_t device) {
     worker->deadline = loop_.at(now_ns() + attach_ns_max, [this, w = worker.get()] {
       end(*w, "its worker did not take it within " + format_duration(attach_ns_max));
     });
-    replace_later(device);
+    replace_later(device, replacement_delay_ns);
     return worker.get();
   }
   return nullptr;
@@ -252,8 +252,8 @@ Status WorkerPool::limit(Worker& worker, std::uint64_t arena_bytes, std::optiona
 }
 
 // Starting a worker takes the loop some milliseconds, and the processor many: the attach that is under way goes first.
-void WorkerPool::replace_later(std::uint32_t device) {
-  devices_[device].replacement = loop_.at(now_ns() + replacement_delay_ns, [this, device] { refill(device); });
+void WorkerPool::replace_later(std::uint32_t device, Nanoseconds delay_ns) {
+  devices_[device].replacement = loop_.at(now_ns() + delay_ns, [this, device] { refill(device); });
 }
 
 // ---- ends ----

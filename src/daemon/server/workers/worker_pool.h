@@ -162,7 +162,7 @@ class WorkerPool {
     Timer retry, replacement;
   };
   void refill(std::uint32_t device);
-  void replace_later(std::uint32_t device);
+  void replace_later(std::uint32_t device, Nanoseconds delay_ns);
   std::uint32_t next_number();
   void start_one(std::uint32_t device);
   std::unique_ptr<Worker> take_in(std::uint32_t number, std::uint32_t device, LaunchedWorker launched);
