@@ -323,6 +323,19 @@ TEST_CASE("a daemon that dies before the commit is followed by one that finds th
   CHECK(pool.sessions(true).empty());
 }
 
+TEST_CASE("a source that stays after the commit is ended by the next daemon, too") {
+  PoolUnderTest pool({}, "two t-late s-stays");
+  const Program program(pool, alice);
+  const json before = only_session(pool);
+  (void)start_move(pool, id_of(before), 1);
+  REQUIRE(pool.wait_until([&] { return only_session(pool).at("device") == 1; }));
+  pool.kill_daemon();
+  pool.start_daemon();
+  CHECK(only_session(pool).at("device") == 1);
+  CHECK(pool.wait_until([&] { return !is_alive(before.at("worker_pid")); }));
+  CHECK(promised(pool, 0) == 0);
+}
+
 TEST_CASE("a daemon that dies after the commit is followed by one that finds the session on its target alone") {
   PoolUnderTest pool({}, "two t-late");
   Program program(pool, alice);

@@ -84,11 +84,21 @@ void Adoption::on_readable(std::uint32_t number) {
   if (message.status.code() == Code::deadline_exceeded) return;
   expected.link_watch.reset();
   Status taken = check_claim(message, note);
+  if (taken.ok() && has_moved_away(expected)) taken = Status(Code::permission_denied, "it has moved away");
   if (taken.ok()) taken = take_over(expected, message.fds);
   tasks_.close(note.record.client_uid, std::move(message.fds));
   if (!taken.ok()) return reject(number, taken.message());
   reject_others(note.record.session_id, number);
   forget(number);
+}
+
+// The move was committed: its target's note says so, once there was time to write it.
+bool Adoption::has_moved_away(const Expected& expected) const {
+  const MoveNote& move = expected.worker.session->move;
+  const auto peer = move.role == MoveRole::source ? expected_.find(move.peer) : expected_.end();
+  return peer != expected_.end() && peer->second.worker.session &&
+         peer->second.worker.session->record.session_id == expected.worker.session->record.session_id &&
+         peer->second.worker.session->move.role == MoveRole::none;
 }
 
 void Adoption::reject_others(std::uint64_t session_id, std::uint32_t number) {

@@ -66,6 +66,7 @@ class Adoption {
   Status expect(LivingWorker living);
   void call_on(Expected& expected);
   Status connect_to(Expected& expected);
+  bool has_moved_away(const Expected& expected) const;
   void reject_others(std::uint64_t session_id, std::uint32_t number);
   void on_readable(std::uint32_t number);
   Status check_device(const SessionNote& note) const;

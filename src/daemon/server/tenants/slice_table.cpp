@@ -187,8 +187,8 @@ Status SliceTable::check_move(const Tenant& tenant, std::uint32_t from, std::uin
   if (tenant.slice.device() != from) return refused("'s slice is on another device");
   const allocator::Device& device = pool_.pool().view(0).devices[to];
   const TenantSlice& slice = tenant.slice;
-  if (device.healthy && device.milli_free >= slice.gpu.value && device.memory_free >= slice.memory_bytes)
-    return Status();
+  if (!device.healthy) return Status(Code::exhausted, "device " + std::to_string(to) + " takes no slices now");
+  if (device.milli_free >= slice.gpu.value && device.memory_free >= slice.memory_bytes) return Status();
   return Status(Code::exhausted, "device " + std::to_string(to) + " has no room for tenant " + tenant.key.name +
                                      "'s slice: it is " + amounts_text(slice.gpu.value, slice.memory_bytes) + ", and " +
                                      amounts_text(device.milli_free, device.memory_free) + " are free there");
