@@ -230,7 +230,9 @@ void SessionMove::undo(const Status& why) {
   LiveSession* session = tools_.sessions.find(session_id());
   if (session != nullptr) session->unmoved = why.message();
   if (session != nullptr && source_ != nullptr)
-    (void)tools_.folder.record_session(source_->number, {session->record, session->memory.note(), {}});
+    (void)tools_.folder.record_session(
+        source_->number,
+        {session->record, session->memory.note(), {identity_on(session->record.bindings.front().device)}, {}});
   if (target_.worker != nullptr) return tools_.pool.end(*target_.worker, "a move was given up: " + why.message());
   finish();
 }
