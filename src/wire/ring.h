@@ -87,8 +87,8 @@ class RingReader {
   // As for RingWriter.
   RingReader(std::span<std::byte> control, Doorbell doorbell);
 
-  // The bytes that were read, since the ring began. Another reader can go on from there; what it is told of the past by a
-  // position that is wrong is no more than a writer could tell it.
+  // The bytes that were read, since the ring began. Another reader can go on from there; what a wrong position tells it
+  // of the past is no more than a writer could tell it.
   std::uint64_t position() const { return read_; }
   void resume_at(std::uint64_t position) { read_ = position; }
 

@@ -21,6 +21,19 @@ CARDS = '[[device]]\nname = "pthread*"\ncards = 2\n'
 SOME = ("event:", "map:", "svm:", "queue:", "5.12", "program:")
 
 
+class Tenant:
+    """A side of the pool on which every program is one tenant's."""
+
+    def __init__(self, pool, name):
+        self.pool, self.name = pool, name
+
+    def __getattr__(self, what):
+        return getattr(self.pool, what)
+
+    def run(self, argv, seconds=300, **options):
+        return self.pool.run(argv, seconds, tenant=self.name, **options)
+
+
 class Mover:
     """Moves every session of a tenant to and fro, for as long as the `with` lasts."""
 
@@ -67,7 +80,7 @@ def suite(scenario, chosen):
     native, pooled = {}, {}
     for chapter in chosen:
         native.update(conformance.results(scenario.native, scenario.program("conformance"), scenario.work, chapter))
-    side = scenario.pool.as_tenant("suite")
+    side = Tenant(scenario.pool, "suite")
     with Mover(scenario.pool, "suite") as mover:
         for chapter in chosen:
             pooled.update(conformance.results(side, scenario.program("conformance"), scenario.work, chapter))
@@ -90,9 +103,6 @@ class Killed:
 
     def session(self):
         return next((s for s in self.pool.sessions() if s["tenant"] == "victim"), None)
-
-    def workers(self, device):
-        return [w for w in self.pool.status()["devices"][device].get("worker_pids", [])]
 
     def run(self, who):
         session = self.session()
@@ -130,7 +140,7 @@ class Killed:
 
     def goes_on(self, who):
         before = self.session()
-        if not wait_until(lambda: (self.session() or before)["launches"] > before["launches"], 10, 0.05):
+        if not wait_until(lambda: (self.session() or before)["usage"]["launches"] > before["usage"]["launches"], 10, 0.05):
             return f"{who}: the program computes nothing more"
         return None
 

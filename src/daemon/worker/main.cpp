@@ -4,6 +4,7 @@
 // Started by sluiced with the link as descriptor 3. It opens its device first and says Ready, so that attaching a
 // program costs none of a driver's loading time; then it waits, without a timeout, to be told whom to serve.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -240,6 +241,12 @@ Serving prepare_session(backend::Device& device, wire::MessageSocket link, std::
   serve(std::move(serving), [] { return message_of(WorkerMessageKind::attached); });
 }
 
+// A daemon that says anything before the move is decided calls it off; one that is gone says nothing.
+bool has_message(const wire::MessageSocket& link) {
+  pollfd awaited{link.fd(), POLLIN, 0};
+  return poll(&awaited, 1, 0) > 0 && link.receive(now_ns()).ok();
+}
+
 // A session that moves here (move_page.h).
 [[noreturn]] void receive(backend::Device& device, wire::MessageSocket link, wire::Message received,
                           WorkerMessage message, const Options& options) {
@@ -254,7 +261,8 @@ Serving prepare_session(backend::Device& device, wire::MessageSocket link, std::
   auto arrived = arrive(*serving.session, stream);
   if (!arrived.ok()) refuse(serving.link, record, arrived.status());
   if (!tell(serving.link, message_of(WorkerMessageKind::prepared))) leave(1);
-  if (Status decided = await_commit(word.value(), serving.link); !decided.ok()) refuse(serving.link, record, decided);
+  if (Status decided = await_commit(word.value(), [&] { return has_message(serving.link); }); !decided.ok())
+    refuse(serving.link, record, decided);
   serving.local.set_channel(std::move(arrived.value().session_socket));
   serve(std::move(serving), [&] {
     WorkerMessage moved = message_of(WorkerMessageKind::moved);

@@ -12,7 +12,7 @@ namespace sluice::server {
 namespace {
 
 // What programs see of the device through any slice, but for what tells like devices apart: a program keeps what it saw
-// of the first. (PoCL gives each of its devices a vendor's number of its own.)
+// of the first. (Some drivers give each of their devices a vendor's number of its own.)
 std::vector<std::byte> visible_traits(const PoolDevice& device) {
   wire::DeviceTraits traits = slice_traits(device.traits, MilliGpu{}, 0);
   traits.allocation_bytes_max = 0;

@@ -1,7 +1,5 @@
 #include "daemon/worker/move/target.h"
 
-#include <poll.h>
-
 #include <cstring>
 #include <utility>
 
@@ -14,12 +12,6 @@ namespace {
 constexpr Nanoseconds move_ns_max = 60 * ns_per_s;
 constexpr Nanoseconds decide_ns_max = 3 * ns_per_s;  // longer than the source waits for it
 constexpr Nanoseconds look_ns = 5 * ns_per_ms;
-
-// A link that says anything now says that the move is over; one that is closed has lost its daemon.
-bool is_called_off(const wire::MessageSocket& link) {
-  pollfd awaited{link.fd(), POLLIN, 0};
-  return poll(&awaited, 1, 0) > 0 && link.receive(now_ns()).ok();
-}
 
 // The frames of a move, until the last.
 class Arriving {
@@ -82,13 +74,13 @@ class Arriving {
 
 Result<Arrived> arrive(AttachedSession& session, const MoveStream& stream) { return Arriving(session, stream).run(); }
 
-Status await_commit(const MoveWord& word, const wire::MessageSocket& link) {
+Status await_commit(const MoveWord& word, const std::function<bool()>& called_off) {
   const Nanoseconds deadline_ns = now_ns() + decide_ns_max;
   for (;;) {
     const MoveState state = word.wait(now_ns() + look_ns);
     if (state == MoveState::committed) return Status();
     if (state == MoveState::aborted) return Status(Code::unavailable, "the move was aborted");
-    if (is_called_off(link)) return Status(Code::unavailable, "the daemon called the move off");
+    if (called_off()) return Status(Code::unavailable, "the daemon called the move off");
     if (now_ns() >= deadline_ns) return Status(Code::deadline_exceeded, "nobody decided the move");
   }
 }

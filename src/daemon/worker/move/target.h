@@ -2,13 +2,14 @@
 // be the command thread's parent, before anything else runs.
 #pragma once
 
+#include <functional>
+
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "daemon/sessions/move_page.h"
 #include "daemon/sessions/worker_link.h"
 #include "daemon/worker/move/stream.h"
 #include "daemon/worker/session.h"
-#include "wire/transport/message_socket.h"
 
 namespace sluice::worker {
 
@@ -21,8 +22,7 @@ struct Arrived {
 // Reads the checkpoint and makes the session of it, which was made with Arrival::moves. Not ok: why it cannot be.
 Result<Arrived> arrive(AttachedSession& session, const MoveStream& stream);
 
-// Waits until the move is decided. Not ok: not for this worker, and why. `link`: a daemon that says Ended has aborted
-// it.
-Status await_commit(const MoveWord& word, const wire::MessageSocket& link);
+// Waits until the move is decided. Not ok: not for this worker, and why. called_off(): the daemon says so, if it lives.
+Status await_commit(const MoveWord& word, const std::function<bool()>& called_off);
 
 }  // namespace sluice::worker

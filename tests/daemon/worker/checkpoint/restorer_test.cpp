@@ -5,8 +5,8 @@
 #include <cstring>
 #include <set>
 
-#include "../command_rig.h"
 #include "daemon/worker/checkpoint/writer.h"
+#include "tests/daemon/worker/command_rig.h"
 
 namespace sluice::worker {
 namespace {
