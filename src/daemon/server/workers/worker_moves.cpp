@@ -9,7 +9,7 @@ namespace {
 // From the commit of a move: to the source's end, and to the target's word that it serves.
 constexpr Nanoseconds give_away_ns_max = ns_per_s / 2, take_over_ns_max = 5 * ns_per_s;
 // A worker that starts takes the processors that a move needs for its pause to be short.
-constexpr Nanoseconds replacement_delay_ns = ns_per_s / 2;
+constexpr Nanoseconds calm_after_move_ns = ns_per_s / 2;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ Status WorkerPool::receive(Worker& target, const SessionRecord& record, std::spa
   SLUICE_TRY(target.link.send(encode_worker_message(message), fds, 0));
   target.deadline.reset();
   target.enter(WorkerState::receiving);
-  replace_later(target.device, replacement_delay_ns);
+  replace_later(target.device, calm_after_move_ns);
   return Status();
 }
 

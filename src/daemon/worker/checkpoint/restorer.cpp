@@ -44,7 +44,7 @@ const char* kind_of(const CommandBody& body) {
   return "object";
 }
 
-Outcome outcome_of(const Entry& entry) {
+Outcome making_of(const Entry& entry) {
   return std::visit(
       [](const auto& object) {
         if constexpr (requires { object.outcome; }) return object.outcome;
@@ -126,7 +126,7 @@ Status Restorer::make_one(const CheckpointObject& object, ObjectId id, Nanosecon
     SLUICE_TRY(executor_.execute(command_));
   }
   const Entry* entry = to_.objects.find_any(id);
-  const bool made = entry != nullptr && (object.outcome != Outcome::ok || outcome_of(*entry) == Outcome::ok);
+  const bool made = entry != nullptr && (object.outcome != Outcome::ok || making_of(*entry) == Outcome::ok);
   return made ? Status() : cannot_make(kind_of(command_.body), id);
 }
 

@@ -36,7 +36,7 @@ bool is_building(const Entry* entry) {
   return program != nullptr && !program->slot->built.load(std::memory_order_acquire);  // pairs with Builder
 }
 
-Outcome outcome_of(const EventEntry& event) {
+Outcome outcome_of_command(const EventEntry& event) {
   const InFlight* command = event.command.get();
   return command != nullptr && event.outcome == Outcome::ok && !event.elsewhere ? command->outcome : event.outcome;
 }
@@ -89,7 +89,7 @@ void write_progress(const ObjectTable& objects, const Scheduler& scheduler, Chec
     }
     const auto* event = std::get_if<EventEntry>(&entry);
     if (event != nullptr && !event->user && !held_events.contains(event))
-      checkpoint.events.push_back({id, outcome_of(*event)});
+      checkpoint.events.push_back({id, outcome_of_command(*event)});
   });
 }
 

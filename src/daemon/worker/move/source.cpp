@@ -13,7 +13,6 @@
 namespace sluice::worker {
 namespace {
 
-constexpr Nanoseconds move_ns_max = 60 * ns_per_s;
 constexpr Nanoseconds in_flight_ns_max = 5 * ns_per_ms;
 constexpr int rounds_max = 5;
 constexpr std::uint64_t little_bytes = 8ull << 20;

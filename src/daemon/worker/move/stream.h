@@ -17,6 +17,9 @@
 
 namespace sluice::worker {
 
+// A move that takes longer is given up by either worker.
+inline constexpr Nanoseconds move_ns_max = 60 * ns_per_s;
+
 enum class MoveFrame : std::uint32_t {
   objects = 1,   // source to target: a checkpoint of the objects that there are now
   made = 2,      // target to source, for each of those but the last: they are made; no bytes

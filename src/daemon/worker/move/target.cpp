@@ -9,8 +9,7 @@
 namespace sluice::worker {
 namespace {
 
-constexpr Nanoseconds move_ns_max = 60 * ns_per_s;
-constexpr Nanoseconds decide_ns_max = 3 * ns_per_s;  // longer than the source waits for it
+constexpr Nanoseconds decision_ns_max = 3 * ns_per_s;  // longer than the source waits for it
 constexpr Nanoseconds look_ns = 5 * ns_per_ms;
 
 // The frames of a move, until the last.
@@ -75,7 +74,7 @@ class Arriving {
 Result<Arrived> arrive(AttachedSession& session, const MoveStream& stream) { return Arriving(session, stream).run(); }
 
 Status await_commit(const MoveWord& word, const std::function<bool()>& called_off) {
-  const Nanoseconds deadline_ns = now_ns() + decide_ns_max;
+  const Nanoseconds deadline_ns = now_ns() + decision_ns_max;
   for (;;) {
     const MoveState state = word.wait(now_ns() + look_ns);
     if (state == MoveState::committed) return Status();
