@@ -101,6 +101,7 @@ class FakeDevice final : public backend::Device {
   }
   backend::Made<backend::Event> create_user_event() override { return make<backend::Event>("create_user_event"); }
   void set_user_event(backend::Event&, bool failed) override {
+    const std::lock_guard lock(mutex_);
     calls.push_back(failed ? "user event failed" : "user event");
   }
   void flush(backend::Queue&) override {
@@ -172,6 +173,7 @@ class FakeDevice final : public backend::Device {
 
   template <typename T>
   backend::Made<T> make(const char* verb) {
+    const std::lock_guard lock(mutex_);
     calls.push_back(verb);
     if (answer != wire::Outcome::ok) return {nullptr, answer};
     return {std::make_unique<T>(), answer};
@@ -182,7 +184,7 @@ class FakeDevice final : public backend::Device {
     return {wire::Outcome::ok, how.make_event ? std::make_unique<backend::Event>() : nullptr};
   }
 
-  std::mutex mutex_;  // builds come on several threads
+  std::mutex mutex_;  // guards `calls`: builds come on several threads
 };
 
 }  // namespace sluice::test
