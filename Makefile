@@ -1,6 +1,6 @@
 # What people do with Sluice, each in one command. `make help` lists it. The build itself is CMake's (CMakePresets.json).
 .DEFAULT_GOAL := build
-.PHONY: help build demo test bench bench-slices bench-allocator simulate install soak format tidy clang clean dependencies configure
+.PHONY: help build demo test bench bench-slices bench-moves bench-allocator simulate install soak format tidy clang clean dependencies configure
 
 PREFIX ?= /usr/local
 MINUTES ?= 10
@@ -45,6 +45,14 @@ bench-slices: ## how tenants share a device, beside what is asked for: shares, c
 	@cmake --build --preset release
 	$(call say,measuring: bench-slices)
 	@bench/slices --json build/bench/slices.json
+
+bench-moves: ## what a move costs a program that runs, beside what is asked for (10 minutes)
+	@tools/install-dependencies --test
+	$(call say,compiling (build/release))
+	@cmake --preset release -DSLUICE_TESTS=ON -DSLUICE_BENCH=ON >/dev/null
+	@cmake --build --preset release
+	$(call say,measuring: bench-moves)
+	@bench/moves
 
 bench-allocator: ## how well slices are placed: TRACES=folder of the Alibaba trace 2023, else a synthetic one (15 minutes)
 	@tools/install-dependencies --test

@@ -95,7 +95,8 @@ enum AttachFd : std::size_t {
 // Of a move. The checkpoint goes over a stream socket whose ends the two workers get; the source ends it with its end
 // of the session socket.
 enum GiveFd : std::size_t { give_fd_word, give_fd_checkpoint, give_fds };
-// The word, then as with Attach, with the checkpoint's socket in the place of the session's.
+// The word, then as with Attach, with the checkpoint's socket in the place of the session's. The output goes nowhere at
+// first: the program's ends of both come from the source, so that a daemon that did not make them can move the session.
 inline constexpr std::size_t receive_fd_word = 0;
 
 // What the worker has of the session's memory; only what the daemon's note has is believed (SessionNote).

@@ -263,6 +263,8 @@ bool has_message(const wire::MessageSocket& link) {
   if (!tell(serving.link, message_of(WorkerMessageKind::prepared))) leave(1);
   if (Status decided = await_commit(word.value(), [&] { return has_message(serving.link); }); !decided.ok())
     refuse(serving.link, record, decided);
+  if (Status printing = print_to(std::move(arrived.value().output)); !printing.ok())
+    refuse(serving.link, record, printing);
   serving.local.set_channel(std::move(arrived.value().session_socket));
   serve(std::move(serving), [&] {
     WorkerMessage moved = message_of(WorkerMessageKind::moved);

@@ -70,6 +70,26 @@ TEST_CASE("alone, short commands fill the window, and two long ones may be in fl
   CHECK(rig.gate.admit(100 * ms));
 }
 
+TEST_CASE("a session that is about to move has little in flight, and as much as ever once it stays") {
+  GateRig rig;
+  rig.grantor.grant(alone());
+  CHECK(rig.gate.admit(4 * ms));
+  CHECK(rig.gate.admit(4 * ms));
+  CHECK_FALSE(rig.gate.bound_in_flight(5 * ms));
+  rig.gate.set_waiting(true);
+  rig.ended(4 * ms);
+  CHECK(rig.gate.bound_in_flight(5 * ms));
+  CHECK_FALSE(rig.gate.admit(2 * ms));
+  CHECK(rig.gate.admit(ms));
+  CHECK(rig.woken_by(4 * ms) == 1);
+  rig.ended(ms);
+  CHECK(rig.gate.admit(100 * ms));  // alone
+  CHECK(rig.gate.bound_in_flight(5 * ms));
+  CHECK_FALSE(rig.gate.admit(ms));
+  CHECK(rig.gate.bound_in_flight(UINT64_MAX));
+  CHECK(rig.gate.admit(ms));
+}
+
 TEST_CASE("shared, a long command goes alone") {
   GateRig rig;
   LeaseTerms terms = shared();

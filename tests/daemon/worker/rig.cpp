@@ -124,15 +124,12 @@ MoveWord Worker::begin_move(Worker& source) {
   int ends[2];
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   const UniqueFd here(ends[0]), there(ends[1]);
-  int output[2];  // the program reads what the first worker's kernels print
-  REQUIRE(pipe2(output, O_CLOEXEC) == 0);
-  output_.reset(output[0]);
-  const UniqueFd output_end(output[1]);
+  const UniqueFd nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
   WorkerMessage receive;
   receive.kind = WorkerMessageKind::receive;
   receive.record = source.record();
   std::vector<int> fds{word.value().fd(), source.control_.fd(), source.arena_.fd(), report_.fd(),
-                       terms_.fd(),       kick_.get(),          here.get(),         output_end.get()};
+                       terms_.fd(),       kick_.get(),          here.get(),         nowhere.get()};
   REQUIRE(link_.send(encode_worker_message(receive), fds, soon()).ok());
   WorkerMessage give;
   give.kind = WorkerMessageKind::give;
@@ -147,6 +144,7 @@ void Worker::take_program_from(Worker& source) {
   control_ = std::move(source.control_);
   arena_ = std::move(source.arena_);
   session_ = std::move(source.session_);
+  output_ = std::move(source.output_);
   ring_ = std::move(source.ring_);
   allocator_ = std::move(source.allocator_);
   next_id_ = source.next_id_;

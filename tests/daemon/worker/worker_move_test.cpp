@@ -142,6 +142,29 @@ TEST_CASE("what waits for the program's own event when the session moves runs on
   CHECK(first.slot->stage == 0);
 }
 
+TEST_CASE("what kernels print after a move goes where it went before") {
+  Worker source, target;
+  source.attach();
+  Queue queue = source.make_queue();
+  const ObjectId kernel = make_kernel(source, "__kernel void say(int n) { printf(\"kernel %d\\n\", n); }");
+  const auto say = [&](Worker& worker, int number) {
+    const Arguments arguments = Arguments().value(number);
+    worker.enqueue(queue, launch_of(kernel, 1, arguments), false, {}, arguments.data());
+    REQUIRE(worker.finish(queue));
+  };
+  say(source, 1);
+  target.move_from(source);
+  say(target, 2);
+  char said[64] = {};
+  std::size_t length = 0;
+  while (length < std::strlen("kernel 1\nkernel 2\n")) {
+    const ssize_t got = read(target.output().get(), said + length, sizeof said - 1 - length);
+    REQUIRE(got > 0);
+    length += static_cast<std::size_t>(got);
+  }
+  CHECK(std::string(said) == "kernel 1\nkernel 2\n");
+}
+
 TEST_CASE("an aborted move leaves the session where it was, and it can move again") {
   Worker source;
   source.attach();

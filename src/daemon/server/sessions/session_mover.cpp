@@ -75,7 +75,7 @@ Result<std::uint64_t> SessionMover::start(std::uint64_t session_id, std::uint32_
   const LiveSession& session = *tools_.sessions.find(session_id);
   Tenant& tenant = *session.use.tenant;
   const std::uint32_t from = session.bindings.front().id.device;
-  SLUICE_TRY(slices_.begin_move(tenant, from, device));
+  const std::uint64_t booking = SLUICE_TRY(slices_.begin_move(tenant, from, device));
   const std::uint64_t number = ++last_number_;
   SliceMove& slice = moves_[number];
   slice.view.number = number;
@@ -83,6 +83,7 @@ Result<std::uint64_t> SessionMover::start(std::uint64_t session_id, std::uint32_
   slice.view.from = from;
   slice.view.to = device;
   slice.tenant_id = tenant.key.id;
+  slice.booking = booking;
   move_next(slice, session_id);
   return number;
 }
@@ -141,6 +142,7 @@ void SessionMover::session_done(std::uint64_t number, std::uint64_t session_id, 
 
 // A session that is not live yet has no program: it stays until it is moved or ends. 0: none is left.
 std::uint64_t SessionMover::next_session(const SliceMove& slice) const {
+  if (!slices_.is_moving(slice.tenant_id, slice.booking)) return 0;  // its last session ended; another one is not moved
   for (const auto& [id, session] : tools_.sessions.live())
     if (session->live && session->record.tenant_id == slice.tenant_id && session->use.device == slice.view.from)
       return id;
@@ -156,7 +158,7 @@ void SessionMover::fail(SliceMove& slice, std::uint64_t session_id, const Status
 }
 
 void SessionMover::end(SliceMove& slice) {
-  slices_.end_move(slice.tenant_id);
+  slices_.end_move(slice.tenant_id, slice.booking);
   const Tenant* tenant = slices_.tenants().find(slice.tenant_id);
   slice.view.on_both = tenant != nullptr && tenant->other_device.has_value();
   if (slice.view.on_both)

@@ -70,6 +70,7 @@ class SessionMover {
   struct SliceMove {
     MoveView view;
     std::uint64_t tenant_id = 0;
+    std::uint64_t booking = 0;  // SliceTable::begin_move()'s
     std::unique_ptr<SessionMove> session;
   };
   Status check(const LiveSession& session, std::uint32_t device) const;

@@ -177,8 +177,8 @@ Status SessionOpener::give(const Waiting& waiting, Worker& worker) {
   WorkerEnds worker_ends{std::move(ends.second), std::move(output.worker_end)};
   SLUICE_TRY(send_session(record, worker, memory, worker_ends));
   Worker* const workers[] = {&worker};
-  attaching.session = SLUICE_TRY(sessions_.begin(record, waiting.use, workers, std::move(memory),
-                                                 std::move(waiting.caller->peer.pidfd), std::move(worker_ends.output)));
+  attaching.session = SLUICE_TRY(
+      sessions_.begin(record, waiting.use, workers, std::move(memory), std::move(waiting.caller->peer.pidfd)));
   attaching_.insert_or_assign(worker.number, std::move(attaching));
   return Status();
 }

@@ -103,8 +103,7 @@ Result<LiveSession*> SessionTable::add(const SessionRecord& record, const SliceU
 }
 
 Result<LiveSession*> SessionTable::begin(const SessionRecord& record, const SliceUse& use,
-                                         std::span<Worker* const> workers, SessionMemory memory, UniqueFd client,
-                                         UniqueFd output) {
+                                         std::span<Worker* const> workers, SessionMemory memory, UniqueFd client) {
   std::vector<Start> starts;
   for (std::size_t i = 0; i < record.bindings.size(); ++i) {
     TermsPage& terms = memory.bindings[i].terms_page();
@@ -119,7 +118,6 @@ Result<LiveSession*> SessionTable::begin(const SessionRecord& record, const Slic
     return session.status();
   }
   session.value()->client = std::move(client);
-  session.value()->output = std::move(output);
   return session;
 }
 

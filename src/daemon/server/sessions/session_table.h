@@ -49,9 +49,8 @@ struct LiveSession {
   SliceUse use;
   SessionMemory memory;
   std::vector<LiveBinding> bindings;  // in the order of the record, as those of `memory` are
-  UniqueFd output;      // the write end of its output pipe, for the next worker; none if an earlier daemon made it
-  std::string unmoved;  // why its last move did not come about; empty: it did, or there was none
-  UniqueFd client;      // a pidfd of the program
+  std::string unmoved;                // why its last move did not come about; empty: it did, or there was none
+  UniqueFd client;                    // a pidfd of the program
   Watch client_watch;
   Timer patience;
   bool live = false;  // the program has been told
@@ -101,7 +100,7 @@ class SessionTable {
   // The workers, one for each binding of the record, have been given the session. Not ok: it can have no lease, and is
   // not here.
   Result<LiveSession*> begin(const SessionRecord& record, const SliceUse& use, std::span<Worker* const> workers,
-                             SessionMemory memory, UniqueFd client, UniqueFd output);
+                             SessionMemory memory, UniqueFd client);
   // The program has been told. From now on its death ends the session.
   void go_live(LiveSession& session);
   // A session of an earlier daemon, whose books of it ended with `before`. REQUIRES: it has one binding.

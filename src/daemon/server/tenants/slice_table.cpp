@@ -179,7 +179,7 @@ Status SliceTable::check_move(const Tenant& tenant, std::uint32_t from, std::uin
   const auto refused = [&](const std::string& why) {
     return Status(Code::invalid_argument, "tenant " + tenant.key.name + why);
   };
-  if (tenant.moving) return refused("'s slice is being moved already");
+  if (tenant.move != 0) return refused("'s slice is being moved already");
   if (tenant.is_on(to)) return Status();
   if (tenant.other_device)
     return refused(" is on the devices " + std::to_string(tenant.slice.device()) + " and " +
@@ -194,14 +194,19 @@ Status SliceTable::check_move(const Tenant& tenant, std::uint32_t from, std::uin
                                      amounts_text(device.milli_free, device.memory_free) + " are free there");
 }
 
-Status SliceTable::begin_move(Tenant& tenant, std::uint32_t from, std::uint32_t to) {
+Result<std::uint64_t> SliceTable::begin_move(Tenant& tenant, std::uint32_t from, std::uint32_t to) {
   SLUICE_TRY(check_move(tenant, from, to));
   if (!tenant.is_on(to)) {
     SLUICE_TRY(pool_.pool().place(other_id(tenant), request_of(tenant), site_on(to)));
     tenant.other_device = to;
   }
-  tenant.moving = true;
-  return Status();
+  tenant.move = ++last_move_;
+  return tenant.move;
+}
+
+bool SliceTable::is_moving(std::uint64_t id, std::uint64_t number) const {
+  const Tenant* tenant = tenants_.find(id);
+  return tenant != nullptr && tenant->move == number;
 }
 
 void SliceTable::move(SliceUse& use, std::uint32_t to) {
@@ -213,10 +218,10 @@ void SliceTable::move(SliceUse& use, std::uint32_t to) {
   if (tenant.slice.device() != to) swap_devices(tenant);
 }
 
-void SliceTable::end_move(std::uint64_t id) {
+void SliceTable::end_move(std::uint64_t id, std::uint64_t number) {
+  if (!is_moving(id, number)) return;
   Tenant* tenant = tenants_.find(id);
-  if (tenant == nullptr) return;
-  tenant->moving = false;
+  tenant->move = 0;
   drop_unused(*tenant);
 }
 
@@ -239,7 +244,7 @@ void SliceTable::swap_devices(Tenant& tenant) {
 
 // Of two devices, the one without a session.
 void SliceTable::drop_unused(Tenant& tenant) {
-  if (tenant.moving || !tenant.other_device) return;
+  if (tenant.move != 0 || !tenant.other_device) return;
   if (tenant.sessions_on[tenant.slice.device()] == 0 && tenant.sessions_on[*tenant.other_device] > 0)
     swap_devices(tenant);
   if (tenant.sessions_on[*tenant.other_device] > 0) return;

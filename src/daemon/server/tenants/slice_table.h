@@ -54,12 +54,15 @@ class SliceTable {
   // Could begin_move() be called? exhausted: the device has no room for the slice; invalid_argument: the slice is
   // there, or moves already, or is on two devices, and this is neither.
   Status check_move(const Tenant& tenant, std::uint32_t from, std::uint32_t to) const;
-  // Books the slice on `to` as well, until end_move() finds no session of it there, or none elsewhere.
-  Status begin_move(Tenant& tenant, std::uint32_t from, std::uint32_t to);
+  // Books the slice on `to` as well, until end_move() finds no session of it there, or none elsewhere. The number is no
+  // other move's.
+  Result<std::uint64_t> begin_move(Tenant& tenant, std::uint32_t from, std::uint32_t to);
+  // False: the tenant has gone since, and another one with its id may have come.
+  bool is_moving(std::uint64_t tenant, std::uint64_t number) const;
   // The session is on that device from now on, and new ones of the tenant begin there. REQUIRES: booked there.
   void move(SliceUse& use, std::uint32_t to);
-  // Nothing happens if the tenant is gone.
-  void end_move(std::uint64_t tenant);
+  // Nothing happens if the tenant is gone since.
+  void end_move(std::uint64_t tenant, std::uint64_t number);
 
   // Could change() be called for all of these? exhausted: a device of one of them has no room for
   // more.
@@ -89,6 +92,7 @@ class SliceTable {
   std::map<std::uint32_t, std::multiset<std::uint64_t>> tenants_of_users_;  // by user: a tenant's id for each session
   std::size_t taken_ = 0;
   std::uint64_t draws_ = 0;  // of the policy: one for each new slice
+  std::uint64_t last_move_ = 0;
 };
 
 }  // namespace sluice::server

@@ -51,7 +51,7 @@ struct Tenant {
   std::map<std::uint32_t, std::size_t> sessions_on;  // by device
   // The slice is booked there, too: it moves, or could not be moved whole.
   std::optional<std::uint32_t> other_device;
-  bool moving = false;
+  std::uint64_t move = 0;  // the number of the move of its slice (SliceTable::begin_move); 0: it does not move
 
   bool registered() const { return key.uid == TenantKey::no_uid; }
   std::size_t sessions() const { return session_count; }

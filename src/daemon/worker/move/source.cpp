@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -182,7 +183,9 @@ Status MoveSource::switch_over(Move& move) {
   }
   const auto bytes = encode_checkpoint(checkpoint);
   const Nanoseconds deadline_ns = now_ns() + decide_ns_max;
-  SLUICE_TRY(move.stream.send(MoveFrame::rest, bytes, deadline_ns, session_socket_));
+  std::array<int, move_fds> fds{};
+  fds[move_fd_session] = session_socket_, fds[move_fd_output] = STDOUT_FILENO;
+  SLUICE_TRY(move.stream.send(MoveFrame::rest, bytes, deadline_ns, fds));
   sent(move.word, MoveStage::switches, bytes.size());
   if (move.word.wait(deadline_ns) == MoveState::committed) _exit(0);
   if (!move.word.abort()) _exit(0);

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/contract.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -28,35 +30,43 @@ int poll_ms(Nanoseconds deadline_ns) {
   return static_cast<int>(std::min<Nanoseconds>((deadline_ns - now) / ns_per_ms + 1, 60'000));
 }
 
-// One message with room for one descriptor.
+// One message with room for descriptors.
 struct Letter {
   explicit Letter(std::span<std::byte> bytes) : part{bytes.data(), bytes.size()} {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
   }
-  void with_control() {
+  void make_room() {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
   }
-  void attach(int descriptor) {
-    with_control();
+  // REQUIRES: no more than move_fds.
+  void attach(std::span<const int> descriptors) {
+    if (descriptors.empty()) return;
+    make_room();
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof descriptor);
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
-  UniqueFd attached() {
+  std::vector<UniqueFd> attached() {
+    std::vector<UniqueFd> taken;
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (header == nullptr || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) return {};
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-    return UniqueFd(descriptor);
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return taken;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof descriptor, sizeof descriptor);
+      taken.emplace_back(descriptor);
+    }
+    return taken;
   }
 
   iovec part;
   msghdr message{};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(move_fds * sizeof(int))] = {};
 };
 
 }  // namespace
@@ -72,28 +82,30 @@ Status MoveStream::wait(short events, Nanoseconds deadline_ns) const {
 }
 
 Status MoveStream::send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns,
-                        int descriptor) const {
+                        std::span<const int> descriptors) const {
+  SLUICE_REQUIRE(descriptors.size() <= move_fds);
   const Header header{kind, 0, bytes.size()};
-  SLUICE_TRY(write_all(std::as_bytes(std::span(&header, 1)), descriptor, deadline_ns));
-  return write_all(bytes, -1, deadline_ns);
+  SLUICE_TRY(write_all(std::as_bytes(std::span(&header, 1)), descriptors, deadline_ns));
+  return write_all(bytes, {}, deadline_ns);
 }
 
 Status MoveStream::send(MoveFrame kind, std::span<const std::byte> first, std::span<const std::byte> second,
                         Nanoseconds deadline_ns) const {
   const Header header{kind, 0, first.size() + second.size()};
-  SLUICE_TRY(write_all(std::as_bytes(std::span(&header, 1)), -1, deadline_ns));
-  SLUICE_TRY(write_all(first, -1, deadline_ns));
-  return write_all(second, -1, deadline_ns);
+  SLUICE_TRY(write_all(std::as_bytes(std::span(&header, 1)), {}, deadline_ns));
+  SLUICE_TRY(write_all(first, {}, deadline_ns));
+  return write_all(second, {}, deadline_ns);
 }
 
-// The descriptor goes with the first bytes.
-Status MoveStream::write_all(std::span<const std::byte> bytes, int descriptor, Nanoseconds deadline_ns) const {
+// Descriptors go with the first bytes.
+Status MoveStream::write_all(std::span<const std::byte> bytes, std::span<const int> descriptors,
+                             Nanoseconds deadline_ns) const {
   while (!bytes.empty()) {
     Letter letter(std::span(const_cast<std::byte*>(bytes.data()), bytes.size()));  // sendmsg() only reads
-    if (descriptor >= 0) letter.attach(descriptor);
+    letter.attach(descriptors);
     const ssize_t sent = sendmsg(socket_.get(), &letter.message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) {
-      descriptor = -1;
+      descriptors = {};
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EINTR) {
       SLUICE_TRY(wait(POLLOUT, deadline_ns));
@@ -104,10 +116,11 @@ Status MoveStream::write_all(std::span<const std::byte> bytes, int descriptor, N
   return Status();
 }
 
-Status MoveStream::read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Nanoseconds deadline_ns) const {
+Status MoveStream::read_all(std::span<std::byte> bytes, std::vector<UniqueFd>* descriptors,
+                            Nanoseconds deadline_ns) const {
   while (!bytes.empty()) {
     Letter letter(bytes);
-    letter.with_control();
+    letter.make_room();
     const ssize_t got = recvmsg(socket_.get(), &letter.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got == 0) return Status(Code::unavailable, "the other worker is gone");
     if (got < 0 && errno != EAGAIN && errno != EINTR) return errno_status("read from the other worker", errno);
@@ -115,10 +128,11 @@ Status MoveStream::read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Na
       SLUICE_TRY(wait(POLLIN, deadline_ns));
       continue;
     }
-    UniqueFd came = letter.attached();
-    if ((letter.message.msg_flags & MSG_CTRUNC) != 0 || (came.valid() && descriptor == nullptr))
+    std::vector<UniqueFd> came = letter.attached();
+    const bool unasked = !came.empty() && (descriptors == nullptr || !descriptors->empty());
+    if ((letter.message.msg_flags & MSG_CTRUNC) != 0 || unasked)
       return fault("sent a descriptor that nobody asked for");
-    if (came.valid()) *descriptor = std::move(came);
+    if (!came.empty()) *descriptors = std::move(came);
     bytes = bytes.subspan(static_cast<std::size_t>(got));
   }
   return Status();
@@ -129,7 +143,7 @@ Result<MoveStream::Received> MoveStream::receive(std::initializer_list<MoveFrame
                                                  Nanoseconds deadline_ns) const {
   Header header;
   Received received;
-  SLUICE_TRY(read_all(std::as_writable_bytes(std::span(&header, 1)), &received.descriptor, deadline_ns));
+  SLUICE_TRY(read_all(std::as_writable_bytes(std::span(&header, 1)), &received.descriptors, deadline_ns));
   received.kind = header.kind;
   if (std::find(kinds.begin(), kinds.end(), header.kind) == kinds.end() || header.zero != 0)
     return fault("sent something else than what comes next");

@@ -24,15 +24,19 @@ enum class MoveFrame : std::uint32_t {
   objects = 1,   // source to target: a checkpoint of the objects that there are now
   made = 2,      // target to source, for each of those but the last: they are made; no bytes
   contents = 3,  // source to target: a ContentPiece, and its bytes
-  rest = 4,      // source to target, the last: the whole checkpoint, and the worker's end of the session socket
+  rest = 4,      // source to target, the last: the whole checkpoint, with descriptors in the order of MoveFd
 };
+
+// The worker's end of the session socket, and where what kernels print goes.
+enum MoveFd : std::size_t { move_fd_session, move_fd_output, move_fds };
 
 class MoveStream {
  public:
   explicit MoveStream(UniqueFd socket);
 
   // unavailable: the other side is gone. deadline_exceeded: it does not read.
-  Status send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns, int descriptor = -1) const;
+  Status send(MoveFrame kind, std::span<const std::byte> bytes, Nanoseconds deadline_ns,
+              std::span<const int> descriptors = {}) const;
   // Both parts as one.
   Status send(MoveFrame kind, std::span<const std::byte> first, std::span<const std::byte> second,
               Nanoseconds deadline_ns) const;
@@ -40,7 +44,7 @@ class MoveStream {
   struct Received {
     MoveFrame kind{};
     std::vector<std::byte> bytes;
-    UniqueFd descriptor;  // not valid: none came
+    std::vector<UniqueFd> descriptors;  // of its first bytes
   };
   // protocol_fault: the other side sent something else than one of these.
   Result<Received> receive(std::initializer_list<MoveFrame> kinds, std::uint64_t bytes_max,
@@ -48,8 +52,8 @@ class MoveStream {
 
  private:
   Status wait(short events, Nanoseconds deadline_ns) const;
-  Status write_all(std::span<const std::byte> bytes, int descriptor, Nanoseconds deadline_ns) const;
-  Status read_all(std::span<std::byte> bytes, UniqueFd* descriptor, Nanoseconds deadline_ns) const;
+  Status write_all(std::span<const std::byte> bytes, std::span<const int> descriptors, Nanoseconds deadline_ns) const;
+  Status read_all(std::span<std::byte> bytes, std::vector<UniqueFd>* descriptors, Nanoseconds deadline_ns) const;
 
   UniqueFd socket_;
 };

@@ -49,7 +49,8 @@ class Arriving {
   }
 
   Status take_rest(MoveStream::Received& received) {
-    if (!received.descriptor.valid()) return Status(Code::protocol_fault, "the session came without its program");
+    if (received.descriptors.size() != move_fds)
+      return Status(Code::protocol_fault, "the session came without its program");
     const Checkpoint checkpoint = SLUICE_TRY(decode_checkpoint(received.bytes));
     SLUICE_TRY(restorer_.make(checkpoint.objects, deadline_ns_));
     SLUICE_TRY(restorer_.go_on(checkpoint));
@@ -57,7 +58,8 @@ class Arriving {
     arrived_.report.bytes_in_pause += received.bytes.size();
     arrived_.report.objects = static_cast<std::uint32_t>(checkpoint.objects.size());
     arrived_.rested_ns = checkpoint.rested_ns;
-    arrived_.session_socket = std::move(received.descriptor);
+    arrived_.session_socket = std::move(received.descriptors[move_fd_session]);
+    arrived_.output = std::move(received.descriptors[move_fd_output]);
     return Status();
   }
 

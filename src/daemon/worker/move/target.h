@@ -15,7 +15,7 @@ namespace sluice::worker {
 
 // What came, once all of it is there and made.
 struct Arrived {
-  UniqueFd session_socket;
+  UniqueFd session_socket, output;
   MoveReport report;          // without the pause
   Nanoseconds rested_ns = 0;  // since when nothing of the session ran, by the source's word
 };

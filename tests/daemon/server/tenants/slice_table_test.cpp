@@ -235,6 +235,13 @@ struct MovingSlice {
   std::uint32_t from = first.device;
   std::uint32_t to = from == 0 ? 1 : 0, third = 3 - from - to;
 
+  std::uint64_t booking = 0;
+
+  void begin_move() {
+    auto begun = slices.begin_move(*first.tenant, from, to);
+    REQUIRE(begun.ok());
+    booking = begun.value();
+  }
   std::uint64_t booked(std::uint32_t device) const { return pool.promised(device).memory_bytes; }
 };
 
@@ -242,7 +249,7 @@ struct MovingSlice {
 
 TEST_CASE("a slice that moves is booked on both devices until its last session has moved") {
   MovingSlice rig;
-  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  rig.begin_move();
   CHECK(rig.booked(rig.from) == 16 * mib);
   CHECK(rig.booked(rig.to) == 16 * mib);
   CHECK(rig.slices.check_move(*rig.first.tenant, rig.from, rig.third).code() == Code::invalid_argument);
@@ -250,7 +257,7 @@ TEST_CASE("a slice that moves is booked on both devices until its last session h
   CHECK(rig.slices.admit({1, 1, "a"}, {}, 0).value().device == rig.to);
   rig.slices.move(rig.second, rig.to);
   CHECK(rig.booked(rig.from) == 16 * mib);
-  rig.slices.end_move(1);
+  rig.slices.end_move(1, rig.booking);
   CHECK(rig.booked(rig.from) == 0);
   CHECK(rig.booked(rig.to) == 16 * mib);
   CHECK(rig.first.tenant->slice.device() == rig.to);
@@ -258,17 +265,17 @@ TEST_CASE("a slice that moves is booked on both devices until its last session h
 
 TEST_CASE("a move without a session that moved leaves no booking") {
   MovingSlice rig;
-  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
-  rig.slices.end_move(1);
+  rig.begin_move();
+  rig.slices.end_move(1, rig.booking);
   CHECK(rig.booked(rig.to) == 0);
   CHECK(rig.booked(rig.from) == 16 * mib);
 }
 
 TEST_CASE("a slice on two devices is on one as soon as its sessions are, and is moved to no third") {
   MovingSlice rig;
-  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  rig.begin_move();
   rig.slices.move(rig.first, rig.to);
-  rig.slices.end_move(1);
+  rig.slices.end_move(1, rig.booking);
   CHECK(rig.booked(rig.from) == 16 * mib);
   CHECK(rig.booked(rig.to) == 16 * mib);
   CHECK(rig.slices.check_move(*rig.first.tenant, rig.from, rig.third).code() == Code::invalid_argument);
@@ -289,27 +296,45 @@ TEST_CASE("a slice on two devices is on one as soon as its sessions are, and is 
     CHECK(rig.booked(rig.from) + rig.booked(rig.to) == 0);
   }
   SECTION("the other one follows") {
-    REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+    rig.begin_move();
     rig.slices.move(rig.second, rig.to);
-    rig.slices.end_move(1);
+    rig.slices.end_move(1, rig.booking);
     CHECK(rig.booked(rig.from) == 0);
   }
 }
 
 TEST_CASE("a tenant whose last session ends while its slice moves leaves no booking") {
   MovingSlice rig;
-  REQUIRE(rig.slices.begin_move(*rig.first.tenant, rig.from, rig.to).ok());
+  rig.begin_move();
   rig.slices.release(rig.first);
   rig.slices.release(rig.second);
-  rig.slices.end_move(1);
+  rig.slices.end_move(1, rig.booking);
   CHECK(rig.booked(rig.from) + rig.booked(rig.to) == 0);
+}
+
+TEST_CASE("the end of a move is not that of the move of a tenant that came back") {
+  MovingSlice rig;
+  rig.begin_move();
+  const std::uint64_t before = rig.booking;
+  rig.slices.release(rig.first);
+  rig.slices.release(rig.second);
+  rig.first = rig.slices.admit({1, 1, "a"}, MilliGpu{300}, 16 * mib).take();
+  CHECK_FALSE(rig.slices.is_moving(1, before));
+  rig.from = rig.first.device;
+  rig.to = rig.third;
+  rig.begin_move();
+  rig.slices.end_move(1, before);
+  CHECK(rig.slices.is_moving(1, rig.booking));
+  CHECK(rig.booked(rig.to) == 16 * mib);
+  rig.slices.end_move(1, rig.booking);
+  CHECK(rig.booked(rig.to) == 0);
 }
 
 TEST_CASE("a device without room for a slice takes none of it") {
   MovingSlice rig;
   REQUIRE(rig.slices.admit({2, 2, "b"}, {}, 60 * mib).ok());
   const std::uint32_t full = rig.booked(rig.to) > 0 ? rig.to : rig.third;
-  const Status refused = rig.slices.begin_move(*rig.first.tenant, rig.from, full);
+  const Status refused = rig.slices.begin_move(*rig.first.tenant, rig.from, full).status();
   CHECK(refused.code() == Code::exhausted);
   CHECK(refused.message() == "device " + std::to_string(full) +
                                  " has no room for tenant a's slice: it is 300m and 16 MiB of memory, and 1000m and "

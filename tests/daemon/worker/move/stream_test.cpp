@@ -20,7 +20,7 @@ std::pair<UniqueFd, UniqueFd> connected() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-TEST_CASE("frames arrive whole and in order, the large ones too, and one brings a descriptor") {
+TEST_CASE("frames arrive whole and in order, the large ones too, and one brings descriptors") {
   auto ends = connected();
   const MoveStream source(std::move(ends.first)), target(std::move(ends.second));
   std::vector<std::byte> large(20 << 20);
@@ -28,17 +28,18 @@ TEST_CASE("frames arrive whole and in order, the large ones too, and one brings 
   std::thread sender([&] {
     CHECK(source.send(MoveFrame::objects, {}, soon()).ok());
     CHECK(source.send(MoveFrame::contents, std::span(large).first(8), std::span(large).subspan(8), soon()).ok());
-    CHECK(source.send(MoveFrame::rest, std::span(large).first(3), soon(), STDIN_FILENO).ok());
+    const int descriptors[] = {STDIN_FILENO, STDERR_FILENO};
+    CHECK(source.send(MoveFrame::rest, std::span(large).first(3), soon(), descriptors).ok());
   });
   const auto objects = target.receive({MoveFrame::objects}, bytes_max, soon());
-  CHECK((objects.ok() && objects.value().bytes.empty() && !objects.value().descriptor.valid()));
+  CHECK((objects.ok() && objects.value().bytes.empty() && objects.value().descriptors.empty()));
   const auto contents = target.receive({MoveFrame::objects, MoveFrame::contents}, bytes_max, soon());
   REQUIRE(contents.ok());
   CHECK(contents.value().kind == MoveFrame::contents);
   CHECK(contents.value().bytes == large);
   const auto rest = target.receive({MoveFrame::rest}, bytes_max, soon());
   REQUIRE(rest.ok());
-  CHECK((rest.value().bytes.size() == 3 && rest.value().descriptor.valid()));
+  CHECK((rest.value().bytes.size() == 3 && rest.value().descriptors.size() == move_fds));
   sender.join();
 }
 
