@@ -155,10 +155,11 @@ Outcome ObjectExecutor::image_of_its_own(const wire::ImageCreate& create, std::u
     if (!to_.arena.range(create.arena_at, bytes)) return Outcome::invalid_value;
     host = to_.memory_at(create.arena_at, bytes);
   }
+  entry.charge = to_.account.charge(std::max(create.bytes, bytes));
+  if (entry.charge == nullptr) return Outcome::quota_exceeded;
   entry.bytes = bytes;
   if (!in_arena) entry.written = std::make_shared<WrittenRanges>(bytes);
-  entry.charge = to_.account.charge(std::max(create.bytes, bytes));
-  return entry.charge != nullptr ? Outcome::ok : Outcome::quota_exceeded;
+  return Outcome::ok;
 }
 
 // ---- samplers, queues, events ----
