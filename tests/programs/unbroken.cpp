@@ -136,7 +136,11 @@ class Load {
     ++touched_[which];
   }
   void await() {
-    simple::must(clWaitForEvents(1, &in_flight_.front()), "clWaitForEvents");
+    const cl_int error = clWaitForEvents(1, &in_flight_.front());
+    cl_int status = CL_COMPLETE;
+    clGetEventInfo(in_flight_.front(), CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, nullptr);
+    if (error != CL_SUCCESS) std::fprintf(stderr, "a kernel ended with %d\n", status);
+    simple::must(error, "clWaitForEvents");
     clReleaseEvent(in_flight_.front());
     in_flight_.pop_front();
   }

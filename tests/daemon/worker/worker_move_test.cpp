@@ -94,6 +94,20 @@ TEST_CASE("memory of the device moves with what was written of it, parts and all
   }
 }
 
+// A kernel is named by its place, which the target must find again.
+TEST_CASE("the kernels of a program have the same places in every worker") {
+  const std::string source =
+      "kernel void z(global int* a) {} kernel void b() {} kernel void y(int n) {} kernel void c() {}";
+  for (int i = 0; i < 3; ++i) {
+    Worker worker(Worker::on_rusticl());
+    worker.attach();
+    const auto reply = worker.build(worker.mint(), source);
+    std::string names;
+    for (const auto& kernel : reply.kernels) names += kernel.name;
+    CHECK(names == "bcyz");
+  }
+}
+
 TEST_CASE("an image of the device's own memory moves") {
   auto source = std::make_unique<Worker>(Worker::on_rusticl());
   source->attach();

@@ -108,6 +108,9 @@ std::vector<KernelTraits> describe_kernels(cl_program program, cl_device_id devi
     const KernelHandle owner(kernel);
     traits.push_back(describe_kernel(kernel, device));
   }
+  // Some drivers list them in another order each time. A kernel is named by its place, in each worker that builds the
+  // text.
+  std::sort(traits.begin(), traits.end(), [](const KernelTraits& a, const KernelTraits& b) { return a.name < b.name; });
   return traits;
 }
 
