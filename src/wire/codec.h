@@ -84,6 +84,7 @@ class EncodeVisitor {
     encoder_.put(value);
   }
   void operator()(const std::string& value) { encoder_.put_string(value); }
+  void operator()(const std::vector<std::byte>& value) { encoder_.put_bytes(value); }
   template <Scalar T, std::size_t N>
   void operator()(const T (&values)[N]) {
     for (const T& value : values) encoder_.put(value);
@@ -107,6 +108,10 @@ class DecodeVisitor {
     value = decoder_.get<T>();
   }
   void operator()(std::string& value) { value = decoder_.get_string(); }
+  void operator()(std::vector<std::byte>& value) {
+    const auto bytes = decoder_.get_bytes();
+    value.assign(bytes.begin(), bytes.end());
+  }
   template <Scalar T, std::size_t N>
   void operator()(T (&values)[N]) {
     for (T& value : values) value = decoder_.get<T>();

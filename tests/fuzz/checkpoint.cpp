@@ -7,8 +7,6 @@
 #include <memory>
 
 #include "daemon/worker/checkpoint/writer.h"
-#include "daemon/worker/command_path.h"
-#include "tests/daemon/worker/open_gate.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/fake_device.h"
 #include "tests/fuzz/session_memory.h"
@@ -44,13 +42,8 @@ void run(std::span<const std::byte> input) {
   {
     fuzz::FakeDevice device((static_cast<unsigned>(input[0]) & 1) != 0);
     metering::MeterPage& meter = memory.report.meter;
-    MemoryHolder granted(memory.terms, memory.report, memory.kick.get(), 0);
-    worker::MemoryAccount account(granted, meter);
-    test::OpenGate open(meter);
-    worker::Completions completions(memory.control.page(), {}, meter, open.gate);
-    device.set_sink(completions);
-    worker::Builder builder(device);
-    worker::CommandPath path(device, memory.arena_view(), account, completions, builder, open.gate);
+    fuzz::CommandSession session(memory, device);
+    worker::CommandPath& path = session.path;
     const Status restored = restore(path, read.value());
     FUZZ_CHECK(restored.ok() || !restored.message().empty());
     FUZZ_CHECK(meter.memory_bytes.load() <= fuzz::limit_bytes);

@@ -29,13 +29,8 @@ void await_build(std::span<const std::byte> command, const wire::ArenaView& aren
 
 void serve(fuzz::SessionMemory& memory, fuzz::FakeDevice& device, std::uint64_t ring_bytes_sent) {
   metering::MeterPage& meter = memory.report.meter;
-  MemoryHolder granted(memory.terms, memory.report, memory.kick.get(), 0);
-  worker::MemoryAccount account(granted, meter);
-  test::OpenGate open(meter);
-  worker::Completions completions(memory.control.page(), {}, meter, open.gate);
-  device.set_sink(completions);
-  worker::Builder builder(device);
-  worker::CommandPath path(device, memory.arena_view(), account, completions, builder, open.gate);
+  fuzz::CommandSession session(memory, device);
+  worker::CommandPath& path = session.path;
   auto reader = std::make_unique<wire::RingReader>(memory.control.bytes(), wire::Doorbell());
   memory.control.page().written.store(ring_bytes_sent);
   while (reader->ready()) {
@@ -51,7 +46,7 @@ void serve(fuzz::SessionMemory& memory, fuzz::FakeDevice& device, std::uint64_t 
   path.scheduler().drop_held();  // what waits for an event that the program never set
   path.flush();
   device.finish();
-  FUZZ_CHECK(completions.in_flight() == 0);
+  FUZZ_CHECK(session.completions.in_flight() == 0);
 }
 
 void run(std::span<const std::byte> input) {

@@ -10,6 +10,8 @@
 #include "base/unique_fd.h"
 #include "daemon/sessions/report_page.h"
 #include "daemon/sessions/terms_page.h"
+#include "daemon/worker/command_path.h"
+#include "tests/daemon/worker/open_gate.h"
 #include "tests/wire/ring_rig.h"
 #include "wire/arena.h"
 
@@ -37,6 +39,26 @@ struct SessionMemory {
     terms.memory_granted_bytes = limit_bytes;
   }
   wire::ArenaView arena_view() const { return wire::ArenaView({arena, arena_bytes}); }
+};
+
+// A session in it, over a device: all that carries out commands.
+struct CommandSession {
+  CommandSession(SessionMemory& memory, backend::Device& device)
+      : granted(memory.terms, memory.report, memory.kick.get(), 0),
+        account(granted, memory.report.meter),
+        open(memory.report.meter),
+        completions(memory.control.page(), {}, memory.report.meter, open.gate),
+        builder(device),
+        path(device, memory.arena_view(), account, completions, builder, open.gate) {
+    device.set_sink(completions);
+  }
+
+  MemoryHolder granted;
+  worker::MemoryAccount account;
+  test::OpenGate open;
+  worker::Completions completions;
+  worker::Builder builder;
+  worker::CommandPath path;
 };
 
 }  // namespace sluice::fuzz

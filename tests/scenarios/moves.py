@@ -113,7 +113,7 @@ class Killed:
             stderr=subprocess.DEVNULL)
         time.sleep(self.moments.random() * 0.06)
         self.kill(who, session)
-        command.wait()
+        command.wait(timeout=60)
         return self.verdict(who)
 
     def kill(self, who, session):

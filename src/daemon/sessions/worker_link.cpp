@@ -65,22 +65,10 @@ Status get_devices(wire::Decoder& body, std::size_t count_max, std::vector<wire:
   return Status();
 }
 
-void put_move(wire::Encoder& body, const MoveReport& move) {
-  body.put(move.pause_ns);
-  body.put(move.bytes);
-  body.put(move.bytes_in_pause);
-  body.put(move.objects);
-  body.put(move.rounds);
-}
-
-MoveReport get_move(wire::Decoder& body) {
-  MoveReport move;
-  move.pause_ns = body.get<Nanoseconds>();
-  move.bytes = body.get<std::uint64_t>();
-  move.bytes_in_pause = body.get<std::uint64_t>();
-  move.objects = body.get<std::uint32_t>();
-  move.rounds = body.get<std::uint32_t>();
-  return move;
+template <typename Visitor, typename Report>
+void visit_move(Visitor visitor, Report& move) {
+  visitor(move.pause_ns), visitor(move.bytes), visitor(move.bytes_in_pause), visitor(move.objects),
+      visitor(move.rounds);
 }
 
 std::string get_text(wire::Decoder& body, std::size_t bytes_max) {
@@ -92,7 +80,7 @@ std::string get_text(wire::Decoder& body, std::size_t bytes_max) {
 Status get_parts(wire::Decoder& body, const Parts& parts, WorkerMessage& message) {
   if (parts.devices_max > 0) SLUICE_TRY(get_devices(body, parts.devices_max, message.devices));
   if (parts.record) message.record = SLUICE_TRY(get_session_record(body));
-  if (parts.move) message.move = get_move(body);
+  if (parts.move) visit_move(wire::DecodeVisitor(body), message.move);
   if (parts.text) message.text = get_text(body, worker_text_bytes_max);
   return check_whole(body, "a message on the worker link");
 }
@@ -104,7 +92,7 @@ std::vector<std::byte> encode_worker_message(const WorkerMessage& message) {
   if (const Parts* parts = parts_of(message.kind); parts != nullptr) {
     if (parts->devices_max > 0) put_devices(body, message.devices);
     if (parts->record) put_session_record(body, message.record);
-    if (parts->move) put_move(body, message.move);
+    if (parts->move) visit_move(wire::EncodeVisitor(body), message.move);
     if (parts->text) body.put_string(std::string_view(message.text).substr(0, worker_text_bytes_max));
   }
   wire::Encoder encoder;

@@ -64,12 +64,13 @@ InFlight* Completions::fresh() {
   command->missing.store(1, std::memory_order_relaxed);
   command->first_started_ns.store(0, std::memory_order_relaxed);
   command->piece_outcome.store(wire::Outcome::ok, std::memory_order_relaxed);
-  command->after_all = command->held = false;
+  command->after_all = command->referenced = false;
   return command;
 }
 
 void Completions::drop(InFlight* command) {
-  if (!command->held || command->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) free_.give_back(command);
+  if (!command->referenced || command->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    free_.give_back(command);
 }
 
 InFlight& Completions::begin(QueueProgress& queue, wire::EventSlot* event) {
@@ -94,10 +95,10 @@ InFlight& Completions::begin_piece(InFlight& whole) {
 // ---- which is shown before which ----
 
 InFlightRef::InFlightRef(Completions& completions, InFlight& command) : completions_(&completions), command_(&command) {
-  if (std::exchange(command.held, true)) {
-    command.holders.fetch_add(1, std::memory_order_relaxed);
+  if (std::exchange(command.referenced, true)) {
+    command.references.fetch_add(1, std::memory_order_relaxed);
   } else {
-    command.holders.store(2, std::memory_order_relaxed);
+    command.references.store(2, std::memory_order_relaxed);
     command.followers.store(nullptr, std::memory_order_relaxed);
   }
 }
@@ -231,7 +232,7 @@ void Completions::finish(InFlight& command) {
 
 // The program can see the end of the command: those that are shown after it have one thing less to wait for.
 void Completions::free_followers(InFlight& command, InFlight*& ready) {
-  if (!command.held) return;
+  if (!command.referenced) return;
   Follower* follower = command.followers.exchange(shown(), std::memory_order_acq_rel);  // pairs with show_after
   while (follower != nullptr) {
     InFlight& later = *follower->command;

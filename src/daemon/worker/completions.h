@@ -44,7 +44,7 @@ struct Follower {
   InFlight* command = nullptr;
 };
 
-// One command between begin() and its publication, or for as long as somebody holds it.
+// One command between begin() and its publication, or for as long as an InFlightRef refers to it.
 struct InFlight {
   InFlight* next_free = nullptr;         // FreeList
   std::atomic<InFlight*> next{nullptr};  // the queue's next command
@@ -72,8 +72,8 @@ struct InFlight {
   std::atomic<wire::Outcome> piece_outcome{wire::Outcome::ok};
 
   bool after_all = false;                     // of an out-of-order queue: shown after all that began before it
-  bool held = false;                          // by an InFlightRef, at some time
-  std::atomic<int> holders{1};                // the queue's list, and those that hold it
+  bool referenced = false;                    // by an InFlightRef, at some time
+  std::atomic<int> references{1};             // the queue's list, and InFlightRefs
   std::atomic<Follower*> followers{nullptr};  // once it is shown: Completions::shown()
   InFlight* next_to_finish = nullptr;
 

@@ -208,18 +208,8 @@ TEST_CASE("a target that says twice that it is prepared is ended, and with it th
   CHECK(pool.wait_until([&] { return promised(pool, 0) == 0 && promised(pool, 1) == 0; }));
 }
 
-TEST_CASE("a target that dies after the commit ends the session, as any worker's death does") {
-  const PoolUnderTest pool({}, "two t-falls");
-  const Program program(pool, alice);
-  const json ended = move(pool, id_of(only_session(pool)), 1);
-  CHECK(ended.contains("failed"));
-  CHECK(pool.wait_for_sessions(0));
-  CHECK(program.lost());
-  CHECK(pool.wait_until([&] { return promised(pool, 0) == 0 && promised(pool, 1) == 0; }));
-}
-
-TEST_CASE("a source that dies before the commit ends the session, and the target with it") {
-  const PoolUnderTest pool({}, "two s-dies");
+TEST_CASE("a target that dies after the commit, and a source before it, end the session as any worker's death does") {
+  const PoolUnderTest pool({}, GENERATE("two t-falls", "two s-dies"));
   const Program program(pool, alice);
   const json ended = move(pool, id_of(only_session(pool)), 1);
   CHECK(ended.contains("failed"));

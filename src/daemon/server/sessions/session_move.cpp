@@ -228,12 +228,16 @@ void SessionMove::undo(const Status& why) {
   if (word_) (void)word_->abort();
   LiveSession* session = tools_.sessions.find(session_id());
   if (session != nullptr) session->unmoved = why.message();
-  if (session != nullptr && source_ != nullptr)
-    (void)tools_.folder.record_session(
-        source_->number,
-        {session->record, session->memory.note(), {identity_on(session->record.bindings.front().device)}, {}});
+  if (session != nullptr && source_ != nullptr) note_stayed(*session);
   if (target_.worker != nullptr) return tools_.pool.end(*target_.worker, "a move was given up: " + why.message());
   finish();
+}
+
+void SessionMove::note_stayed(const LiveSession& session) const {
+  const std::uint32_t device = session.record.bindings.front().device;
+  const SessionNote note{session.record, session.memory.note(), {identity_on(device)}, {}};
+  if (Status noted = tools_.folder.record_session(source_->number, note); !noted.ok())
+    log::warn("session {} has stayed, which a next daemon would have to guess: {}", session_id(), noted.message());
 }
 
 void SessionMove::worker_moved(Worker& worker, const MoveReport& report) {

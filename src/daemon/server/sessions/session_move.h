@@ -79,6 +79,7 @@ class SessionMove {
   Status make_target(const LiveSession& session);
   Status write_notes(const LiveSession& session) const;
   DeviceIdentity identity_on(std::uint32_t device) const;
+  void note_stayed(const LiveSession& session) const;
   SessionRecord target_record(const LiveSession& session) const;
   Status limit(const LiveSession& session) const;
   Status send_receive(const LiveSession& session, int checkpoint) const;

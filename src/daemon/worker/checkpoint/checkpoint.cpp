@@ -2,7 +2,7 @@
 
 #include <zlib.h>
 
-#include <array>
+#include <type_traits>
 
 #include "wire/codec.h"
 
@@ -19,83 +19,49 @@ std::uint32_t checksum_of(std::span<const std::byte> bytes) {
 
 Status wrong(const std::string& how) { return Status(Code::protocol_fault, "the checkpoint " + how); }
 
-void get_into(wire::Decoder& from, std::vector<std::byte>& bytes) {
-  const auto view = from.get_bytes();
-  bytes.assign(view.begin(), view.end());
-}
+// To be written, or read.
+template <typename T, typename Of>
+concept Either = std::is_same_v<std::remove_const_t<T>, Of>;
 
-// ---- one of each ----
+// ---- the fields of each, and the fewest bytes that they take ----
 
-void put(wire::Encoder& to, const CheckpointObject& object) {
-  to.put_bytes(object.command);
-  to.put_bytes(object.request);
-  to.put(object.outcome);
-  to.put(object.released);
-  to.put(object.built);
-  to.put_string(object.undelivered);
-  to.put(object.user_event);
-}
-void get(wire::Decoder& from, CheckpointObject& object) {
-  get_into(from, object.command);
-  get_into(from, object.request);
-  object.outcome = from.get<wire::Outcome>();
-  object.released = from.get<bool>();
-  object.built = from.get<bool>();
-  object.undelivered = from.get_string();
-  object.user_event = from.get<UserEventState>();
+template <typename Visitor>
+void fields(Visitor& v, auto& object) requires std::is_same_v<std::remove_cvref_t<decltype(object)>, CheckpointObject> {
+  v(object.command), v(object.request), v(object.outcome), v(object.released);
+  v(object.built), v(object.undelivered), v(object.user_event);
 }
 constexpr std::size_t least(const CheckpointObject*) { return 8 + 8 + 4 + 1 + 1 + 8 + 1; }
 
-void put(wire::Encoder& to, const CheckpointQueue& queue) {
-  for (const std::uint64_t field : {queue.id, queue.begun, queue.ended, queue.ended_count}) to.put(field);
+template <typename Visitor>
+void fields(Visitor& v, auto& queue) requires std::is_same_v<std::remove_cvref_t<decltype(queue)>, CheckpointQueue> {
+  v(queue.id), v(queue.begun), v(queue.ended), v(queue.ended_count);
 }
-void get(wire::Decoder& from, CheckpointQueue& queue) {
-  for (std::uint64_t* field : {&queue.id, &queue.begun, &queue.ended, &queue.ended_count})
-    *field = from.get<std::uint64_t>();
-}
-constexpr std::size_t least(const CheckpointQueue*) { return 32; }
+constexpr std::size_t least(const CheckpointQueue*) { return 4 * 8; }
 
-void put(wire::Encoder& to, const CheckpointEvent& event) {
-  to.put(event.id);
-  to.put(event.outcome);
+template <typename Visitor>
+void fields(Visitor& v, auto& event) requires std::is_same_v<std::remove_cvref_t<decltype(event)>, CheckpointEvent> {
+  v(event.id), v(event.outcome);
 }
-void get(wire::Decoder& from, CheckpointEvent& event) {
-  event.id = from.get<wire::ObjectId>();
-  event.outcome = from.get<wire::Outcome>();
-}
-constexpr std::size_t least(const CheckpointEvent*) { return 12; }
+constexpr std::size_t least(const CheckpointEvent*) { return 8 + 4; }
 
-void put(wire::Encoder& to, const CheckpointHeld& held) {
-  to.put_bytes(held.command);
-  to.put(held.done);
-  to.put(held.first_started_ns);
-  to.put(held.outcome);
-}
-void get(wire::Decoder& from, CheckpointHeld& held) {
-  get_into(from, held.command);
-  held.done = from.get<std::uint64_t>();
-  held.first_started_ns = from.get<Nanoseconds>();
-  held.outcome = from.get<wire::Outcome>();
+template <typename Visitor>
+void fields(Visitor& v, auto& held) requires std::is_same_v<std::remove_cvref_t<decltype(held)>, CheckpointHeld> {
+  v(held.command), v(held.done), v(held.first_started_ns), v(held.outcome);
 }
 constexpr std::size_t least(const CheckpointHeld*) { return 8 + 8 + 8 + 4; }
 
-void put(wire::Encoder& to, std::uint64_t number) { to.put(number); }
-void get(wire::Decoder& from, std::uint64_t& number) { number = from.get<std::uint64_t>(); }
+template <typename Visitor>
+void fields(Visitor& v, auto& number) requires std::is_same_v<std::remove_cvref_t<decltype(number)>, std::uint64_t> {
+  v(number);
+}
 constexpr std::size_t least(const std::uint64_t*) { return 8; }
 
-void put(wire::Encoder& to, const Checkpoint& checkpoint) {
-  to.put(checkpoint.ring_position);
-  to.put(checkpoint.host_in_seen);
-  to.put(checkpoint.host_out_seen);
-  to.put(checkpoint.arena_at_home);
-  to.put(checkpoint.rested_ns);
-}
-void get(wire::Decoder& from, Checkpoint& checkpoint) {
-  checkpoint.ring_position = from.get<std::uint64_t>();
-  checkpoint.host_in_seen = from.get<std::uint64_t>();
-  checkpoint.host_out_seen = from.get<std::uint64_t>();
-  checkpoint.arena_at_home = from.get<bool>();
-  checkpoint.rested_ns = from.get<Nanoseconds>();
+// What is there once.
+template <typename Visitor>
+void fields(Visitor& v,
+            auto& checkpoint) requires std::is_same_v<std::remove_cvref_t<decltype(checkpoint)>, Checkpoint> {
+  v(checkpoint.ring_position), v(checkpoint.host_in_seen), v(checkpoint.host_out_seen);
+  v(checkpoint.arena_at_home), v(checkpoint.rested_ns);
 }
 
 // ---- sections ----
@@ -103,8 +69,8 @@ void get(wire::Decoder& from, Checkpoint& checkpoint) {
 template <typename Item>
 void put_list(wire::Encoder& body, Tag tag, const std::vector<Item>& items) {
   wire::Encoder section;
-  section.put(static_cast<std::uint64_t>(items.size()));
-  for (const Item& item : items) put(section, item);
+  wire::EncodeVisitor visitor(section);
+  visitor.each(items, 0, [](auto& v, const Item& item) { fields(v, item); });
   body.put(tag);
   body.put_bytes(section.bytes());
 }
@@ -112,8 +78,8 @@ void put_list(wire::Encoder& body, Tag tag, const std::vector<Item>& items) {
 template <typename Item>
 bool get_list(std::span<const std::byte> bytes, std::vector<Item>& items) {
   wire::Decoder section(bytes);
-  items.resize(section.get_count(least(static_cast<const Item*>(nullptr))));
-  for (Item& item : items) get(section, item);
+  wire::DecodeVisitor visitor(section);
+  visitor.each(items, least(static_cast<const Item*>(nullptr)), [](auto& v, Item& item) { fields(v, item); });
   return section.ok() && section.at_end();
 }
 
@@ -126,7 +92,8 @@ bool get_section(Tag tag, std::span<const std::byte> bytes, Checkpoint& checkpoi
     case Tag::durations: return get_list(bytes, checkpoint.durations);
     case Tag::session: {
       wire::Decoder section(bytes);
-      get(section, checkpoint);
+      wire::DecodeVisitor visitor(section);
+      fields(visitor, checkpoint);
       return section.ok() && section.at_end();
     }
   }
@@ -155,7 +122,8 @@ std::vector<std::byte> encode_checkpoint(const Checkpoint& checkpoint) {
   put_list(body, Tag::held, checkpoint.held);
   put_list(body, Tag::durations, checkpoint.durations);
   wire::Encoder session;
-  put(session, checkpoint);
+  wire::EncodeVisitor visitor(session);
+  fields(visitor, checkpoint);
   body.put(Tag::session);
   body.put_bytes(session.bytes());
   return frame_checkpoint(body.bytes());
