@@ -25,41 +25,30 @@ concept Either = std::is_same_v<std::remove_const_t<T>, Of>;
 
 // ---- the fields of each, and the fewest bytes that they take ----
 
-template <typename Visitor>
-void fields(Visitor& v, auto& object) requires std::is_same_v<std::remove_cvref_t<decltype(object)>, CheckpointObject> {
+void fields(auto& v, Either<CheckpointObject> auto& object) {
   v(object.command), v(object.request), v(object.outcome), v(object.released);
   v(object.built), v(object.undelivered), v(object.user_event);
 }
 constexpr std::size_t least(const CheckpointObject*) { return 8 + 8 + 4 + 1 + 1 + 8 + 1; }
 
-template <typename Visitor>
-void fields(Visitor& v, auto& queue) requires std::is_same_v<std::remove_cvref_t<decltype(queue)>, CheckpointQueue> {
+void fields(auto& v, Either<CheckpointQueue> auto& queue) {
   v(queue.id), v(queue.begun), v(queue.ended), v(queue.ended_count);
 }
 constexpr std::size_t least(const CheckpointQueue*) { return 4 * 8; }
 
-template <typename Visitor>
-void fields(Visitor& v, auto& event) requires std::is_same_v<std::remove_cvref_t<decltype(event)>, CheckpointEvent> {
-  v(event.id), v(event.outcome);
-}
+void fields(auto& v, Either<CheckpointEvent> auto& event) { v(event.id), v(event.outcome); }
 constexpr std::size_t least(const CheckpointEvent*) { return 8 + 4; }
 
-template <typename Visitor>
-void fields(Visitor& v, auto& held) requires std::is_same_v<std::remove_cvref_t<decltype(held)>, CheckpointHeld> {
+void fields(auto& v, Either<CheckpointHeld> auto& held) {
   v(held.command), v(held.done), v(held.first_started_ns), v(held.outcome);
 }
 constexpr std::size_t least(const CheckpointHeld*) { return 8 + 8 + 8 + 4; }
 
-template <typename Visitor>
-void fields(Visitor& v, auto& number) requires std::is_same_v<std::remove_cvref_t<decltype(number)>, std::uint64_t> {
-  v(number);
-}
+void fields(auto& v, Either<std::uint64_t> auto& number) { v(number); }
 constexpr std::size_t least(const std::uint64_t*) { return 8; }
 
 // What is there once.
-template <typename Visitor>
-void fields(Visitor& v,
-            auto& checkpoint) requires std::is_same_v<std::remove_cvref_t<decltype(checkpoint)>, Checkpoint> {
+void fields(auto& v, Either<Checkpoint> auto& checkpoint) {
   v(checkpoint.ring_position), v(checkpoint.host_in_seen), v(checkpoint.host_out_seen);
   v(checkpoint.arena_at_home), v(checkpoint.rested_ns);
 }
